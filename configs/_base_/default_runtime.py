@@ -1,0 +1,50 @@
+# What every experiment shares: logging, checkpoints, pictures, process set-up, and the steps a test picture goes through.
+default_scope = 'mmseg'
+custom_imports = dict(imports=['mmseg_fundus'], allow_failed_imports=False)
+env_cfg = dict(
+    cudnn_benchmark=True,
+    mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
+    dist_cfg=dict(backend='nccl'),
+)
+randomness = dict(seed=42)
+log_level = 'INFO'
+log_processor = dict(by_epoch=True)
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=10, log_metric_by_epoch=True),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    checkpoint=dict(type='CheckpointHook', by_epoch=True, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    visualization=dict(type='VesselOverlayHook', val_pictures=3),
+)
+custom_hooks = [dict(type='SyncBuffersHook')]  # batch norm statistics are averaged over ranks before they are validated or saved
+visualizer = dict(
+    type='VesselVisualizer',
+    name='visualizer',
+    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
+)
+load_from = None
+resume = False
+
+# No size in here: labels stay at native resolution, the model resizes (model.test_cfg.size).
+test_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(type='LoadVesselAnnotations'),
+    dict(type='PackSegInputs'),
+]
+tta_model = dict(type='SegTTAModel')
+tta_pipeline = [
+    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(type='RandomFlip', prob=0.0),
+                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
+                dict(type='RandomFlip', prob=1.0, direction='vertical'),
+            ],
+            [dict(type='LoadVesselAnnotations')],
+            [dict(type='PackSegInputs')],
+        ],
+    ),
+]

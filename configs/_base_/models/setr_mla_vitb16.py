@@ -1,0 +1,20 @@
+# picture -> frozen ViT-B/16 (4 maps, 768 channels) -> MLA fusion (64) -> 4 upsampling stages -> logits at input resolution
+model = dict(
+    type='VesselSegmentor',
+    data_preprocessor=dict(type='FundusDataPreprocessor'),  # VisionFM's fundus mean and std
+    backbone=dict(
+        type='FrozenVisionTransformer',
+        weights='weights/VFM_Fundus_weights.pth',
+        arch='base',
+        patch_size=16,
+        out_indices=(2, 5, 8, 11),
+    ),
+    neck=dict(type='MLAFusionNeck', in_channels=768, channels=64, num_levels=4, fusion='sum'),
+    decode_head=dict(
+        type='VesselUpsamplingHead',
+        in_channels=64,
+        patch_size=16,
+        loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=1.0),
+    ),
+    test_cfg=dict(mode='whole', size=(224, 224)),
+)

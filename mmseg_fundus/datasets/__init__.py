@@ -1,0 +1,6 @@
+from .drive import DRIVEVesselDataset
+from .fives import FIVESVesselDataset
+from .transforms import LoadVesselAnnotations, RandomFundusView
+from .vessel_dataset import FundusVesselDataset
+
+__all__ = ['DRIVEVesselDataset', 'FIVESVesselDataset', 'FundusVesselDataset', 'LoadVesselAnnotations', 'RandomFundusView']

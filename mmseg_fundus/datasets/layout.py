@@ -1,0 +1,114 @@
+"""Finding a data set's files and pairing them by picture id."""
+
+import random
+import re
+from pathlib import Path
+
+from ..errors import DataError
+from .reading import PICTURE_SUFFIXES
+
+
+def find_root(data_root) -> Path:
+    """Absolute path of an existing data set folder.
+
+    Raises:
+        DataError: Saying where it was looked for.
+    """
+    root = Path(data_root).expanduser()
+    full = root if root.is_absolute() else Path.cwd() / root
+    if not full.is_dir():
+        note = '' if root.is_absolute() else f' ({str(data_root)!r} seen from the current folder {Path.cwd()})'
+        raise DataError(
+            f'data set folder not found: looked for {full}{note}. Unpack the data set there, or name its folder with '
+            '--data-root DIR or dataset.data_root in the config'
+        )
+    return full.resolve()
+
+
+def index_folder(folder: Path, pattern: str, example: str) -> dict:
+    """Map picture ids to files: ``{match of pattern's group 1: path}``, sorted by id.
+
+    Args:
+        folder (Path): Searched without its subfolders.  Files that do not end like pictures are passed over.
+        pattern (str): Regular expression for the whole file name, upper or lower case, with one group, the id.
+        example (str): A file name as it should be, for messages.
+
+    Raises:
+        DataError: If the folder is missing, holds no picture, or a picture of another name.
+    """
+    if not folder.is_dir():
+        raise DataError(f'folder not found: {folder} (expected there: files such as {example})')
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith('.') or path.suffix.lower() not in PICTURE_SUFFIXES:
+            continue
+        match = re.fullmatch(pattern, path.name, flags=re.IGNORECASE)
+        if not match:
+            raise DataError(f'{path}: unexpected file name, expected names such as {example}; move the file away or rename it')
+        if match.group(1) in found:
+            raise DataError(f'{path} and {found[match.group(1)].name} have the same id {match.group(1)!r}; keep one of them')
+        found[match.group(1)] = path
+    if not found:
+        raise DataError(f'no pictures in {folder} (expected: files such as {example})')
+    return dict(sorted(found.items()))
+
+
+def pair(pictures: dict, labels: dict, fovs: dict | None = None) -> list:
+    """Join pictures, labels and field-of-view masks by id.
+
+    Args:
+        pictures (dict): ``{id: path}``.
+        labels (dict): ``{id: path}``.
+        fovs (dict, optional): ``{id: path}``, or ``None`` for a set without masks.
+
+    Returns:
+        list[dict]: ``img_path``, ``seg_map_path`` and, with masks, ``fov_path`` as strings, in order of id.
+
+    Raises:
+        DataError: Naming the first file without counterpart.
+    """
+    for kind, others in (('label', labels), ('field-of-view mask', fovs)):
+        if others is None:
+            continue
+        alone = [id for id in pictures if id not in others]
+        if alone:
+            raise DataError(
+                f'{pictures[alone[0]]} has no {kind} in {next(iter(others.values())).parent} '
+                f'({len(alone)} of {len(pictures)} pictures without)'
+            )
+        extra = [id for id in others if id not in pictures]
+        if extra:
+            raise DataError(
+                f'the {kind} {others[extra[0]]} has no picture in {next(iter(pictures.values())).parent} '
+                f'({len(extra)} of {len(others)} without)'
+            )
+    samples = []
+    for id, picture in pictures.items():
+        sample = dict(img_path=str(picture), seg_map_path=str(labels[id]))
+        if fovs is not None:
+            sample['fov_path'] = str(fovs[id])
+        samples.append(sample)
+    return samples
+
+
+def hold_out(samples: list, fraction: float, seed: int) -> tuple:
+    """Split training samples into (train, validation), the same on every machine.
+
+    Args:
+        samples (list): In a fixed order.
+        fraction (float): Share held out for validation, above 0 and below 1; at least one sample goes to each side.
+        seed (int): Of Python's own generator, so that no library version changes the split.
+
+    Returns:
+        tuple[list, list]: Both in the order of ``samples``.
+
+    Raises:
+        DataError: If there are fewer than two samples or the fraction is out of range.
+    """
+    if not 0 < fraction < 1:
+        raise DataError(f'val_fraction={fraction} must lie between 0 and 1')
+    if len(samples) < 2:
+        raise DataError(f'{len(samples)} training picture(s) cannot be split into training and validation; two at least are needed')
+    count = min(max(round(len(samples) * fraction), 1), len(samples) - 1)
+    held = set(random.Random(seed).sample(range(len(samples)), count))
+    return [s for i, s in enumerate(samples) if i not in held], [s for i, s in enumerate(samples) if i in held]

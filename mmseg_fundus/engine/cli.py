@@ -1,0 +1,110 @@
+"""What every command line tool shares: short options, and errors of one line."""
+
+import argparse
+import inspect
+import os
+import re
+import sys
+from difflib import get_close_matches
+
+from mmengine.config import DictAction
+from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
+
+from ..errors import ConfigError, FundusError
+from .distributed import close
+
+REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options that ``train.py`` and ``test.py`` share."""
+    parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
+    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+    parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
+    parser.add_argument('--allow-unsafe', action='store_true', help='unpickle the weights file without restrictions: runs code in it')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='override settings of the config, e.g. train_dataloader.batch_size=2 model.backbone.out_indices="(0,6,11)"',
+    )
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='how the processes were started')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def common_options(args) -> dict:
+    """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`."""
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    options = dict(args.cfg_options or {})
+    if args.allow_unsafe:
+        options['model.backbone.allow_unsafe'] = True
+    return options
+
+
+def explain_type_error(error: TypeError) -> str | None:
+    """One line for a misspelt or missing argument in a config; ``None`` if the error is something else."""
+    text = str(error)
+    match = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    if match:
+        name, argument = match.groups()
+        kind = next((found for found in (registry.get(name) for registry in REGISTRIES) if found), None)
+        close_names = get_close_matches(argument, list(inspect.signature(kind).parameters), n=1) if kind else []
+        return f'the config gives {name} an argument {argument!r} that it does not take' + (
+            f'; did you mean {close_names[0]!r}?' if close_names else ''
+        )
+    if re.search(r'__init__\(\) missing \d+ required', text):
+        return f'the config leaves out something: {text}'
+    return None
+
+
+def explain_unknown_type(error: KeyError) -> str | None:
+    """One line for a ``type`` in a config that no registry knows; ``None`` if the error is something else."""
+    match = re.search(r'(\w+) is not in the (\S+) registry', str(error))
+    if not match:
+        return None
+    names = [name for registry in REGISTRIES for name in registry.module_dict]
+    close_names = get_close_matches(match.group(1), names, n=1)
+    return f'the config names a type {match.group(1)!r} that {match.group(2)} does not know' + (
+        f'; did you mean {close_names[0]!r}?' if close_names else ''
+    )
+
+
+def one_line(error: FundusError) -> str:
+    """The message of an error, also if it came out of a data loader's worker as a printed traceback."""
+    text = str(error)
+    if 'Original Traceback' in text:
+        text = re.split(r'\w*Error: ', text.strip().splitlines()[-1], maxsplit=1)[-1]
+    return ' '.join(text.split())
+
+
+def run(main) -> None:
+    """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
+    try:
+        main()
+    except FundusError as error:
+        message = one_line(error)
+    except TypeError as error:
+        message = explain_type_error(error)
+        if message is None:
+            raise
+    except KeyError as error:
+        message = explain_unknown_type(error)
+        if message is None:
+            raise
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+    else:
+        close()
+        return
+    rank = f' (rank {os.environ["RANK"]})' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
+    print(f'error{rank}: {message}', file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def known_checkpoint(path: str) -> str:
+    """``path`` if it is a file; raises :class:`ConfigError` otherwise."""
+    if not os.path.isfile(path):
+        raise ConfigError(f'checkpoint not found: {os.path.abspath(path)}')
+    return path

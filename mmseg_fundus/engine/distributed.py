@@ -1,0 +1,46 @@
+"""Process groups on machines with and without GPUs."""
+
+import os
+
+import torch
+from mmengine.config import Config
+from torch import distributed
+
+from ..errors import ConfigError
+
+
+def prepare_launcher(cfg: Config, launcher: str) -> None:
+    """Make a launcher work on what the machine has; called before the runner is built.
+
+    With GPUs mmengine's own set-up (NCCL) is left alone, once there is a GPU for every local process.  Without, the gloo group is
+    formed here, because mmengine's would call ``torch.cuda.set_device``, and the model is wrapped without device ids.
+
+    Args:
+        cfg (Config): ``launcher`` and, on CPU, ``model_wrapper_cfg`` are set.
+        launcher (str): ``'none'``, ``'pytorch'`` (torchrun), ``'slurm'`` or ``'mpi'``.
+
+    Raises:
+        ConfigError: If there are more local processes than GPUs, or the launcher was not what started the process.
+    """
+    cfg.launcher = launcher
+    if launcher == 'none':
+        return
+    if torch.cuda.is_available():
+        wanted = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
+        if wanted > torch.cuda.device_count():
+            raise ConfigError(f'{wanted} processes were asked for, this machine has {torch.cuda.device_count()} GPU(s); ask for fewer')
+        return
+    if launcher != 'pytorch':
+        raise ConfigError(f'no GPU was found; without one only --launcher pytorch works, not {launcher} (use tools/dist_train.sh)')
+    if 'RANK' not in os.environ:
+        raise ConfigError('--launcher pytorch needs torchrun to start the processes; use tools/dist_train.sh CONFIG NUMBER')
+    if not distributed.is_initialized():
+        distributed.init_process_group('gloo')
+    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False))
+    cfg.model_wrapper_cfg.device_ids = None
+
+
+def close() -> None:
+    """Leave the process group, if there is one."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

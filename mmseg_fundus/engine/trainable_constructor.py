@@ -1,0 +1,35 @@
+import inspect
+
+from mmengine.optim import DefaultOptimWrapperConstructor
+from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
+from torch import nn
+
+from ..errors import ConfigError
+
+
+@OPTIM_WRAPPER_CONSTRUCTORS.register_module()
+class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
+    """mmengine's constructor, leaving frozen parameters out of the optimizer.
+
+    Without it they all land there: in its state, in every checkpoint, and in a warning line each under ``paramwise_cfg``.
+    Arguments as in ``DefaultOptimWrapperConstructor``.
+    """
+
+    def __call__(self, model: nn.Module):
+        """Build the optimizer wrapper over the parameters that require a gradient; raises :class:`ConfigError` if there is none."""
+        model = getattr(model, 'module', model)
+        trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        if not trainable:
+            raise ConfigError('nothing in the model requires a gradient: there is nothing to train')
+        groups = trainable
+        if self.paramwise_cfg:
+            groups = []
+            self.add_params(groups, model)
+            groups = [group for group in groups if group['params'][0].requires_grad]
+        optimizer_cfg = self.optimizer_cfg.copy()
+        kind = OPTIMIZERS.get(optimizer_cfg['type']) if isinstance(optimizer_cfg['type'], str) else optimizer_cfg['type']
+        if kind is None:
+            raise ConfigError(f'optim_wrapper.optimizer.type={optimizer_cfg["type"]!r} is not known to mmseg or torch.optim')
+        optimizer_cfg[next(iter(inspect.signature(kind).parameters))] = groups
+        wrapper_cfg = {'type': 'OptimWrapper', **self.optim_wrapper_cfg}
+        return OPTIM_WRAPPERS.build(wrapper_cfg, default_args=dict(optimizer=OPTIMIZERS.build(optimizer_cfg)))

@@ -1,0 +1,25 @@
+"""Errors a user can act on.
+
+Each message is one sentence or two: which file, what was found, what was expected, what to do.  The tools print the message alone,
+without a traceback, and exit with status 1.
+"""
+
+
+class FundusError(Exception):
+    """Base class of every error that mmseg_fundus raises on bad input."""
+
+
+class WeightsError(FundusError):
+    """An encoder weights file that is missing, unreadable or does not fit."""
+
+
+class CheckpointError(FundusError):
+    """A training checkpoint that does not fit the model it is loaded into."""
+
+
+class DataError(FundusError):
+    """A data set that is missing, incomplete or holds an unusable file."""
+
+
+class ConfigError(FundusError):
+    """A configuration that asks for something unknown or contradictory."""

@@ -1,0 +1,15 @@
+from .backbones import FrozenVisionTransformer
+from .data_preprocessor import FundusDataPreprocessor
+from .decode_heads import VesselUpsamplingHead
+from .losses import VesselLoss
+from .necks import MLAFusionNeck
+from .segmentors import VesselSegmentor
+
+__all__ = [
+    'FrozenVisionTransformer',
+    'FundusDataPreprocessor',
+    'MLAFusionNeck',
+    'VesselLoss',
+    'VesselSegmentor',
+    'VesselUpsamplingHead',
+]

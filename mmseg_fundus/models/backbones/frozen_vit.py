@@ -1,0 +1,218 @@
+from math import isqrt
+
+import torch
+from mmengine.logging import print_log
+from mmpretrain.models import VisionTransformer
+from mmpretrain.models.utils import resize_pos_embed
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ...errors import CheckpointError, ConfigError, WeightsError
+from ..weights import EncoderWeights, expected_shapes, load_encoder, to_mmpretrain
+
+RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'
+
+
+@MODELS.register_module()
+class FrozenVisionTransformer(VisionTransformer):
+    """A plain ViT whose weights are loaded exactly and then left alone.
+
+    mmpretrain's ``VisionTransformer`` with VisionFM's settings (LayerNorm eps 1e-6, exact GELU, patch embedding with bias, no layer
+    scale, dropout or drop path).  The class token takes part in attention and is dropped from the output maps.
+
+    Frozen means: no parameter requires a gradient, every frozen module is in eval mode whatever ``train()`` is called, the forward
+    pass of frozen blocks runs under ``torch.no_grad()``.
+
+    Weights load in the constructor, so training, testing, ``init_model`` and resuming all have them, or stop.  Loading a training
+    checkpoint on top is checked too: one that brings a different encoder, or part of one, is refused.
+
+    Args:
+        weights (str | Path): A VisionFM / iBOT checkpoint (see :func:`~mmseg_fundus.models.weights.read_encoder` for the layouts);
+            ``'random'`` for an untrained encoder; ``'from_checkpoint'`` if a full training checkpoint brings the encoder, in which
+            case a forward pass before that is an error.
+        checkpoint_key (str): ``'teacher'`` or ``'student'``, for files that hold both.
+        allow_unsafe (bool): Unpickle the file without restrictions, which runs code in it.
+        arch (str | dict): An mmpretrain ViT arch: ``'base'``, ``'large'``, ``'deit-small'``, or a dict with ``embed_dims``,
+            ``num_layers``, ``num_heads``, ``feedforward_channels``.
+        patch_size (int): Pixels on the side of a patch.
+        pretrain_size (int): Pixels on the side of the pictures the position table was made for.  A file with another square table
+            overrides it.
+        out_indices (Sequence[int]): Blocks whose output is returned, counted from 0, ascending; negative from the end.
+        norm_outputs (bool): Pass each map through the encoder's final LayerNorm, as VisionFM's own decoder does.  Otherwise maps
+            are the raw residual stream, the last block's included.
+        trainable_blocks (int | str): 0 keeps everything frozen; ``n`` trains the last n of the blocks that run (and the final norm
+            if ``norm_outputs``); ``'all'`` trains everything that runs.
+
+    Shapes:
+        Input ``(N, 3, H, W)``, any size; padded at the right and bottom with zeros to multiples of the patch size.
+        Output: one ``(N, embed_dims, ceil(H / patch_size), ceil(W / patch_size))`` map for each of ``out_indices``.
+
+    Raises:
+        WeightsError: If the weights are missing, unreadable or do not fit.
+        ConfigError: If the arguments contradict each other.
+    """
+
+    def __init__(
+        self,
+        weights=None,
+        checkpoint_key='teacher',
+        allow_unsafe=False,
+        arch='base',
+        patch_size=16,
+        pretrain_size=224,
+        out_indices=(2, 5, 8, 11),
+        norm_outputs=False,
+        trainable_blocks=0,
+        init_cfg=None,
+    ):
+        if init_cfg is not None:
+            raise ConfigError(
+                'FrozenVisionTransformer takes no init_cfg (mmengine loads that without checking); name the file with weights=...'
+            )
+        if weights is None:
+            raise WeightsError(
+                'the frozen encoder was given no weights: set model.backbone.weights (or --weights FILE) to a VFM_Fundus_weights.pth, '
+                "or to 'random' if an untrained encoder is really meant"
+            )
+        depth = self.arch_zoo.get(arch, {}).get('num_layers', 0) if isinstance(arch, str) else arch.get('num_layers', 0)
+        indices = [index + depth if index < 0 else index for index in out_indices]
+        if not indices or sorted(set(indices)) != indices or not all(0 <= index < depth for index in indices):
+            raise ConfigError(f'out_indices={tuple(out_indices)} must be ascending block numbers from 0 to {depth - 1} (arch {arch!r})')
+        super().__init__(
+            arch=arch,
+            img_size=pretrain_size,
+            patch_size=patch_size,
+            out_indices=indices,
+            norm_cfg=dict(type='LN', eps=1e-6),
+            out_type='featmap',
+            final_norm=True,
+        )
+        self.patch_size = patch_size
+        self.norm_outputs = norm_outputs
+        self.trainable_blocks = self._check_trainable(trainable_blocks, indices[-1] + 1)
+        self.has_weights = weights == RANDOM
+        self.source = None  # EncoderWeights of the file, once read
+        if weights == RANDOM:
+            VisionTransformer.init_weights(self)
+            nn.init.trunc_normal_(self.cls_token, std=0.02)
+        elif weights != FROM_CHECKPOINT:
+            self._load_file(weights, checkpoint_key, allow_unsafe)
+        self._is_init = True  # mmengine's init_weights() has nothing left to do
+        self._freeze()
+
+    @staticmethod
+    def _check_trainable(blocks, running: int) -> int:
+        if blocks == 'all':
+            return running + 1
+        if not isinstance(blocks, int) or isinstance(blocks, bool) or not 0 <= blocks <= running:
+            raise ConfigError(f"trainable_blocks={blocks!r} must be 'all' or a number from 0 to {running} (the blocks that run)")
+        return blocks
+
+    # ---- weights
+
+    def _load_file(self, weights, checkpoint_key: str, allow_unsafe: bool) -> None:
+        expected = expected_shapes(
+            self.embed_dims, self.num_layers, self.arch_settings['feedforward_channels'], self.patch_size, self.pos_embed.shape[1]
+        )
+        found: EncoderWeights = load_encoder(weights, expected, checkpoint_key, allow_unsafe)
+        self.load_state_dict({to_mmpretrain(name): tensor for name, tensor in found.tensors.items()}, strict=True)
+        dropped = f', {len(found.dropped)} dropped knowingly (head, mask token)' if found.dropped else ''
+        notes = ''.join(f'; {note}' for note in found.notes)
+        print_log(
+            f'{found.path}: {len(expected)}/{len(expected)} encoder tensors loaded from {found.layout}{dropped}{notes}; '
+            f'SHA-256 {found.sha256}',
+            logger='current',
+        )
+        found.tensors = {}
+        self.source = found
+
+    def init_weights(self) -> None:
+        """Nothing: the constructor loaded the weights, and mmengine must not overwrite them."""
+        self._is_init = True
+
+    def _prepare_pos_embed(self, state_dict, prefix, *args, **kwargs) -> None:
+        """Before any ``load_state_dict``: take over the position table's grid, refuse a partial or different encoder.
+
+        Replaces mmpretrain's hook of this name, which resizes the table at loading and again in every forward pass.
+        """
+        mine = self.state_dict()
+        brought = [name for name in mine if prefix + name in state_dict]
+        if not brought:
+            return  # a checkpoint without encoder: what the constructor loaded stays
+        if len(brought) != len(mine):
+            missing = [name for name in mine if name not in brought]
+            raise CheckpointError(
+                f'the checkpoint holds {len(brought)} of {len(mine)} encoder tensors (missing: {", ".join(missing[:3])} ...); '
+                'it needs all of them or none'
+            )
+        if self.source is not None and not self.trainable_blocks:
+            changed = [name for name in mine if not torch.equal(mine[name].cpu(), state_dict[prefix + name].cpu().to(mine[name].dtype))]
+            if changed:
+                raise CheckpointError(
+                    f'the checkpoint was made with another frozen encoder than {self.source.path} ({len(changed)} of {len(mine)} tensors '
+                    "differ). Name the weights file it was trained with, or set model.backbone.weights='from_checkpoint'"
+                )
+        table = state_dict[prefix + 'pos_embed']
+        grid = isqrt(table.shape[1] - 1)
+        if table.shape != self.pos_embed.shape and table.ndim == 3 and grid * grid == table.shape[1] - 1:
+            self.pos_embed = nn.Parameter(self.pos_embed.new_zeros(1, table.shape[1], self.embed_dims), self.pos_embed.requires_grad)
+            self.patch_resolution = (grid, grid)
+            self.img_size = (grid * self.patch_size,) * 2
+        self.has_weights = True
+
+    # ---- freezing
+
+    def _trainable_modules(self) -> list:
+        running = self.out_indices[-1] + 1
+        first = max(running - self.trainable_blocks, 0)
+        modules = list(self.layers[first:running]) if self.trainable_blocks else []
+        if self.trainable_blocks and self.norm_outputs:
+            modules.append(self.ln1)
+        if self.trainable_blocks > running:
+            modules.append(self.patch_embed)
+        return modules
+
+    def _freeze(self) -> None:
+        self.requires_grad_(False)
+        for module in self._trainable_modules():
+            module.requires_grad_(True)
+        if self.trainable_blocks > self.out_indices[-1] + 1:
+            self.cls_token.requires_grad_(True)
+            self.pos_embed.requires_grad_(True)
+        self.train(self.training)
+
+    def train(self, mode: bool = True):
+        """Set trainable blocks to ``mode``; everything frozen stays in eval mode.  Returns self."""
+        nn.Module.train(self, False)
+        self.training = bool(mode and self.trainable_blocks)
+        for module in self._trainable_modules():
+            module.train(mode)
+        return self
+
+    # ---- forward
+
+    def _embed(self, x: Tensor):
+        x, grid = self.patch_embed(x)
+        x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), dim=1)
+        return x + resize_pos_embed(self.pos_embed, self.patch_resolution, grid, mode=self.interpolate_mode), grid
+
+    def forward(self, x: Tensor) -> tuple:
+        """Encode normalised pictures ``(N, 3, H, W)`` into one map per ``out_indices``; see the class for shapes."""
+        if not self.has_weights:
+            raise WeightsError(
+                "weights='from_checkpoint' but no checkpoint with a full encoder was loaded; load one, or name the weights file"
+            )
+        running = self.out_indices[-1] + 1
+        first_trained = running - self.trainable_blocks  # -1: the embedding is trained as well
+        grad = torch.is_grad_enabled()
+        maps = []
+        with torch.set_grad_enabled(grad and first_trained < 0):
+            x, grid = self._embed(x)
+        for i, block in enumerate(self.layers[:running]):
+            with torch.set_grad_enabled(grad and i >= first_trained):
+                x = block(x)
+            if i in self.out_indices:
+                with torch.set_grad_enabled(grad and self.trainable_blocks > 0):
+                    tokens = self.ln1(x) if self.norm_outputs else x
+                    maps.append(self._format_output(tokens, grid))
+        return tuple(maps)

@@ -1,0 +1,23 @@
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import MODELS
+
+from .weights import VFM_MEAN, VFM_STD
+
+
+@MODELS.register_module()
+class FundusDataPreprocessor(SegDataPreProcessor):
+    """mmseg's preprocessor, normalising with the statistics that VisionFM's fundus encoder was trained with.
+
+    Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  They come from :mod:`mmseg_fundus.models.weights`, the one
+    place they are written down.
+
+    Args:
+        mean (Sequence[float]): RGB, in units of 0 to 1.
+        std (Sequence[float]): RGB, in units of 0 to 1.
+        **kwargs: The rest of ``SegDataPreProcessor``.
+    """
+
+    def __init__(self, mean=VFM_MEAN, std=VFM_STD, **kwargs):
+        settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=255, size_divisor=1)
+        settings.update(kwargs)
+        super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **settings)

@@ -1,0 +1,3 @@
+from .upsampling_head import VesselUpsamplingHead
+
+__all__ = ['VesselUpsamplingHead']

@@ -1,0 +1,96 @@
+from mmcv.cnn import ConvModule
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.losses import accuracy
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ...errors import ConfigError
+
+# Channels of the stages, from the coarsest on (the plan of the guide's SETR); patch 8 uses three of them, patch 32 all five.
+STAGE_CHANNELS = (128, 128, 64, 64, 32)
+
+
+@MODELS.register_module()
+class VesselUpsamplingHead(BaseDecodeHead):
+    """Progressive upsampling from the patch grid to full resolution: log2(patch size) stages, then a 1x1 classifier.
+
+    A stage is 3x3 convolution, batch norm, ReLU and 2x bilinear upsampling (``align_corners=False``).
+
+    Args:
+        in_channels (int): Channels of the fused map.
+        patch_size (int): 8, 16 or 32 (a power of two up to 32); the encoder's.
+        stage_channels (Sequence[int], optional): Channels of each stage; :data:`STAGE_CHANNELS` cut to length by default.
+        num_classes, out_channels (int): Always 2: background and vessel, softmax.
+        dropout_ratio (float): Channel dropout before the classifier, 0 to 1.
+        norm_cfg (dict): Normalisation of the stages.
+        **kwargs: The rest of mmseg's ``BaseDecodeHead`` (``loss_decode``, ``ignore_index`` ...).
+
+    Shapes:
+        Input: a tuple whose entry ``in_index`` is ``(N, in_channels, h, w)``.
+        Output: logits ``(N, 2, patch_size * h, patch_size * w)``.
+    """
+
+    def __init__(
+        self,
+        in_channels=64,
+        patch_size=16,
+        stage_channels=None,
+        num_classes=2,
+        out_channels=2,
+        dropout_ratio=0.0,
+        norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
+        in_index=0,
+        **kwargs,
+    ):
+        stages = int(patch_size).bit_length() - 1
+        if patch_size != 1 << stages or not 1 <= stages <= len(STAGE_CHANNELS):
+            raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be 2, 4, 8, 16 or 32')
+        widths = list(stage_channels) if stage_channels else list(STAGE_CHANNELS[:stages])
+        if len(widths) != stages:
+            raise ConfigError(
+                f'VesselUpsamplingHead: patch size {patch_size} takes {stages} stages, stage_channels={tuple(widths)} names {len(widths)}'
+            )
+        if (num_classes, out_channels) != (2, 2):
+            raise ConfigError(
+                'VesselUpsamplingHead: vessels are segmented with two classes (background, vessel) and softmax; '
+                'leave num_classes=2 and out_channels out'
+            )
+        super().__init__(
+            in_channels=in_channels,
+            channels=widths[-1],
+            num_classes=2,
+            out_channels=2,  # said outright, or mmseg warns that binary heads could have one
+            dropout_ratio=dropout_ratio,
+            norm_cfg=norm_cfg,
+            in_index=in_index,
+            **kwargs,
+        )
+        self.patch_size = patch_size
+        self.stages = nn.Sequential(
+            *(
+                nn.Sequential(
+                    ConvModule(before, after, 3, padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg),
+                    nn.Upsample(scale_factor=2, mode='bilinear', align_corners=self.align_corners),
+                )
+                for before, after in zip([in_channels, *widths], widths)
+            )
+        )
+
+    def forward(self, inputs: tuple) -> Tensor:
+        """Logits ``(N, 2, H, W)`` at the resolution of the encoder's input."""
+        return self.cls_seg(self.stages(self._transform_inputs(inputs)))
+
+    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
+        """The terms of the loss one by one (``loss_ce``, ``loss_dice``), and pixel accuracy in percent (``acc_seg``).
+
+        A loss module without ``terms`` is handled as mmseg does.
+        """
+        if not hasattr(self.loss_decode, 'terms'):
+            return super().loss_by_feat(seg_logits, batch_data_samples)
+        label = self._stack_batch_gt(batch_data_samples).squeeze(1)
+        logits = resize(seg_logits, size=label.shape[1:], mode='bilinear', align_corners=self.align_corners)
+        terms = self.loss_decode.terms(logits, label, ignore_index=self.ignore_index)
+        losses = {f'loss_{name}': value for name, value in terms.items()}
+        losses['acc_seg'] = accuracy(logits, label, ignore_index=self.ignore_index)
+        return losses

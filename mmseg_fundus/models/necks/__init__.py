@@ -1,0 +1,3 @@
+from .mla_fusion import MLAFusionNeck
+
+__all__ = ['MLAFusionNeck']

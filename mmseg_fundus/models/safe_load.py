@@ -1,0 +1,185 @@
+"""Reading a checkpoint file without letting anything in it run."""
+
+import argparse
+import collections
+import os
+import pickle
+import re
+import types
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import WeightsError
+
+# numpy < 2 has the module under its old name only
+_multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
+
+# What an iBOT / VisionFM checkpoint holds besides tensors: its arguments, and numpy scalars in the optimizer's groups.
+# Both spellings of numpy's private module are allowed whichever numpy reads the file.
+ALLOWED = {
+    'argparse.Namespace': argparse.Namespace,
+    'numpy.core.multiarray.scalar': _multiarray.scalar,
+    'numpy._core.multiarray.scalar': _multiarray.scalar,
+    'numpy.dtype': np.dtype,
+}
+_DTYPES = [type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'bool')]
+
+_NATIVE = tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    """Resolves tensors, containers and :data:`ALLOWED`, nothing else (for torch < 2.6, which cannot be given a list)."""
+
+    _torch_names = {
+        'collections.OrderedDict': collections.OrderedDict,
+        'torch._utils._rebuild_tensor': torch._utils._rebuild_tensor,
+        'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
+        'torch._utils._rebuild_parameter': torch._utils._rebuild_parameter,
+        'torch.Size': torch.Size,
+        'torch.device': torch.device,
+        '_codecs.encode': __import__('_codecs').encode,
+    }
+
+    def find_class(self, module, name):
+        path = f'{module}.{name}'
+        if path in ALLOWED:
+            return ALLOWED[path]
+        if path in self._torch_names:
+            return self._torch_names[path]
+        if module in ('torch', 'torch.storage') and re.fullmatch(r'\w*Storage', name):
+            return getattr(torch if module == 'torch' else torch.storage, name)
+        if module == 'torch' and isinstance(getattr(torch, name, None), torch.dtype):
+            return getattr(torch, name)
+        if module.startswith('numpy') and name in {dtype.__name__ for dtype in _DTYPES}:
+            return next(dtype for dtype in _DTYPES if dtype.__name__ == name)
+        raise pickle.UnpicklingError(f'Unsupported GLOBAL {path}')
+
+
+def _restricted_pickle() -> types.ModuleType:
+    module = types.ModuleType('restricted_pickle')
+    module.Unpickler = _RestrictedUnpickler
+    module.load = lambda file, **kwargs: _RestrictedUnpickler(file, **kwargs).load()
+    return module
+
+
+def _torch_load(path: Path, allow_unsafe: bool):
+    options = dict(map_location='cpu', mmap=zipfile.is_zipfile(path))
+    if allow_unsafe:
+        return torch.load(str(path), weights_only=False, **options)
+    if not _NATIVE:
+        return torch.load(str(path), pickle_module=_restricted_pickle(), **options)
+    allowed = [(obj, name) for name, obj in ALLOWED.items()] + _DTYPES
+    with torch.serialization.safe_globals(allowed):
+        return torch.load(str(path), weights_only=True, **options)
+
+
+def find_file(path) -> Path:
+    """Absolute path of an existing, non-empty file.
+
+    Raises:
+        WeightsError: With the places looked at, if there is none.
+    """
+    given = Path(os.path.expandvars(str(path))).expanduser()
+    full = given if given.is_absolute() else Path.cwd() / given
+    if full.is_dir():
+        raise WeightsError(f'{full} is a folder; a weights file was expected')
+    if not full.is_file():
+        note = '' if given.is_absolute() else f' ({str(path)!r} seen from the current folder {Path.cwd()})'
+        beside = sorted(p.name for p in full.parent.glob('*.pth'))[:5] if full.parent.is_dir() else []
+        hint = f'; that folder holds {", ".join(beside)}' if beside else ''
+        raise WeightsError(
+            f'weights file not found: looked for {full}{note}{hint}. Put the file there, or name yours with '
+            '--weights FILE or model.backbone.weights in the config'
+        )
+    if full.stat().st_size == 0:
+        raise WeightsError(f'{full} is empty (0 bytes); copy or download it again')
+    return full
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Name the usual things that carry a .pth name and are no torch checkpoint."""
+    with path.open('rb') as file:
+        head = file.read(512)
+    size = f'{path.stat().st_size:,} bytes'
+    again = 'copy or download it again'
+    if head.startswith(b'PK'):
+        if not zipfile.is_zipfile(path):
+            raise WeightsError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); {again}')
+        with zipfile.ZipFile(path) as archive:
+            names = [name.split('/')[-1] for name in archive.namelist()]
+        if 'constants.pkl' in names:
+            raise WeightsError(f'{path} is a TorchScript program, not a checkpoint of weights')
+        if 'data.pkl' not in names:
+            raise WeightsError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
+        return
+    if head[8:9] == b'{' and head[:8].rstrip(b'\0') != head[:8]:
+        raise WeightsError(f'{path} is a safetensors file; save its tensors with torch.save first')
+    if head.startswith(b'version https://git-lfs'):
+        raise WeightsError(f'{path} is a Git LFS pointer, not the file itself ({size}); run: git lfs pull')
+    try:
+        text = head.decode('utf-8', errors='strict' if len(head) < 512 else 'ignore')
+    except UnicodeDecodeError:
+        return
+    if text.isprintable() or all(c.isprintable() or c in '\r\n\t' for c in text):
+        first = text.strip().splitlines()[0][:60] if text.strip() else ''
+        raise WeightsError(f'{path} is a text file, not a torch checkpoint ({size}, it starts with {first!r}); {again}')
+
+
+def safe_load(path, allow_unsafe: bool = False):
+    """Load a torch checkpoint without running code from it.
+
+    Tensors, containers, ``argparse.Namespace`` and numpy scalars are read; anything else is refused before it is touched.
+
+    Args:
+        path (str | Path): The file; ``~`` and environment variables are expanded.
+        allow_unsafe (bool): Unpickle anything, which runs whatever code the file holds.  Only for a file whose maker you trust.
+
+    Returns:
+        Any: What was saved; tensors lie on the CPU, mapped from the file where the format allows it.
+
+    Raises:
+        WeightsError: If the file is missing, truncated, of another kind, or needs more than data to load.
+    """
+    path = find_file(path)
+    _refuse_foreign(path)
+    try:
+        return _torch_load(path, allow_unsafe)
+    except pickle.UnpicklingError as error:
+        found = re.search(r'(?:GLOBAL|Unsupported class|Unsupported global: GLOBAL) ([\w.]+)', str(error))
+        if found and not allow_unsafe:
+            raise WeightsError(
+                f'{path} is not plain weights: to load it Python would have to import and could run {found.group(1)!r}. '
+                'It was refused and nothing in it ran. If you trust its maker, allow it: --allow-unsafe, '
+                'or allow_unsafe=True in the config'
+            ) from error
+        raise WeightsError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}') from error
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, ImportError) as error:
+        raise WeightsError(
+            f'{path} cannot be read as a torch checkpoint, it is damaged or of another kind ({_first_line(error)}); '
+            'copy or download it again'
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f'{type(error).__name__}: {lines[0][:160]}' if lines else type(error).__name__
+
+
+def check_archive(path: Path) -> None:
+    """Compare the checksums inside a zip-format checkpoint with its contents.
+
+    Raises:
+        WeightsError: If a member was damaged after it was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        try:
+            bad = archive.testzip()
+        except (zipfile.BadZipFile, EOFError) as error:
+            bad = str(error)
+    if bad:
+        raise WeightsError(f'{path} is damaged (checksum of {bad} does not match its contents); copy or download it again')

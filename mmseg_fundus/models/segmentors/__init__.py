@@ -1,0 +1,3 @@
+from .vessel_segmentor import VesselSegmentor
+
+__all__ = ['VesselSegmentor']

@@ -1,0 +1,78 @@
+"""Checks that the OpenMMLab packages are there, of one family and recent enough."""
+
+from importlib import metadata
+
+# import name -> (distribution of the maintained continuation, of upstream)
+DISTRIBUTIONS = {
+    'mmengine': (('onedl-mmengine', '0.10.8'), ('mmengine', '0.10.0')),
+    'mmcv': (('onedl-mmcv', '2.3.0'), ('mmcv', '2.0.0')),
+    'mmseg': (('onedl-mmsegmentation', '1.3.0'), ('mmsegmentation', '1.2.2')),
+    'mmpretrain': (('onedl-mmpretrain', '1.3.0'), ('mmpretrain', '1.2.0')),
+}
+INSTALL = "pip install 'mmseg_fundus[mm]'"
+INSTALL_CHECKOUT = "from a checkout: pip install -e '.[mm]'"
+
+
+def installed_versions() -> dict:
+    """Version of every installed distribution that provides an mm* package, by distribution name."""
+    names = [name for families in DISTRIBUTIONS.values() for name, _ in families]
+    versions = {}
+    for name in [*names, 'torchvision']:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def _release(version: str) -> tuple:
+    """``'2.3.2.post1+cu12'`` -> ``(2, 3, 2)``: enough to compare lower bounds."""
+    numbers = []
+    for part in version.split('+')[0].split('.'):
+        if not part.isdigit():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)
+
+
+def find_problem(versions: dict):
+    """What is wrong with a set of installed versions, as one sentence, or ``None``.
+
+    Args:
+        versions (dict): ``{distribution name: version}``, as :func:`installed_versions` returns it.
+    """
+    missing, old, families = [], [], ({}, {})
+    if 'torchvision' not in versions:
+        missing.append('torchvision (mmpretrain imports it)')
+    for module, candidates in DISTRIBUTIONS.items():
+        present = [(i, name, least) for i, (name, least) in enumerate(candidates) if name in versions]
+        if not present:
+            missing.append(module)
+        for family, name, least in present:
+            families[family][name] = versions[name]
+            if _release(versions[name]) < _release(least):
+                old.append(f'{name} {versions[name]} (needs {least} or newer)')
+    if families[0] and families[1]:
+        both = ', '.join(f'{k} {v}' for family in families for k, v in family.items())
+        return (
+            f'two families of OpenMMLab packages are mixed in this environment ({both}); they overwrite each other. '
+            f'Make a new environment and run: {INSTALL}  ({INSTALL_CHECKOUT})'
+        )
+    if missing:
+        return f'packages are missing: {", ".join(missing)}. Run: {INSTALL}  ({INSTALL_CHECKOUT})'
+    if old:
+        return f'OpenMMLab packages are too old: {", ".join(old)}. Run: pip install -U, or {INSTALL}  ({INSTALL_CHECKOUT})'
+    return None
+
+
+def check_stack() -> None:
+    """Raise one readable ``ImportError`` if the mm* packages are missing, mixed or too old."""
+    problem = find_problem(installed_versions())
+    if problem:
+        raise ImportError(f'mmseg_fundus: {problem}')
+
+
+if __name__ == '__main__':
+    check = find_problem(installed_versions())
+    if check:
+        raise SystemExit(f'error: {check}')

@@ -1,0 +1,4 @@
+from .overlay import add_legend, draw_overlay
+from .vessel_visualizer import VesselVisualizer
+
+__all__ = ['VesselVisualizer', 'add_legend', 'draw_overlay']

@@ -1,0 +1,74 @@
+"""Show what is in an encoder weights file and whether it fits, without training.
+
+Example:
+    python tools/check_weights.py VFM_Fundus_weights.pth
+"""
+
+import argparse
+
+import _setup  # noqa: F401
+from mmengine.config import DictAction
+
+from mmseg_fundus.engine.cli import run
+from mmseg_fundus.errors import ConfigError, WeightsError
+from mmseg_fundus.models.backbones import FrozenVisionTransformer
+from mmseg_fundus.models.weights import describe, expected_shapes, load_encoder, match, read_encoder
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Check an encoder weights file against a ViT.')
+    parser.add_argument('file', help='weights file')
+    parser.add_argument('--checkpoint-key', default='teacher', choices=['teacher', 'student'], help='branch to read (default: teacher)')
+    parser.add_argument('--arch', default='base', help="mmpretrain's name of the encoder (default: base)")
+    parser.add_argument('--arch-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='embed_dims=... num_layers=... instead')
+    parser.add_argument('--patch-size', type=int, default=16, help='pixels (default: 16)')
+    parser.add_argument('--pretrain-size', type=int, default=224, help='pixels (default: 224)')
+    parser.add_argument('--allow-unsafe', action='store_true', help='unpickle without restrictions: runs code in the file')
+    parser.add_argument('--all', action='store_true', help='list every tensor, not only those that do not fit')
+    return parser.parse_args()
+
+
+def expected_of(args) -> dict:
+    arch = args.arch_options or FrozenVisionTransformer.arch_zoo.get(args.arch)
+    if arch is None:
+        raise ConfigError(f'--arch {args.arch!r} is unknown, use one of {", ".join(sorted(FrozenVisionTransformer.arch_zoo))}')
+    try:
+        sizes = [arch[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
+    except KeyError as error:
+        raise ConfigError(f'--arch-options lacks {error}; it takes embed_dims, num_layers and feedforward_channels') from error
+    return expected_shapes(*sizes, args.patch_size, (args.pretrain_size // args.patch_size) ** 2 + 1)
+
+
+def main():
+    args = parse_args()
+    expected = expected_of(args)
+    found = read_encoder(args.file, args.checkpoint_key, args.allow_unsafe)
+    result = match(found.tensors, expected)
+
+    rows = [(name, expected[name], tuple(found.tensors[name].shape), 'fits') for name in result.fits] if args.all else []
+    rows += [(name, want, shape, 'SHAPE') for name, shape, want in result.misshaped]
+    rows += [(name, expected[name], '-', 'MISSING') for name in result.missing]
+    rows += [(name, '-', tuple(found.tensors[name].shape), 'UNEXPECTED') for name in result.unexpected]
+    width = max([len(row[0]) for row in rows], default=0)
+    for name, want, shape, verdict in rows:
+        print(f'{verdict:<11} {name:<{width}}  expected {want!s:<18} found {shape}')
+
+    print(f'file        {found.path}')
+    print(f'layout      {found.layout}')
+    print(f'encoder     {describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})}')
+    print(f'expected    {describe(expected)}')
+    print(f'dropped     {len(found.dropped)} (head, mask token)')
+    if not result.complete:
+        raise WeightsError(
+            f'{found.path} does not fit: {len(result.fits)}/{len(expected)} encoder tensors fit, {len(result.missing)} missing, '
+            f'{len(result.unexpected)} unexpected, {len(result.misshaped)} of another shape (listed above)'
+        )
+    found = load_encoder(args.file, expected, args.checkpoint_key, args.allow_unsafe)
+    for note in found.notes:
+        print(f'note        {note}')
+    print(f'SHA-256     {found.sha256}')
+    print(f'OK          {len(result.fits)}/{len(expected)} encoder tensors')
+
+
+if __name__ == '__main__':
+    run(main)

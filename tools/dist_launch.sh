@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# dist_launch.sh SCRIPT PROCESSES [arguments of the script]: starts the script on torchrun. Used by dist_train.sh and dist_test.sh.
+#   PORT         of the meeting point; a free one is taken unless it is set (several nodes: 29500)
+#   NNODES, NODE_RANK, MASTER_ADDR   for several nodes: run the same command on each, with its own NODE_RANK
+set -euo pipefail
+here=$(dirname "$0")
+source "$here/setup_env.sh"
+find_python
+
+script=$1 processes=$2
+shift 2
+[[ $processes =~ ^[1-9][0-9]*$ ]] || { echo "error: the number of processes must be 1 or more, not '$processes'" >&2; exit 2; }
+
+if [ -n "${PORT:-}" ] || [ "${NNODES:-1}" -gt 1 ]; then
+    meet=(--nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}")
+else
+    meet=(--nnodes 1 --rdzv_backend c10d --rdzv_endpoint 127.0.0.1:0)
+fi
+# one share of the cores for each process; more makes them wait for each other
+cores=$(getconf _NPROCESSORS_ONLN)
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores > processes ? cores / processes : 1))}
+exec "$PYTHON" -m torch.distributed.run "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Everything in one go, with no download but the Python packages: environment, synthetic pictures, a stand-in weights file with random
+# contents, a training on the CPU, an evaluation, pictures to look at. Results go to work_dirs/quickstart.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+source tools/setup_env.sh
+setup_env
+
+[ -d data/synthetic/test ] || "$PYTHON" tools/make_standins.py --data data/synthetic --training 20 --test 6
+[ -f weights/standin_vitb16.pth ] || "$PYTHON" tools/make_standins.py --weights weights/standin_vitb16.pth
+
+out=work_dirs/quickstart
+rm -f "$out"/best_*.pth
+"$PYTHON" tools/train.py configs/quickstart.py --work-dir "$out"
+best=$(ls -t "$out"/best_*.pth | head -n 1)
+"$PYTHON" tools/test.py configs/quickstart.py "$best" --work-dir "$out/test" --show-dir "$out/overlays" --out "$out/masks"
+
+echo
+grep -h 'Epoch(val)' "$(ls -t "$out"/*/*.log | head -n 1)" | sed 's/.*Epoch(val) *\[\([0-9]*\)\].*Dice: \([0-9.]*\).*/validation Dice after epoch \1: \2/'
+echo "overlays (left the picture, right found, missed and false vessels): $(ls -d "$out"/overlays/*/vis_data/vis_image "$out"/*/vis_image 2>/dev/null | tail -n 1)"
+echo "predicted masks: $out/masks"
+echo "curves: $PYTHON -m tensorboard.main --logdir $out"
+echo 'Synthetic pictures and random weights: this shows that everything works, not how well it works on eyes.'

@@ -1,0 +1,49 @@
+# Sourced by the other scripts. Sets PYTHON to the interpreter of the active virtual environment, or of .venv in this checkout,
+# which it makes if it is not there. With arguments, installs the package with these extras first: setup_env EXTRA...
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+find_python() {
+    local active=${VIRTUAL_ENV:-${CONDA_PREFIX:-}}
+    if [ -n "$active" ] && [ -x "$active/bin/python" ]; then
+        PYTHON=$active/bin/python
+    elif [ -x "$root/.venv/bin/python" ]; then
+        PYTHON=$root/.venv/bin/python
+    else
+        PYTHON=${PYTHON:-$(command -v python3 || command -v python)}
+    fi
+}
+
+make_venv() {
+    [ -n "${VIRTUAL_ENV:-${CONDA_PREFIX:-}}" ] && return
+    [ -x "$root/.venv/bin/python" ] && return
+    local base=${PYTHON:-python3}
+    "$base" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "error: Python 3.10 or newer is needed, $("$base" -V) was found" >&2; exit 1; }
+    "$base" -m venv "$root/.venv" || "$base" -m virtualenv "$root/.venv" || {
+        rm -rf "$root/.venv"
+        echo 'error: no virtual environment could be made; on Debian: apt-get install python3-venv' >&2
+        exit 1
+    }
+}
+
+setup_env() {
+    make_venv
+    find_python
+    local extras=$*
+    # an OpenMMLab stack that is there and in order (of either family) is left as it is
+    "$PYTHON" "$root/mmseg_fundus/stack.py" >/dev/null 2>&1 || extras="mm $extras"
+    extras=$(echo $extras | tr ' ' ',')
+    local uv
+    uv=$(command -v uv || true)
+    if [ -z "$uv" ]; then
+        "$PYTHON" -m uv --version >/dev/null 2>&1 || "$PYTHON" -m pip install --quiet uv || true
+        "$PYTHON" -m uv --version >/dev/null 2>&1 && uv="$PYTHON -m uv"
+    fi
+    echo "installing into $(dirname "$(dirname "$PYTHON")") (extras: ${extras:-none})"
+    if [ -n "$uv" ]; then
+        $uv pip install --quiet --python "$PYTHON" -e "$root${extras:+[$extras]}"
+    else
+        "$PYTHON" -m pip install --quiet -e "$root${extras:+[$extras]}"
+    fi
+    "$PYTHON" "$root/mmseg_fundus/stack.py"
+}

@@ -1,0 +1,57 @@
+"""Evaluate a checkpoint on the test pictures of a config.
+
+Example:
+    python tools/test.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/epoch_100.pth --show-dir overlays
+"""
+
+import argparse
+
+import _setup  # noqa: F401
+from mmengine.runner import Runner
+
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.distributed import prepare_launcher
+
+TRAINING = (
+    *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
+    *('val_dataloader', 'val_cfg', 'val_evaluator'),
+)
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Evaluate a vessel segmentation model.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', metavar='DIR', help='write the predicted masks there, PNG of 0 and 255')
+    parser.add_argument('--show', action='store_true', help='show every picture in a window')
+    parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture below DIR')
+    parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
+    parser.add_argument('--tta', action='store_true', help='average over flipped copies of each picture')
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    cfg.load_from = known_checkpoint(args.checkpoint)
+    cfg.resume = False
+    for name in TRAINING:  # the test loop alone is built: training pictures are neither needed nor looked for
+        cfg[name] = None
+    if args.show or args.show_dir:
+        cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
+        if args.show_dir:
+            cfg.visualizer.save_dir = args.show_dir
+    if args.tta:
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.tta_model.module = cfg.model
+        cfg.model = cfg.tta_model
+    if args.out:
+        cfg.test_evaluator.output_dir = args.out
+    prepare_launcher(cfg, args.launcher)
+    Runner.from_cfg(cfg).test()
+
+
+if __name__ == '__main__':
+    run(main)
