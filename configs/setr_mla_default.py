@@ -4,7 +4,7 @@ model = dict(
     backbone=dict(
         weights='random',
         trainable_blocks='all',
-        arch=dict(embed_dims=768, num_layers=6, num_heads=12, feedforward_channels=3072),
+        arch=dict(num_layers=6),
         patch_size=32,
         pretrain_size=512,
         out_indices=(0, 3, 5),

@@ -6,6 +6,10 @@ set -euo pipefail
 here=$(dirname "$0")
 source "$here/setup_env.sh"
 find_python
+"$PYTHON" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' || {
+    echo "error: $PYTHON has no torch. Activate your environment, or make one in .venv: bash tools/quickstart.sh" >&2
+    exit 1
+}
 
 script=$1 processes=$2
 shift 2
@@ -19,4 +23,5 @@ fi
 # one share of the cores for each process; more makes them wait for each other
 cores=$(getconf _NPROCESSORS_ONLN)
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores > processes ? cores / processes : 1))}
+export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
 exec "$PYTHON" -m torch.distributed.run "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch

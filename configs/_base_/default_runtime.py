@@ -20,7 +20,6 @@ default_hooks = dict(
 custom_hooks = [dict(type='SyncBuffersHook')]  # batch norm statistics are averaged over ranks before they are validated or saved
 visualizer = dict(
     type='VesselVisualizer',
-    name='visualizer',
     vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
 )
 load_from = None

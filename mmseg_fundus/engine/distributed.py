@@ -1,10 +1,12 @@
 """Process groups on machines with and without GPUs."""
 
+import inspect
 import os
 
 import torch
 from mmengine.config import Config
 from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import ConfigError
 
@@ -36,7 +38,9 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
         raise ConfigError('--launcher pytorch needs torchrun to start the processes; use tools/dist_train.sh CONFIG NUMBER')
     if not distributed.is_initialized():
         distributed.init_process_group('gloo')
-    cfg.setdefault('model_wrapper_cfg', dict(type='MMDistributedDataParallel', broadcast_buffers=False))
+    known = inspect.signature(DistributedDataParallel).parameters
+    buffers = 'forward_sync_buffers' if 'forward_sync_buffers' in known else 'broadcast_buffers'  # renamed in torch 2.15
+    cfg.setdefault('model_wrapper_cfg', {'type': 'MMDistributedDataParallel', buffers: False})
     cfg.model_wrapper_cfg.device_ids = None
 
 

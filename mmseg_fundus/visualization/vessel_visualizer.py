@@ -1,17 +1,17 @@
 import numpy as np
 from mmengine.dist import master_only
-from mmengine.visualization import Visualizer
 from mmseg.registry import VISUALIZERS
+from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
 from .overlay import add_legend, draw_overlay
 
 
 @VISUALIZERS.register_module()
-class VesselVisualizer(Visualizer):
-    """mmengine's visualizer, drawing a picture beside its vessels: found, missed and false in colour-blind safe colours.
+class VesselVisualizer(SegLocalVisualizer):
+    """mmseg's visualizer, drawing a picture beside its vessels: found, missed and false in colour-blind safe colours.
 
-    Arguments as in mmengine's ``Visualizer`` (``vis_backends``, ``save_dir``).
+    Arguments as in ``SegLocalVisualizer`` (``vis_backends``, ``save_dir``).
     """
 
     @master_only

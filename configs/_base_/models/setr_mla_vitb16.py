@@ -5,7 +5,7 @@ model = dict(
     backbone=dict(
         type='FrozenVisionTransformer',
         weights='weights/VFM_Fundus_weights.pth',
-        arch='base',
+        arch=dict(embed_dims=768, num_layers=12, num_heads=12, feedforward_channels=3072),
         patch_size=16,
         out_indices=(2, 5, 8, 11),
     ),

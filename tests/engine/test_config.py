@@ -1,0 +1,65 @@
+import pytest
+
+from mmseg_fundus.engine import load_config
+from mmseg_fundus.errors import ConfigError
+
+
+def test_short_options_reach_every_data_set_and_the_backbone(tiny_config):
+    cfg = load_config(tiny_config(), work_dir='w', data_root='/data/X', weights='file.pth')
+    assert {cfg[f'{part}_dataloader'].dataset.data_root for part in ('train', 'val', 'test')} == {'/data/X'}
+    assert cfg.model.backbone.weights == 'file.pth' and cfg.work_dir == 'w'
+
+
+def test_work_dir_is_the_configs_or_named_after_it(tiny_config, root):
+    assert load_config(tiny_config()).work_dir.endswith('/work')
+    assert load_config(root / 'configs' / 'quickstart.py').work_dir == 'work_dirs/quickstart'
+
+
+def test_options_are_merged(tiny_config):
+    cfg = load_config(tiny_config(), {'train_cfg.max_epochs': 7, 'model.backbone.trainable_blocks': 1, 'resume': True})
+    assert cfg.train_cfg.max_epochs == 7 and cfg.model.backbone.trainable_blocks == 1 and cfg.resume
+
+
+@pytest.mark.parametrize(
+    'options, words',
+    [
+        ({'data_rot': 'x'}, "no 'data_rot'; the folder of the data set is train_dataloader.dataset.data_root .* --data-root"),
+        ({'train_dataloder.batch_size': 2}, "did you mean 'train_dataloader'"),
+        ({'train_dataloader.datset.data_root': 'x'}, "no 'datset' in train_dataloader; did you mean 'dataset'"),
+    ],
+)
+def test_a_misspelt_option_is_refused(tiny_config, options, words):
+    with pytest.raises(ConfigError, match=words):
+        load_config(tiny_config(), options)
+
+
+@pytest.mark.parametrize(
+    'line, words',
+    [
+        ("data_root = '/data/DRIVE'", 'top-level data_root .* has no effect.*--data-root'),
+        ("data_rot = '/data/DRIVE'", 'top-level data_rot .* has no effect'),
+        ("dataroot = '/data/DRIVE'", 'has no effect'),
+        ('optim_wraper = dict(optimizer=dict(lr=1))', "did you mean 'optim_wrapper'"),
+        ('val_dataloder = dict(batch_size=1)', "did you mean 'val_dataloader'"),
+    ],
+)
+def test_a_name_that_would_do_nothing_is_refused(tiny_config, line, words):
+    with pytest.raises(ConfigError, match=words):
+        load_config(tiny_config(line))
+
+
+def test_a_users_own_variables_are_left_alone(tiny_config):
+    assert load_config(tiny_config('size = 64\nmy_note = dict(a=1)')).my_note.a == 1
+
+
+@pytest.mark.parametrize('text, words', [('x = (', 'SyntaxError'), ("_base_ = './nowhere.py'", 'nowhere.py'), ('x = y + 1', 'y')])
+def test_a_broken_config_is_one_error_that_names_it(tmp_path, text, words):
+    path = tmp_path / 'broken.py'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=f'{path} cannot be read as a config.*{words}'):
+        load_config(path)
+
+
+def test_a_missing_config_suggests_its_neighbour(root):
+    with pytest.raises(ConfigError, match='config file not found.*did you mean setr_mla_vitb16_frozen.py'):
+        load_config(root / 'configs' / 'setr_mla_vitb16_frosen.py')

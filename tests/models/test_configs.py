@@ -1,0 +1,48 @@
+"""The shipped configs build, and say what they do."""
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+
+CONFIGS = {
+    'setr_mla_vitb16_frozen': (224, 'FIVESVesselDataset'),
+    'setr_mla_vitb16_frozen_drive': (224, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_paper': (224, 'FIVESVesselDataset'),
+    'setr_mla_default': (512, 'FIVESVesselDataset'),
+    'quickstart': (320, 'DRIVEVesselDataset'),
+}
+
+
+def test_every_config_is_tested(root):
+    assert {path.stem for path in (root / 'configs').glob('*.py')} == set(CONFIGS)
+
+
+@pytest.mark.parametrize('name', CONFIGS)
+def test_config_builds_and_its_sizes_agree(root, name):
+    size, dataset = CONFIGS[name]
+    cfg = Config.fromfile(str(root / 'configs' / f'{name}.py'))
+    assert tuple(cfg.train_dataloader.dataset.augmentation.size) == tuple(cfg.model.test_cfg.size) == (size, size)
+    assert {cfg[f'{part}_dataloader'].dataset.type for part in ('train', 'val', 'test')} == {dataset}
+    assert len({cfg[f'{part}_dataloader'].dataset.data_root for part in ('train', 'val', 'test')}) == 1
+    assert cfg.train_dataloader.dataset.val_fraction == cfg.val_dataloader.dataset.val_fraction
+    cfg.model.backbone.weights = 'random'
+    model = MODELS.build(cfg.model).eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)
+    trained = {name.split('.')[0] for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained == ({'backbone', 'neck', 'decode_head'} if name == 'setr_mla_default' else {'neck', 'decode_head'})
+
+
+def test_the_recommended_config_is_what_the_readme_says(root):
+    cfg = Config.fromfile(str(root / 'configs' / 'setr_mla_vitb16_frozen.py'))
+    assert cfg.train_dataloader.batch_size == 4 and cfg.train_cfg.max_epochs == 100
+    assert cfg.optim_wrapper.optimizer == dict(type='Adam', lr=1e-4, weight_decay=1e-4)
+    assert cfg.model.backbone.out_indices == (2, 5, 8, 11) and cfg.randomness.seed == 42
+
+
+@pytest.mark.parametrize('path', ['configs', 'configs/_base_'])
+def test_leaf_configs_are_short(root, path):
+    for config in (root / path).glob('*.py'):
+        limit = 25 if path == 'configs' else 60
+        assert len(config.read_text().splitlines()) <= limit, config

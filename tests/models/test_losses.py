@@ -1,0 +1,94 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.models import VesselLoss
+from mmseg_fundus.models.losses import vessel_cross_entropy, vessel_dice_loss
+
+BIG = 50.0  # logits so far apart that the probability is 0 or 1
+
+
+def logits_of(probabilities):
+    p = torch.tensor(probabilities, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
+    return torch.stack([torch.log(1 - p), torch.log(p)])[None]
+
+
+@pytest.mark.parametrize(
+    'probabilities, label, smooth, expected',
+    [
+        ([[1.0, 0.0]], [[1, 0]], 0, 0.0),
+        ([[0.0, 1.0]], [[1, 0]], 0, 1.0),
+        ([[0.5, 0.5]], [[1, 0]], 0, 1 - 2 * 0.5 / 2),
+        ([[0.8, 0.6, 0.9]], [[1, 0, 255]], 0, 1 - 2 * 0.8 / (1.4 + 1)),  # the ignored pixel changes nothing
+        ([[0.8, 0.6]], [[1, 0]], 1, 1 - (1.6 + 1) / (2.4 + 1)),
+        ([[0.0, 0.0]], [[0, 0]], 1, 0.0),  # nothing there, nothing found
+        ([[0.5, 0.5]], [[255, 255]], 1, 0.0),  # nothing valid
+    ],
+)
+def test_dice_loss_by_hand(probabilities, label, smooth, expected):
+    found = vessel_dice_loss(logits_of(probabilities), torch.tensor([label]), smooth=smooth)
+    assert float(found) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    'probabilities, label, expected',
+    [
+        ([[0.8, 0.6]], [[1, 0]], -(math.log(0.8) + math.log(0.4)) / 2),
+        ([[0.8, 0.6, 0.1]], [[1, 0, 255]], -(math.log(0.8) + math.log(0.4)) / 2),
+        ([[0.5]], [[255]], 0.0),
+    ],
+)
+def test_cross_entropy_by_hand(probabilities, label, expected):
+    assert float(vessel_cross_entropy(logits_of(probabilities), torch.tensor([label]))) == pytest.approx(expected, abs=1e-9)
+
+
+def test_cross_entropy_of_one_picture_equals_pytorchs():
+    logits, label = torch.randn(1, 2, 9, 9), torch.randint(0, 2, (1, 9, 9))
+    label[:, :3] = 255
+    assert torch.allclose(vessel_cross_entropy(logits, label), F.cross_entropy(logits, label, ignore_index=255))
+
+
+def test_ignored_pixels_get_no_gradient():
+    logits = torch.randn(2, 2, 6, 6, requires_grad=True)
+    label = torch.randint(0, 2, (2, 6, 6))
+    label[:, 2:4] = 255
+    VesselLoss()(logits, label).backward()
+    assert logits.grad[:, :, 2:4].abs().max() == 0 and logits.grad[:, :, :2].abs().min() > 0
+
+
+def test_the_background_does_not_count_as_overlap():
+    """An empty prediction loses whatever the share of the background, unlike with a Dice pooled over both classes."""
+    label = torch.zeros(1, 100, 100, dtype=torch.long)
+    label[0, 0, :50] = 1
+    empty = torch.stack([torch.full((100, 100), BIG), torch.zeros(100, 100)])[None]
+    assert float(vessel_dice_loss(empty, label)) > 0.97
+
+
+def test_a_batch_is_the_mean_of_its_pictures_so_accumulation_is_exact():
+    logits, label = torch.randn(4, 2, 8, 8), torch.randint(0, 2, (4, 8, 8))
+    label[0, :7] = 255
+    loss = VesselLoss()
+    single = torch.stack([loss(logits[i : i + 1], label[i : i + 1]) for i in range(4)]).mean()
+    assert torch.allclose(loss(logits, label), single, atol=1e-6)
+
+
+def test_terms_are_weighted_and_add_up():
+    logits, label = torch.randn(2, 2, 8, 8), torch.randint(0, 2, (2, 8, 8))
+    terms = VesselLoss(ce_weight=2.0, dice_weight=0.5).terms(logits, label)
+    assert torch.allclose(terms['ce'], 2 * vessel_cross_entropy(logits, label))
+    assert torch.allclose(terms['dice'], 0.5 * vessel_dice_loss(logits, label))
+    assert set(VesselLoss(ce_weight=0).terms(logits, label)) == {'dice'}
+
+
+@pytest.mark.parametrize('arguments', [dict(ce_weight=0, dice_weight=0), dict(ce_weight=-1), dict(loss_name='dice')])
+def test_meaningless_weights_are_refused(arguments):
+    with pytest.raises(ConfigError):
+        VesselLoss(**arguments)
+
+
+def test_one_channel_logits_are_refused():
+    with pytest.raises(ConfigError, match='num_classes=2'):
+        VesselLoss()(torch.zeros(1, 1, 4, 4), torch.zeros(1, 4, 4, dtype=torch.long))

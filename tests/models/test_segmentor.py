@@ -1,0 +1,93 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.runner.checkpoint import load_state_dict as mmengine_load
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from mmseg_fundus.errors import CheckpointError, ConfigError
+
+
+@pytest.fixture
+def build(tiny_config):
+    def make(extra='', **test_cfg):
+        model = Config.fromfile(tiny_config(extra)).model
+        model.test_cfg.update(test_cfg)
+        torch.manual_seed(0)
+        return MODELS.build(model).eval()
+
+    return make
+
+
+@pytest.mark.parametrize('size', [(64, 64), (50, 70), (33, 16), (1, 1)], ids=str)
+def test_logits_lie_exactly_over_the_input(build, size):
+    assert build()(torch.randn(1, 3, *size)).shape == (1, 2, *size)
+
+
+def test_padding_is_cut_off_not_squeezed_in(build):
+    model = build()
+    x = torch.randn(1, 3, 50, 70)
+    with torch.no_grad():
+        assert torch.allclose(model(x), model(F.pad(x, (0, 10, 0, 14)))[:, :, :50, :70], atol=1e-6)
+
+
+def test_whole_mode_resizes_to_its_size_and_back(build):
+    x = torch.randn(2, 3, 91, 77)
+    sample = [SegDataSample(metainfo=dict(ori_shape=(91, 77), img_shape=(91, 77))) for _ in range(2)]
+    with torch.no_grad():
+        found = build(size=(64, 48)).predict(x, sample)
+        small = build()(F.interpolate(x, (64, 48), mode='bilinear', antialias=True))
+    expected = F.interpolate(small, (91, 77), mode='bilinear')
+    for i in range(2):
+        assert torch.allclose(found[i].seg_logits.data, expected[i], atol=1e-5)
+        assert found[i].pred_sem_seg.data.shape == (1, 91, 77)
+
+
+def test_mmsegs_sliding_window_of_one_window_equals_the_whole_picture(build):
+    x = torch.randn(1, 3, 64, 64)
+    metas = [dict(ori_shape=(64, 64), img_shape=(64, 64))]
+    with torch.no_grad():
+        whole = build(size=None).inference(x, metas)
+        slide = build(mode='slide', crop_size=(64, 64), stride=(32, 32)).inference(x, metas)
+    assert torch.allclose(whole, slide, atol=1e-6)
+
+
+def test_loss_reports_its_terms_and_trains_the_decoder_only(build):
+    model = build().train()
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 2, (1, 50, 70))))
+    losses = model.loss(torch.randn(2, 3, 50, 70), [sample, sample])
+    assert set(losses) == {'decode.loss_ce', 'decode.loss_dice', 'decode.acc_seg'}
+    (losses['decode.loss_ce'] + losses['decode.loss_dice']).backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == (not name.startswith('backbone.')), name
+
+
+@pytest.mark.parametrize('loader', ['torch', 'mmengine'])
+def test_loading_a_checkpoint_is_strict_however_it_is_loaded(build, loader):
+    model = build()
+    load = model.load_state_dict if loader == 'torch' else lambda state, strict: mmengine_load(model, state, strict=strict)
+    state = model.state_dict()
+    load(state, strict=False)
+    for change, words in (
+        (lambda s: s.pop('decode_head.conv_seg.bias'), r'1 missing \(decode_head.conv_seg.bias\)'),
+        (lambda s: s.update(extra=torch.zeros(1)), r'1 unexpected \(extra\)'),
+        (lambda s: s.update({'decode_head.conv_seg.bias': torch.zeros(5)}), r'of another shape \(decode_head.conv_seg.bias \(5,\)'),
+    ):
+        changed = dict(state)
+        change(changed)
+        with pytest.raises(CheckpointError, match=words):
+            load(changed, strict=False)
+
+
+def test_a_checkpoint_without_encoder_keeps_the_one_that_was_loaded(build):
+    model = build()
+    before = model.backbone.pos_embed.clone()
+    mmengine_load(model, {name: tensor for name, tensor in model.state_dict().items() if not name.startswith('backbone.')})
+    assert torch.equal(model.backbone.pos_embed, before)
+
+
+def test_unknown_test_settings_are_refused(build):
+    with pytest.raises(ConfigError, match=r"\['sise'\]"):
+        build(sise=(64, 64))

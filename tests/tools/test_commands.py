@@ -1,0 +1,112 @@
+"""The tools as a user calls them: other processes, from another folder."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Run a command in a folder that is not the checkout; returns the finished process, output joined."""
+
+    def run(*command, **env):
+        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
+        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', **env)
+        return subprocess.run(
+            [str(part) for part in command],
+            cwd=tmp_path,
+            env=clean,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=300,
+        )
+
+    return run
+
+
+def dice_of(output):
+    found = re.findall(r'Epoch\(test\).* Dice: ([\d.]+)', output)
+    assert found, output
+    return found[-1]
+
+
+def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_same_figures(shell, root, tiny_config, tmp_path):
+    config = tiny_config('train_cfg = dict(max_epochs=3)')
+    done = shell('bash', root / 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'run')
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count('pictures, ') == 3, 'each validation is reported once, by the main process'
+    checkpoint = tmp_path / 'run/epoch_3.pth'
+    figures = []
+    for processes in (1, 2, 3):
+        done = shell('bash', root / 'tools/dist_test.sh', config, checkpoint, processes, '--work-dir', tmp_path / f'test{processes}')
+        assert done.returncode == 0, done.stdout
+        figures.append(json.loads(next((tmp_path / f'test{processes}').rglob('2*.json')).read_text()))
+        assert 'train): ' not in done.stdout, 'testing must not read training pictures'
+    keys = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity')
+    assert {key: figures[0][key] for key in keys} == {key: figures[1][key] for key in keys} == {key: figures[2][key] for key in keys}
+    assert figures[0]['Accuracy'] > 0
+
+    done = shell(sys.executable, root / 'tools/test.py', config, checkpoint, '--show-dir', 'show', '--out', 'masks', '--tta')
+    assert done.returncode == 0, done.stdout
+    assert len(list((tmp_path / 'show').rglob('test_*.png'))) == len(list((tmp_path / 'masks').glob('*.png'))) == 3
+
+    done = shell(
+        sys.executable, root / 'tools/train.py', config, '--work-dir', 'run', '--resume', '--cfg-options', 'train_cfg.max_epochs=4'
+    )
+    assert done.returncode == 0, done.stdout
+    assert 'Epoch(train) [4]' in done.stdout and 'Epoch(train) [3]' not in done.stdout
+
+
+def test_the_configs_own_resume_is_respected(shell, root, tiny_config):
+    assert shell(sys.executable, root / 'tools/train.py', tiny_config()).returncode == 0
+    done = shell(sys.executable, root / 'tools/train.py', tiny_config('resume = True\ntrain_cfg = dict(max_epochs=3)'))
+    assert done.returncode == 0 and 'Epoch(train) [3]' in done.stdout and 'Epoch(train) [2]' not in done.stdout, done.stdout
+
+
+def test_a_chosen_port_is_used(shell, root, tiny_config):
+    """PORT taken by another program: the run must fail on it, which shows that it was used."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = shell('bash', root / 'tools/dist_train.sh', tiny_config(), 1, PORT=str(port))
+    assert done.returncode != 0 and re.search(rf'{port}|EADDRINUSE|[Aa]ddress already in use', done.stdout), done.stdout
+
+
+def test_the_launchers_explain_themselves(shell, root):
+    assert 'usage: dist_train.sh CONFIG PROCESSES' in shell('bash', root / 'tools/dist_train.sh').stdout
+    assert 'usage: dist_test.sh CONFIG CHECKPOINT PROCESSES' in shell('bash', root / 'tools/dist_test.sh', 'x').stdout
+    assert 'number of processes' in shell('bash', root / 'tools/dist_train.sh', 'x', 'four').stdout
+
+
+def test_mmsegmentations_own_tools_and_api_run_our_configs(shell, root, tiny_config, tmp_path, drive_like):
+    """mmseg's train.py and test.py, init_model, inference_model and MMSegInferencer, unchanged."""
+    import mmseg
+
+    tools = os.path.join(os.path.dirname(mmseg.__file__), '.mim', 'tools')
+    config = tiny_config()
+    env = dict(PYTHONPATH=str(root))
+    done = shell(sys.executable, f'{tools}/train.py', config, '--work-dir', 'theirs', **env)
+    assert done.returncode == 0, done.stdout
+    done = shell(sys.executable, f'{tools}/test.py', config, 'theirs/epoch_2.pth', '--work-dir', 'tested', '--show-dir', 'painted', **env)
+    assert done.returncode == 0, done.stdout
+    assert dice_of(done.stdout)
+    picture = drive_like / 'test/images/01_test.tif'
+    code = f"""
+import mmseg_fundus, numpy
+from mmseg.apis import init_model, inference_model, MMSegInferencer
+model = init_model({str(config)!r}, 'theirs/epoch_2.pth', device='cpu')
+first = inference_model(model, {str(picture)!r}).pred_sem_seg.data[0].numpy()
+inferencer = MMSegInferencer({str(config)!r}, 'theirs/epoch_2.pth', device='cpu')
+second = inferencer({str(picture)!r})['predictions']
+assert first.shape == (64, 64) and numpy.array_equal(first, second)
+"""
+    done = shell(sys.executable, '-c', code, **env)
+    assert done.returncode == 0, done.stdout
