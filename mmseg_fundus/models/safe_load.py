@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import importlib
 import os
 import pickle
 import re
@@ -14,8 +15,7 @@ import torch
 
 from ..errors import WeightsError
 
-# numpy < 2 has the module under its old name only
-_multiarray = (np._core if hasattr(np, '_core') else np.core).multiarray
+_multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
 
 # What an iBOT / VisionFM checkpoint holds besides tensors: its arguments, and numpy scalars in the optimizer's groups.
 # Both spellings of numpy's private module are allowed whichever numpy reads the file.
