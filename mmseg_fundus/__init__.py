@@ -3,14 +3,19 @@
 Importing the package registers everything it offers in mmseg's registries.
 """
 
+import contextlib
+import io
 import warnings
 
 from .stack import check_stack
 from .version import __version__
 
 check_stack()
-# mmcv without compiled operators says so at import; nothing here uses one
+# mmcv without compiled operators warns at import, onedl-* packages print 'Could not import OneDL'; nothing here uses either
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
+with contextlib.redirect_stdout(io.StringIO()):
+    import mmpretrain.models  # noqa: F401
+    import mmseg.apis  # noqa: F401
 
 from . import datasets, engine, evaluation, models, visualization  # noqa: E402
 
