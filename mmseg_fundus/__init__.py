@@ -15,7 +15,8 @@ check_stack()
 warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
 with contextlib.redirect_stdout(io.StringIO()):
     import mmpretrain.models  # noqa: F401
-    import mmseg.apis  # noqa: F401
+    import mmseg.apis
+    import mmseg.datasets  # noqa: F401
 
 from . import datasets, engine, evaluation, models, visualization  # noqa: E402
 

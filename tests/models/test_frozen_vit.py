@@ -178,6 +178,8 @@ def test_from_checkpoint_refuses_to_run_before_one_is_loaded(tiny_vit):
 
 
 def test_pictures_are_normalised_with_visionfms_statistics():
+    assert VFM_MEAN == pytest.approx((0.4237375, 0.2609461, 0.1284039), abs=1e-7)
+    assert VFM_STD == pytest.approx((0.2948253, 0.2016737, 0.1366802), abs=1e-7)
     preprocessor = MODELS.build(dict(type='FundusDataPreprocessor'))
     bgr = torch.randint(0, 256, (3, 8, 8), dtype=torch.uint8)
     found = preprocessor(dict(inputs=[bgr]))['inputs'][0]
