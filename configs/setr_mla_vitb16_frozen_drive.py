@@ -1,4 +1,4 @@
-# DRIVE, 20 training pictures of which 4 are held out. Sixteen pictures are four steps an epoch: more epochs and a higher rate than on FIVES.
+# DRIVE, 20 training pictures of which 4 are held out. Sixteen pictures are four steps an epoch: more epochs, a higher rate than FIVES.
 _base_ = './setr_mla_vitb16_frozen.py'
 drive = dict(type='DRIVEVesselDataset', data_root='data/DRIVE', val_fraction=0.2)
 train_dataloader = dict(dataset=dict(**drive))

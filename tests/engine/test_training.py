@@ -20,7 +20,7 @@ def state_of(module):
 @pytest.fixture
 def trained(tiny_config):
     """Twenty steps: 5 pictures (one held out) in batches of 1, four epochs."""
-    cfg = load_config(tiny_config('train_cfg = dict(max_epochs=4)'), {'train_dataloader.batch_size': 1})
+    cfg = load_config(tiny_config("train_cfg['max_epochs'] = 4"), {'train_dataloader.batch_size': 1})
     runner = Runner.from_cfg(cfg)
     before = state_of(runner.model)
     runner.train()

@@ -36,7 +36,7 @@ def dice_of(output):
 
 
 def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_same_figures(shell, root, tiny_config, tmp_path):
-    config = tiny_config('train_cfg = dict(max_epochs=3)')
+    config = tiny_config("train_cfg['max_epochs'] = 3")
     done = shell('bash', root / 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'run')
     assert done.returncode == 0, done.stdout
     assert done.stdout.count('pictures, ') == 3, 'each validation is reported once, by the main process'
@@ -64,7 +64,7 @@ def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_s
 
 def test_the_configs_own_resume_is_respected(shell, root, tiny_config):
     assert shell(sys.executable, root / 'tools/train.py', tiny_config()).returncode == 0
-    done = shell(sys.executable, root / 'tools/train.py', tiny_config('resume = True\ntrain_cfg = dict(max_epochs=3)'))
+    done = shell(sys.executable, root / 'tools/train.py', tiny_config("resume = True\ntrain_cfg['max_epochs'] = 3"))
     assert done.returncode == 0 and 'Epoch(train) [3]' in done.stdout and 'Epoch(train) [2]' not in done.stdout, done.stdout
 
 
