@@ -66,10 +66,17 @@ def find_problem(versions: dict):
 
 
 def check_stack() -> None:
-    """Raise one readable ``ImportError`` if the mm* packages are missing, mixed or too old."""
+    """Raise one readable ``ImportError`` if the mm* packages are missing, mixed or too old, or OpenCV lacks libGL."""
     problem = find_problem(installed_versions())
     if problem:
         raise ImportError(f'mmseg_fundus: {problem}')
+    try:
+        import cv2  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'mmseg_fundus: OpenCV cannot be loaded ({error}). On a machine without graphics libraries run: '
+            'pip install --force-reinstall --no-deps opencv-python-headless'
+        ) from error
 
 
 if __name__ == '__main__':

@@ -24,4 +24,11 @@ fi
 cores=$(getconf _NPROCESSORS_ONLN)
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$((cores > processes ? cores / processes : 1))}
 export MKL_NUM_THREADS=${MKL_NUM_THREADS:-$OMP_NUM_THREADS}
-exec "$PYTHON" -m torch.distributed.run "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch
+export FUNDUS_ERROR_FILE
+FUNDUS_ERROR_FILE=$(mktemp -u)
+trap 'rm -f "$FUNDUS_ERROR_FILE"' EXIT
+status=0
+"$PYTHON" -m torch.distributed.run "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch || status=$?
+# torchrun ends with a summary of its own: the error of the process that failed first goes below it
+[ "$status" -eq 0 ] || cat "$FUNDUS_ERROR_FILE" >&2 2>/dev/null || true
+exit "$status"

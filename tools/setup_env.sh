@@ -26,6 +26,20 @@ make_venv() {
     }
 }
 
+# pip install "$@", with uv if it is there, because it is several times faster; a .venv of ours gets it
+install() {
+    if command -v uv >/dev/null; then
+        uv pip install --quiet --python "$PYTHON" "$@"
+        return
+    fi
+    case $PYTHON in "$root/.venv/"*) "$PYTHON" -m pip install --quiet uv 2>/dev/null || true ;; esac
+    if "$PYTHON" -m uv --version >/dev/null 2>&1; then
+        "$PYTHON" -m uv pip install --quiet --python "$PYTHON" "$@"
+    else
+        "$PYTHON" -m pip install --quiet "$@"
+    fi
+}
+
 setup_env() {
     make_venv
     find_python
@@ -33,17 +47,9 @@ setup_env() {
     # an OpenMMLab stack that is there and in order (of either family) is left as it is
     "$PYTHON" "$root/mmseg_fundus/stack.py" >/dev/null 2>&1 || extras="mm $extras"
     extras=$(echo $extras | tr ' ' ',')
-    local uv
-    uv=$(command -v uv || true)
-    if [ -z "$uv" ]; then
-        "$PYTHON" -m uv --version >/dev/null 2>&1 || "$PYTHON" -m pip install --quiet uv || true
-        "$PYTHON" -m uv --version >/dev/null 2>&1 && uv="$PYTHON -m uv"
-    fi
     echo "installing into $(dirname "$(dirname "$PYTHON")") (extras: ${extras:-none})"
-    if [ -n "$uv" ]; then
-        $uv pip install --quiet --python "$PYTHON" -e "$root${extras:+[$extras]}"
-    else
-        "$PYTHON" -m pip install --quiet -e "$root${extras:+[$extras]}"
-    fi
+    install -e "$root${extras:+[$extras]}"
+    # mmcv asks for opencv-python, which needs libGL; where that is not there, the build without windows goes over it
+    "$PYTHON" -c 'import cv2' 2>/dev/null || install --force-reinstall --no-deps opencv-python-headless
     "$PYTHON" "$root/mmseg_fundus/stack.py"
 }

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
+from mmseg_fundus.engine.inputs import check_inputs
 
 TRAINING = (
     *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
@@ -43,6 +44,7 @@ def main():
         cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
         if args.show_dir:
             cfg.visualizer.save_dir = args.show_dir
+    check_inputs(cfg, ('test',))
     if args.tta:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.tta_model.module = cfg.model

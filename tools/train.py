@@ -9,10 +9,11 @@ import argparse
 import _setup  # noqa: F401
 from mmengine.runner import Runner
 
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
-from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.engine.inputs import check_inputs
+from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
 
 
 def parse_args():
@@ -23,32 +24,24 @@ def parse_args():
         nargs='?',
         const='auto',
         metavar='PATH',
-        help='continue from the latest checkpoint of the output folder, or from PATH (without this option the config decides)',
+        help='continue from the latest whole checkpoint of the output folder, or from PATH (without this option the config decides)',
     )
-    parser.add_argument('--amp', action='store_true', help='mixed precision (needs a GPU)')
+    parser.add_argument('--batch-size', type=int, metavar='N', help='pictures per process and step')
+    parser.add_argument('--accumulate', type=int, metavar='N', help='steps whose gradients are added up before the weights change')
+    parser.add_argument('--epochs', type=int, metavar='N', help='epochs; the learning rate schedule follows')
+    parser.add_argument('--lr', type=float, metavar='RATE', help='learning rate')
+    parser.add_argument('--seed', type=int, metavar='N', help='random seed')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: bf16 where the GPU has it, else fp16 with loss scaling')
     add_common_arguments(parser)
     return parser.parse_args()
-
-
-def enable_amp(cfg) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        raise ConfigError('--amp needs a GPU, none was found; leave it out')
-    if cfg.optim_wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {cfg.optim_wrapper.type}')
-    cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
 
 
 def main():
     args = parse_args()
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
-    if args.amp:
-        enable_amp(cfg)
-    if args.resume:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else known_checkpoint(args.resume)
+    apply_training_options(cfg, args.batch_size, args.accumulate, args.epochs, args.lr, args.seed, args.amp)
+    choose_checkpoint(cfg, args.resume)
+    check_inputs(cfg, ('train', 'val'))
     prepare_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).train()
 

@@ -8,16 +8,24 @@ env_cfg = dict(
 )
 randomness = dict(seed=42)
 log_level = 'INFO'
-log_processor = dict(by_epoch=True)
+log_processor = dict(
+    by_epoch=True,
+    log_with_hierarchy=True,  # train/loss, val/Dice ...
+    mean_pattern=r'.*(time|grad_norm).*',  # losses as they are: mmengine's smoothing would mix several validations
+)
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=10, log_metric_by_epoch=True),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='CheckpointHook', by_epoch=True, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater'),
+    checkpoint=dict(type='VesselCheckpointHook', interval=5, max_keep_ckpts=3, save_best='Dice'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='VesselOverlayHook', val_pictures=3),
 )
-custom_hooks = [dict(type='SyncBuffersHook')]  # batch norm statistics are averaged over ranks before they are validated or saved
+custom_hooks = [
+    dict(type='SyncBuffersHook'),  # batch norm statistics are averaged over ranks before they are validated or saved
+    dict(type='EpochSeedHook'),  # a resumed training draws what an undisturbed one would
+    dict(type='ResultsHook'),  # results.json
+]
 visualizer = dict(
     type='VesselVisualizer',
     vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],

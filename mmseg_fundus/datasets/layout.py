@@ -20,7 +20,7 @@ def find_root(data_root) -> Path:
         note = '' if root.is_absolute() else f' ({str(data_root)!r} seen from the current folder {Path.cwd()})'
         raise DataError(
             f'data set folder not found: looked for {full}{note}. Unpack the data set there, or name its folder with '
-            '--data-root DIR or dataset.data_root in the config'
+            '--data-root DIR, or train_dataloader.dataset.data_root (also val_, test_) in the config'
         )
     return full.resolve()
 

@@ -44,7 +44,8 @@ class RandomFundusView(BaseTransform):
     The picture is scaled to ``size`` times a random factor (antialiased), cut or padded to ``size`` at a random place, flipped and
     rotated about its centre.  What was not in the picture is black, its label 255.
 
-    Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` ``(H, W)``.  Modified: both, ``img_shape``.
+    Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` ``(H, W)``; ``view_seed`` (ints) decides what is drawn, without it
+    numpy's global state does.  Modified: ``img``, ``gt_seg_map``, ``img_shape``.
 
     Args:
         size (Sequence[int]): Height and width of the result.
@@ -73,11 +74,12 @@ class RandomFundusView(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         height, width = self.size
-        factor = np.random.uniform(*self.scale)
+        random = np.random.default_rng(results.get('view_seed', np.random.randint(2**31)))
+        factor = random.uniform(*self.scale)
         scaled = (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
-        offset = [np.random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
-        angle = np.random.uniform(-self.rotate, self.rotate)
-        flips = [axis for axis in (1, 0) if np.random.rand() < self.flip]
+        offset = [random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
+        angle = random.uniform(-self.rotate, self.rotate)
+        flips = [axis for axis in (1, 0) if random.random() < self.flip]
 
         rotation = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
         rotation[:, 2] -= rotation[:, :2] @ np.round(offset)
@@ -88,15 +90,15 @@ class RandomFundusView(BaseTransform):
             return np.ascontiguousarray(np.flip(image, flips)) if flips else image
 
         picture = view(results['img'], Image.BILINEAR, cv2.INTER_LINEAR, (0, 0, 0))
-        results['img'] = self._photometric(picture)
+        results['img'] = self._photometric(picture, random)
         results['img_shape'] = self.size
         if 'gt_seg_map' in results:
             results['gt_seg_map'] = view(results['gt_seg_map'], Image.NEAREST, cv2.INTER_NEAREST, IGNORE)
         return results
 
-    def _photometric(self, picture: np.ndarray) -> np.ndarray:
-        gain = 1 + np.random.uniform(-self.brightness, self.brightness)
-        contrast = 1 + np.random.uniform(-self.contrast, self.contrast)
+    def _photometric(self, picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        gain = 1 + random.uniform(-self.brightness, self.brightness)
+        contrast = 1 + random.uniform(-self.contrast, self.contrast)
         mean = picture.mean()
         levels = ((np.arange(256) - mean) * contrast + mean) * gain
         return cv2.LUT(picture, np.clip(np.round(levels), 0, 255).astype(np.uint8))

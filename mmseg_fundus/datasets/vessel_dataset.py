@@ -1,3 +1,4 @@
+import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,9 @@ from PIL import Image
 
 from ..errors import ConfigError, DataError
 from .layout import find_root, hold_out, index_folder, pair
-from .reading import read_mask, read_picture
+from .reading import PICTURE_SUFFIXES, read_mask, read_picture
 from .transforms import LoadVesselAnnotations, RandomFundusView
+from .view_sampler import View
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 
@@ -98,11 +100,26 @@ class FundusVesselDataset(BaseSegDataset):
         Returns:
             list[dict]: With ``img_path``, ``seg_map_path`` and perhaps ``fov_path``, see :func:`.layout.pair`.
         """
+        if part == 'test' and '{part}' not in self.folders['img_dir']:
+            print_log(
+                f"{type(self).__name__}: img_dir={self.folders['img_dir']!r} has no {{part}}, so that 'test' reads the same pictures as "
+                'the training splits do',
+                logger='current',
+                level=logging.WARNING,
+            )
         found = {}
         for role, folder in self.folders.items():
             if folder is not None:
-                found[role] = index_folder(root / folder.format(part=part), r'(.+)\.\w+', '<id>.png')
+                found[role] = index_folder(root / folder.format(part=part), r'(.+)\.\w+', f'<id>.png ({", ".join(PICTURE_SUFFIXES)})')
         return pair(found['img_dir'], found['label_dir'], found.get('fov_dir'))
+
+    def prepare_data(self, idx):
+        """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline."""
+        if not isinstance(idx, View):
+            return super().prepare_data(idx)
+        info = self.get_data_info(idx.index)
+        info['view_seed'] = (idx.seed, idx.epoch, idx.index)
+        return self.pipeline(info)
 
     def load_data_list(self) -> list:
         """Find the samples of the split and check them."""

@@ -1,6 +1,17 @@
+from .checkpoint_hook import VesselCheckpointHook
 from .config import load_config
 from .distributed import prepare_launcher
+from .epoch_seed_hook import EpochSeedHook
 from .overlay_hook import VesselOverlayHook
+from .results_hook import ResultsHook
 from .trainable_constructor import TrainableOptimWrapperConstructor
 
-__all__ = ['TrainableOptimWrapperConstructor', 'VesselOverlayHook', 'load_config', 'prepare_launcher']
+__all__ = [
+    'EpochSeedHook',
+    'ResultsHook',
+    'TrainableOptimWrapperConstructor',
+    'VesselCheckpointHook',
+    'VesselOverlayHook',
+    'load_config',
+    'prepare_launcher',
+]

@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import sys
+import traceback
 from difflib import get_close_matches
 
 from mmengine.config import DictAction
@@ -70,6 +71,19 @@ def explain_unknown_type(error: KeyError) -> str | None:
     )
 
 
+def explain(error: Exception) -> str | None:
+    """One line a user can act on, or ``None`` for an error that is none of theirs."""
+    if isinstance(error, FundusError):
+        return one_line(error)
+    if isinstance(error, TypeError):
+        return explain_type_error(error)
+    if isinstance(error, OSError) and error.filename:
+        return f'{error.filename}: {error.strerror}'
+    if isinstance(error, KeyError):
+        return explain_unknown_type(error)
+    return None
+
+
 def one_line(error: FundusError) -> str:
     """The message of an error, also if it came out of a data loader's worker as a printed traceback."""
     text = str(error)
@@ -82,25 +96,32 @@ def run(main) -> None:
     """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
     try:
         main()
-    except FundusError as error:
-        message = one_line(error)
-    except TypeError as error:
-        message = explain_type_error(error)
-        if message is None:
-            raise
-    except KeyError as error:
-        message = explain_unknown_type(error)
-        if message is None:
-            raise
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         sys.exit(130)
-    else:
-        close()
-        return
+    except Exception as error:
+        message = explain(error)
+        if message is None and 'FUNDUS_ERROR_FILE' not in os.environ:
+            raise
+        if message is None:
+            traceback.print_exc()
+            message = f'{type(error).__name__}: {" ".join(str(error).split())[:500]}'
+        _report(message)
+        sys.exit(1)
+    close()
+
+
+def _report(message: str) -> None:
     rank = f' (rank {os.environ["RANK"]})' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
-    print(f'error{rank}: {message}', file=sys.stderr, flush=True)
-    sys.exit(1)
+    line = f'error{rank}: {message}'
+    print(line, file=sys.stderr, flush=True)
+    first = os.environ.get('FUNDUS_ERROR_FILE')  # dist_launch.sh prints the first rank's error last, below torchrun's own words
+    if first:
+        try:
+            with open(first, 'x') as file:
+                file.write(line + '\n')
+        except FileExistsError:
+            pass
 
 
 def known_checkpoint(path: str) -> str:

@@ -57,7 +57,7 @@ def _check_options(cfg: Config, options: dict) -> None:
     for dotted in options:
         first, *rest = dotted.split('.')
         if first not in cfg and first not in _KNOWN:
-            raise ConfigError(f'--cfg-options: the config has no {first!r}{_suggest(first, [*cfg, *_KNOWN])}')
+            raise ConfigError(f'--cfg-options: the config has no {first!r}{_suggest(dotted.split(".")[-1], [*cfg, *_KNOWN], first)}')
         node = cfg.get(first)
         for i, key in enumerate(rest):
             if isinstance(node, dict) and key not in node and i < len(rest) - 1 and 'type' not in node and node:
@@ -80,10 +80,10 @@ def _check_names(cfg: Config, path: Path) -> None:
             raise ConfigError(f'{path}: unknown top-level name {name!r}{_suggest(name, _KNOWN)}')
 
 
-def _suggest(name: str, known) -> str:
+def _suggest(name: str, known, first: str | None = None) -> str:
     if get_close_matches(name.replace('_', ''), ['dataroot'], cutoff=0.8):
         return '; the folder of the data set is train_dataloader.dataset.data_root (also val_, test_), or --data-root for all three'
-    close = get_close_matches(name, list(known), n=1)
+    close = get_close_matches(first or name, list(known), n=1)
     return f'; did you mean {close[0]!r}?' if close else ''
 
 

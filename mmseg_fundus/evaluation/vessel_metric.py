@@ -6,6 +6,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from PIL import Image
+from prettytable import PrettyTable
 
 from ..errors import DataError
 from .counts import IGNORE, binary_figures, confusion_counts
@@ -17,7 +18,8 @@ class VesselMetric(BaseMetric):
 
     Pooled over all valid pixels of the split: each picture's counts are collected from every rank and added, so the figures do not
     depend on the number of processes.  Pixels labelled 255 (outside the field of view) do not count.  Prediction and label are compared
-    at the label's resolution, which the test pipelines leave native.
+    at the label's resolution, which the test pipelines leave native.  Where the model hands on its loss of each picture, ``loss`` and
+    its terms are the means over all pictures.
 
     Args:
         ignore_index (int): The label that does not count.
@@ -45,12 +47,18 @@ class VesselMetric(BaseMetric):
             if self.output_dir:
                 self.output_dir.mkdir(parents=True, exist_ok=True)
                 Image.fromarray((prediction * 255).astype(np.uint8)).save(self.output_dir / f'{Path(sample["img_path"]).stem}.png')
-            self.results.append(confusion_counts(prediction, label, self.ignore_index))
+            counts = confusion_counts(prediction, label, self.ignore_index)
+            self.results.append(dict(counts=counts, loss=sample.get('val_loss') or {}))
 
     def compute_metrics(self, results: list) -> dict:
         """Figures of the summed counts of all pictures, as :func:`~mmseg_fundus.evaluation.binary_figures` names them."""
-        counts = np.sum(results, axis=0)
+        counts = np.sum([result['counts'] for result in results], axis=0)
         figures = binary_figures(counts)
-        row = '  '.join(f'{name} {value:.4f}' for name, value in figures.items())
-        print_log(f'{row}  ({len(results)} pictures, {counts.sum():,} pixels in the field of view, pooled)', logger='current')
+        table = PrettyTable([*figures], title=f'vessels, {len(results)} pictures, {counts.sum():,} pixels in the field of view, pooled')
+        table.add_row([f'{value:.4f}' for value in figures.values()])
+        print_log('\n' + table.get_string(), logger='current')
+        losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
+        if losses:
+            figures['loss'] = sum(losses.values())
+            figures.update({f'loss_{name}': value for name, value in losses.items()})
         return figures

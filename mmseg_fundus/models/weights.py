@@ -250,6 +250,24 @@ def load_encoder(path, expected: dict, checkpoint_key: str = 'teacher', allow_un
     Raises:
         WeightsError: Naming what did not fit and what the file seems to be.
     """
+    found = read_fitting(path, expected, checkpoint_key, allow_unsafe)
+    check_archive(Path(found.path))
+    raised = 0
+    for name, tensor in found.tensors.items():
+        if not tensor.is_floating_point():
+            raise WeightsError(f'{found.path}: {name} holds {tensor.dtype} values; floating point was expected')
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f'{found.path}: {name} holds NaN or infinite values; the file is damaged or its training diverged')
+        raised += tensor.dtype != torch.float32
+        found.tensors[name] = tensor.to(torch.float32)
+    if raised:
+        found.notes.append(f'{raised} tensors converted to float32')
+    found.sha256 = file_sha256(found.path)
+    return found
+
+
+def read_fitting(path, expected: dict, checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> EncoderWeights:
+    """Read encoder weights whose names and shapes fit, without looking at their values (arguments and errors: :func:`load_encoder`)."""
     found = read_encoder(path, checkpoint_key, allow_unsafe)
     result = match(found.tensors, expected)
     if not result.complete:
@@ -267,18 +285,6 @@ def load_encoder(path, expected: dict, checkpoint_key: str = 'teacher', allow_un
             f'{found.layout}; {len(result.fits)}/{len(expected)} tensors fit, {"; ".join(parts)}. '
             'Nothing was loaded. See the whole list with: python tools/check_weights.py FILE'
         )
-    check_archive(Path(found.path))
-    raised = 0
-    for name, tensor in found.tensors.items():
-        if not tensor.is_floating_point():
-            raise WeightsError(f'{found.path}: {name} holds {tensor.dtype} values; floating point was expected')
-        if not torch.isfinite(tensor).all():
-            raise WeightsError(f'{found.path}: {name} holds NaN or infinite values; the file is damaged or its training diverged')
-        raised += tensor.dtype != torch.float32
-        found.tensors[name] = tensor.to(torch.float32)
-    if raised:
-        found.notes.append(f'{raised} tensors converted to float32')
-    found.sha256 = file_sha256(found.path)
     return found
 
 

@@ -12,6 +12,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from mmseg_fundus.engine import TrainableOptimWrapperConstructor, load_config
 from mmseg_fundus.errors import ConfigError
 
+TAGS = {
+    *('train/loss', 'train/decode.loss_ce', 'train/decode.loss_dice', 'train/Dice', 'train/lr'),
+    *('val/loss', 'val/loss_ce', 'val/loss_dice', 'val/Dice', 'val/IoU', 'val/Accuracy', 'val/Sensitivity', 'val/Specificity'),
+}
+
 
 def state_of(module):
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}
@@ -53,10 +58,10 @@ def test_outputs_are_checkpoints_curves_and_overlays(trained):
     assert list(work.glob('best_Dice_epoch_*.pth')) and (work / 'epoch_4.pth').is_file()
     events = EventAccumulator(str(next(work.rglob('events.out.tfevents*')).parent), size_guidance=dict(scalars=0, images=0)).Reload()
     tags = set(events.Tags()['scalars'])
-    assert {'loss', 'decode.loss_ce', 'decode.loss_dice', 'lr', 'Dice', 'IoU', 'Accuracy', 'Sensitivity'} <= tags, tags
-    assert len(events.Scalars('Dice')) == 4 and events.Tags()['images']
+    assert TAGS <= tags, tags
+    assert len(events.Scalars('val/Dice')) == 4 and events.Tags()['images']
     scalars = [json.loads(line) for line in next(work.rglob('scalars.json')).read_text().splitlines()]
-    assert sum('Dice' in line for line in scalars) == 4
+    assert sum('val/Dice' in line for line in scalars) == 4
     assert len(list(work.rglob('vis_image/val_*.png'))) == 4
 
 
@@ -75,7 +80,7 @@ def test_the_cosine_runs_over_the_epochs_asked_for(tiny_config):
     runner = Runner.from_cfg(cfg)
     runner.train()
     events = EventAccumulator(str(next(Path(runner.work_dir).rglob('events.out.tfevents*')).parent)).Reload()
-    last = events.Scalars('lr')[-1].value
+    last = events.Scalars('train/lr')[-1].value
     steps = 3 * 5
     expected = 0.003 * (1 + torch.cos(torch.tensor(torch.pi * (steps - 1) / steps)).item()) / 2
     assert last == pytest.approx(expected, rel=1e-3)

@@ -58,7 +58,7 @@ def test_loss_reports_its_terms_and_trains_the_decoder_only(build):
     model = build().train()
     sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 2, (1, 50, 70))))
     losses = model.loss(torch.randn(2, 3, 50, 70), [sample, sample])
-    assert set(losses) == {'decode.loss_ce', 'decode.loss_dice', 'decode.acc_seg'}
+    assert set(losses) == {'decode.loss_ce', 'decode.loss_dice', 'decode.acc_seg', 'Dice'}
     (losses['decode.loss_ce'] + losses['decode.loss_dice']).backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == (not name.startswith('backbone.')), name

@@ -5,7 +5,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
+    sampler=dict(type='ViewSampler', shuffle=True),
     dataset=dict(
         type='FIVESVesselDataset',
         data_root='data/FIVES',

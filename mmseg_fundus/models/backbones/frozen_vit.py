@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import CheckpointError, ConfigError, WeightsError
-from ..weights import EncoderWeights, expected_shapes, load_encoder, to_mmpretrain
+from ..weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
 
 RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'
 
@@ -109,6 +109,17 @@ class FrozenVisionTransformer(VisionTransformer):
         return blocks
 
     # ---- weights
+
+    @classmethod
+    def check_file(
+        cls, weights=None, checkpoint_key='teacher', allow_unsafe=False, arch='base', patch_size=16, pretrain_size=224, **kwargs
+    ):
+        """Whether the constructor would find and fit ``weights``; takes its arguments, raises its errors, builds nothing."""
+        arch = cls.arch_zoo.get(arch) if isinstance(arch, str) else arch
+        if weights in (None, RANDOM, FROM_CHECKPOINT) or arch is None:
+            return
+        sizes = [arch[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
+        read_fitting(weights, expected_shapes(*sizes, patch_size, (pretrain_size // patch_size) ** 2 + 1), checkpoint_key, allow_unsafe)
 
     def _load_file(self, weights, checkpoint_key: str, allow_unsafe: bool) -> None:
         expected = expected_shapes(

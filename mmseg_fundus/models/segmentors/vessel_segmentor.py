@@ -1,3 +1,4 @@
+import torch
 import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
@@ -6,6 +7,8 @@ from mmseg.utils import add_prefix
 from torch import Tensor
 
 from ...errors import CheckpointError, ConfigError
+
+IGNORE = 255
 
 
 @MODELS.register_module()
@@ -92,9 +95,32 @@ class VesselSegmentor(EncoderDecoder):
         features = self.extract_feat(inputs)
         logits = self._cut(self.decode_head(features), inputs)
         losses = add_prefix(self.decode_head.loss_by_feat(logits, data_samples), 'decode')
+        losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
         if self.with_auxiliary_head:
             losses.update(self._auxiliary_head_forward_train(features, data_samples))
         return losses
+
+    @staticmethod
+    def _batch_dice(logits: Tensor, data_samples: list) -> Tensor:
+        """Vessel Dice of a training batch, hard decisions, pooled, for the log."""
+        label = torch.stack([sample.gt_sem_seg.data[0] for sample in data_samples])
+        found, vessel, valid = logits.argmax(1) == 1, label == 1, label != IGNORE
+        return 2 * (found & vessel).sum() / ((found & valid).sum() + vessel.sum()).clamp(min=1)
+
+    def postprocess_result(self, seg_logits: Tensor, data_samples=None) -> list:
+        """mmseg's, and where a sample has its label the loss of the picture beside it (``val_loss``), for validation curves."""
+        labelled = [sample for sample in data_samples or [] if 'gt_sem_seg' in sample]
+        results = super().postprocess_result(seg_logits, data_samples)
+        for sample in labelled:
+            logits, label = sample.seg_logits.data[None], sample.gt_sem_seg.data.to(seg_logits.device)
+            if logits.shape[2:] == label.shape[1:]:
+                sample.set_metainfo(dict(val_loss=self._loss_terms(logits, label)))
+        return results
+
+    def _loss_terms(self, logits: Tensor, label: Tensor) -> dict:
+        loss = self.decode_head.loss_decode
+        terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
+        return {name: float(value) for name, value in terms.items()}
 
     def whole_inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Logits over whole pictures, computed at ``test_cfg.size`` if that is set."""

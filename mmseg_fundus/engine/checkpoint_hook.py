@@ -1,0 +1,143 @@
+import math
+import os
+import re
+from pathlib import Path
+
+from mmengine.dist import is_main_process, master_only
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+from ..errors import ConfigError
+from ..models.safe_load import is_whole
+
+
+def write_whole(path: Path, write) -> None:
+    """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written."""
+    temporary = path.with_name(f'.{path.name}.tmp')
+    try:
+        write(temporary)
+        with temporary.open('rb') as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def epoch_checkpoints(folder: Path) -> list:
+    """``epoch_N.pth`` files of a folder, oldest epoch first."""
+    matches = [(re.fullmatch(r'epoch_(\d+)\.pth', path.name), path) for path in folder.glob('epoch_*.pth')]
+    numbered = [(int(match.group(1)), path) for match, path in matches if match]
+    return [path for _, path in sorted(numbered)]
+
+
+@HOOKS.register_module()
+class VesselCheckpointHook(Hook):
+    """Periodic checkpoints, the best one, and the last, each whole or not there.
+
+    Differs from mmengine's ``CheckpointHook``: a file is written under another name and renamed; an old one is deleted after its
+    successor is in place; an epoch that is validated is saved after its validation, so that a resumed training knows that score.
+
+    Files in the work folder: ``epoch_N.pth``, ``best_<metric>_epoch_N.pth`` (without optimizer), ``last_checkpoint`` (the name of
+    the newest ``epoch_N.pth``).
+
+    Args:
+        interval (int): Epochs between periodic checkpoints; the last epoch is always saved.
+        max_keep_ckpts (int): How many ``epoch_N.pth`` stay; -1 for all.
+        save_best (str, optional): Validation metric whose best epoch is kept.
+        rule (str): ``'greater'`` or ``'less'`` is better.
+    """
+
+    priority = 'VERY_LOW'
+    out_dir = None  # mmengine prints it
+
+    def __init__(self, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater'):
+        if not isinstance(interval, int) or interval < 1:
+            raise ConfigError(f'VesselCheckpointHook: interval={interval!r} must be 1 epoch or more')
+        if rule not in ('greater', 'less'):
+            raise ConfigError(f"VesselCheckpointHook: rule={rule!r} must be 'greater' or 'less'")
+        if max_keep_ckpts == 0 or max_keep_ckpts < -1:
+            raise ConfigError(f'VesselCheckpointHook: max_keep_ckpts={max_keep_ckpts} must be 1 or more, or -1 for all')
+        self.interval = interval
+        self.max_keep_ckpts = max_keep_ckpts
+        self.save_best = save_best
+        self.rule = rule
+
+    def before_train(self, runner) -> None:
+        if is_main_process():
+            for leftover in Path(runner.work_dir).glob('.*.pth.tmp'):  # of a run that was killed while writing
+                leftover.unlink()
+
+    def after_train_epoch(self, runner) -> None:
+        epoch = runner.epoch + 1
+        if not self._validates(runner, epoch):
+            self._save_periodic(runner, epoch)
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        if self.save_best:
+            self._save_best(runner, metrics or {})
+        self._save_periodic(runner, runner.epoch)
+
+    @staticmethod
+    def _validates(runner, epoch: int) -> bool:
+        loop = runner.train_loop
+        return runner.val_loop is not None and epoch >= loop.val_begin and (epoch % loop.val_interval == 0 or epoch == loop.max_epochs)
+
+    def _save_best(self, runner, metrics: dict) -> None:
+        if self.save_best not in metrics:
+            raise ConfigError(f'VesselCheckpointHook: save_best={self.save_best!r} is no validation metric; there are {", ".join(metrics)}')
+        score = float(metrics[self.save_best])
+        best = runner.message_hub.runtime_info.get('best_score', -math.inf if self.rule == 'greater' else math.inf)
+        if not (score > best if self.rule == 'greater' else score < best):  # nan is never better
+            return
+        runner.message_hub.update_info('best_score', score)
+        name = f'best_{self.save_best}_epoch_{runner.epoch}.pth'.replace('/', '_')
+        self._write(runner, name, runner.epoch, optimizer=False)
+        if is_main_process():
+            for old in Path(runner.work_dir).glob(f'best_{self.save_best}_epoch_*.pth'.replace('/', '_')):
+                if old.name != name:
+                    old.unlink()
+        runner.logger.info(f'best {self.save_best} so far, {score:.4f}, after epoch {runner.epoch}: {name}')
+
+    def _save_periodic(self, runner, epoch: int) -> None:
+        if epoch % self.interval and epoch != runner.max_epochs:
+            return
+        name = f'epoch_{epoch}.pth'
+        self._write(runner, name, epoch, optimizer=True)
+        if not is_main_process():
+            return
+        folder = Path(runner.work_dir)
+        write_whole(folder / 'last_checkpoint', lambda path: path.write_text(str(folder / name)))
+        if self.max_keep_ckpts > 0:
+            for old in epoch_checkpoints(folder)[: -self.max_keep_ckpts]:
+                old.unlink()
+
+    @master_only
+    def _write(self, runner, name: str, epoch: int, optimizer: bool) -> None:
+        folder = Path(runner.work_dir)
+        write_whole(
+            folder / name,
+            lambda temporary: runner.save_checkpoint(
+                str(folder),
+                temporary.name,
+                save_optimizer=optimizer,
+                save_param_scheduler=optimizer,
+                meta=dict(epoch=epoch, iter=runner.iter),
+            ),
+        )
+
+
+def latest_whole_checkpoint(folder) -> tuple:
+    """The newest ``epoch_N.pth`` that is whole, for resuming; none is unpickled to find out.
+
+    Args:
+        folder (str | Path): A work folder.
+
+    Returns:
+        tuple[Path | None, list[Path]]: The file, and newer ones that were passed over because they are damaged.
+    """
+    damaged = []
+    for path in reversed(epoch_checkpoints(Path(folder))):
+        if is_whole(path):
+            return path, damaged
+        damaged.append(path)
+    return None, damaged

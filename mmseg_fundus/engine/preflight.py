@@ -1,0 +1,250 @@
+"""Everything that a training needs, tried before it starts: what ``tools/check_setup.py`` prints."""
+
+import copy
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS, MODELS
+from PIL import Image
+
+from ..datasets.reading import read_picture
+from ..datasets.vessel_dataset import verify_samples
+from ..errors import ConfigError, DataError
+from ..stack import installed_versions
+from ..visualization import draw_overlay
+from .cli import explain
+
+MOST_PICTURES = 60  # decoded of each split; a training decodes them all
+
+
+@dataclass
+class Row:
+    """One line of the table: what was checked, ``ok`` / ``problem`` / ``not checked``, what was found or what to do."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+class Preflight:
+    """Runs the checks in order; one that needs a failed one is ``not checked``.
+
+    Args:
+        cfg (Config): Loaded by :func:`.config.load_config`.
+        processes (int): How many processes the training will have.
+    """
+
+    def __init__(self, cfg: Config, processes: int = 1):
+        self.cfg = cfg
+        self.processes = processes
+        self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        self.model = None
+        self.datasets = {}
+        self.batch = None
+        self.rows = []
+
+    def run(self) -> list:
+        """Run every check; returns the rows."""
+        init_default_scope(self.cfg.get('default_scope', 'mmseg'))
+        for name, check, needs in (
+            ('versions', self.versions, ()),
+            ('GPU', self.gpus, ()),
+            ('weights and model', self.weights, ()),
+            ('parameters', self.parameters, ('weights and model',)),
+            ('data', self.data, ()),
+            ('sample', self.sample, ('data',)),
+            ('forward pass', self.forward, ('weights and model', 'data')),
+            ('training step', self.step, ('forward pass',)),
+            ('memory', self.memory, ('training step',)),
+            ('port', self.port, ()),
+            ('process group', self.process_group, ('port', 'GPU')),
+        ):
+            failed = [row.name for row in self.rows if row.name in needs and row.verdict != 'ok']
+            if failed:
+                self.rows.append(Row(name, 'not checked', f'needs: {", ".join(failed)}'))
+                continue
+            try:
+                self.rows.append(Row(name, 'ok', check()))
+            except Exception as error:  # noqa: BLE001 (whatever goes wrong is a row of the table)
+                self.rows.append(Row(name, 'problem', explain(error) or f'{type(error).__name__}: {" ".join(str(error).split())[:300]}'))
+        return self.rows
+
+    # ---- the checks: each returns what it found, or raises
+
+    def versions(self) -> str:
+        mm = ', '.join(f'{name} {version}' for name, version in installed_versions().items())
+        return f'Python {platform.python_version()}, torch {torch.__version__}, {mm}'
+
+    def gpus(self) -> str:
+        if not torch.cuda.is_available():
+            if shutil.which('nvidia-smi') and subprocess.run(['nvidia-smi', '-L'], capture_output=True).stdout.strip():
+                built = f'built for CUDA {torch.version.cuda}' if torch.version.cuda else 'a CPU build'
+                raise ConfigError(
+                    f'this machine has an NVIDIA GPU, but torch {torch.__version__} ({built}) cannot use it: nvidia-smi shows the CUDA '
+                    'version of the driver; install a torch built for that version or an older one'
+                )
+            return f'none: training on the CPU, {self.processes} process(es), gloo'
+        count = torch.cuda.device_count()
+        if self.processes > count:
+            raise ConfigError(f'{self.processes} processes were asked for, this machine has {count} GPU(s); ask for fewer')
+        torch.zeros(1, device='cuda') + 1
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        return f'{count} x {torch.cuda.get_device_name(0)}, {memory:.0f} GiB, CUDA {torch.version.cuda}, NCCL'
+
+    def weights(self) -> str:
+        self.model = MODELS.build(copy.deepcopy(self.cfg.model)).to(self.device)
+        source = getattr(self.model.backbone, 'source', None)
+        if source is None:
+            return f'{type(self.model.backbone).__name__}: no weights file ({self.cfg.model.backbone.get("weights")!r}, as the config says)'
+        count = len(self.model.backbone.state_dict())
+        notes = ''.join(f'; {note}' for note in source.notes)
+        return f'{source.path}: {source.layout}, {count}/{count} encoder tensors, SHA-256 {source.sha256[:16]}...{notes}'
+
+    def parameters(self) -> str:
+        trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
+        frozen = sum(p.numel() for p in self.model.parameters() if not p.requires_grad)
+        if not trained:
+            raise ConfigError('nothing in the model requires a gradient: there is nothing to train')
+        return f'{frozen:,} frozen, {trained:,} trained'
+
+    def data(self) -> str:
+        found = []
+        for split in ('train', 'val', 'test'):
+            dataset_cfg = copy.deepcopy(self.cfg[f'{split}_dataloader'].dataset)
+            if 'verify' not in dataset_cfg and 'data_root' in dataset_cfg:
+                dataset_cfg.verify = False
+            dataset = self.datasets[split] = DATASETS.build(dataset_cfg)
+            chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_PICTURES)).round().astype(int))
+            verify_samples([dataset.get_data_info(int(i)) for i in chosen], f'{split} ({dataset_cfg.type})')
+            found.append(f'{len(dataset)} {split}' + (f' ({len(chosen)} decoded)' if len(chosen) < len(dataset) else ''))
+        width, height = Image.open(self.datasets['train'].get_data_info(0)['img_path']).size
+        return f'{", ".join(found)}; {width}x{height} pixels the first; {self.datasets["train"].data_root}'
+
+    def sample(self) -> str:
+        view = self.datasets['train'][0]
+        picture = view['inputs'].numpy().transpose(1, 2, 0)[:, :, ::-1]
+        label = view['data_samples'].gt_sem_seg.data[0].numpy()
+        valid = label != 255
+        if not valid.any():
+            raise DataError('the first training view lies wholly outside the field of view; check augmentation.size and scale')
+        native = read_picture(self.datasets['train'].get_data_info(0)['img_path'])
+        drawn = draw_overlay(np.ascontiguousarray(picture), label == 1)
+        drawn[~valid] = (60, 0, 60)
+        native = np.asarray(Image.fromarray(native).resize((round(native.shape[1] * len(picture) / len(native)), len(picture))))
+        path = Path(self.cfg.work_dir) / 'check_setup_sample.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.hstack([native, picture, drawn])).save(path)
+        share = (label == 1).sum() / valid.sum()
+        return f'{path}: picture, a training view, its label ({share:.1%} vessel; purple: not counted)'
+
+    def forward(self) -> str:
+        size = self.cfg.train_dataloader.get('batch_size', 1)
+        views = [self.datasets['train'][i % len(self.datasets['train'])] for i in range(max(min(size, 2), 1))]
+        self.batch = self.model.data_preprocessor(pseudo_collate(views), training=True)
+        inputs = self.batch['inputs']
+        with torch.no_grad():
+            maps = self.model.backbone(inputs)
+            logits = self.model(inputs)
+        if not torch.isfinite(logits).all():
+            raise ConfigError('the logits hold NaN or infinite values')
+        return f'input {tuple(inputs.shape)}, {len(maps)} maps {tuple(maps[-1].shape[1:])}, logits {tuple(logits.shape)}'
+
+    def step(self) -> str:
+        wrapper = build_optim_wrapper(self.model, copy.deepcopy(self.cfg.optim_wrapper))
+        held = {id(p) for group in wrapper.optimizer.param_groups for p in group['params']}
+        if any(id(p) in held for p in self.model.parameters() if not p.requires_grad):
+            raise ConfigError(
+                "frozen parameters are in the optimizer; set optim_wrapper.constructor='TrainableOptimWrapperConstructor' in the config"
+            )
+        self.model.train()
+        before = {name: p.detach().clone() for name, p in self.model.named_parameters() if not p.requires_grad}
+        storages, start = {}, time.perf_counter()
+
+        def count(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            loss, _ = self.model.parse_losses(self.model.loss(**self.batch))
+        wrapper.update_params(loss)
+        seconds = time.perf_counter() - start
+        if not torch.isfinite(loss):
+            raise ConfigError(f'the loss of the first step is {loss.item()}')
+        if any(not torch.equal(p, before[name]) for name, p in self.model.named_parameters() if name in before):
+            raise ConfigError('a frozen parameter changed in a training step')
+        own = {p.untyped_storage().data_ptr() for p in self.model.parameters()}
+        self.saved = sum(size for pointer, size in storages.items() if pointer not in own)
+        pictures = len(self.batch['inputs'])
+        return f'loss {loss.item():.3f}, {seconds:.1f} s for {pictures} picture(s) on this {self.device}, frozen weights unchanged'
+
+    def memory(self) -> str:
+        size = self.cfg.train_dataloader.get('batch_size', 1)
+        weights = sum(p.numel() * 4 for p in self.model.parameters())
+        trained = sum(p.numel() * 4 for p in self.model.parameters() if p.requires_grad)
+        activations = self.saved / len(self.batch['inputs']) * size
+        patch = getattr(self.model.backbone, 'patch_size', 16)
+        tokens = self.batch['inputs'].shape[2] * self.batch['inputs'].shape[3] // patch**2
+        running = size * tokens * getattr(self.model.backbone, 'embed_dims', 768) * 4 * 16  # one block's working set, not kept
+        total = weights + 3 * trained + 2 * activations + running + 0.6 * 2**30  # gradients and Adam; backward; CUDA itself
+        return f'about {total / 2**30:.1f} GiB per GPU at batch size {size} (computed; kept activations: {activations / 2**30:.2f} GiB)'
+
+    def port(self) -> str:
+        port = os.environ.get('PORT')
+        if port is None:
+            return 'PORT is not set: a free one is found at start'
+        if not port.isdigit() or not 1 <= int(port) <= 65535:
+            raise ConfigError(f'PORT={port} is no port number; use 1024 to 65535 or unset it')
+        with socket.socket() as probe:
+            try:
+                probe.bind(('127.0.0.1', int(port)))
+            except OSError as error:
+                raise ConfigError(
+                    f'PORT={port} cannot be used ({error.strerror}); unset PORT to have a free one found, or choose another '
+                    f'(who has it: ss -ltnp | grep {port})'
+                ) from error
+        return f'PORT={port} is free'
+
+    def process_group(self) -> str:
+        code = (
+            'import os, torch, torch.distributed as d\n'
+            "gpu = torch.cuda.is_available(); rank = int(os.environ['RANK'])\n"
+            'if gpu: torch.cuda.set_device(rank)\n'
+            "d.init_process_group('nccl' if gpu else 'gloo')\n"
+            "x = torch.full((1,), float(rank + 1), device='cuda' if gpu else 'cpu'); d.all_reduce(x)\n"
+            'assert int(x) == d.get_world_size() * (d.get_world_size() + 1) // 2\n'
+            'd.destroy_process_group()\n'
+        )
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = os.environ.get('PORT') or str(probe.getsockname()[1])
+        env = {**os.environ, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': str(self.processes), 'OMP_NUM_THREADS': '1'}
+        ranks = [
+            subprocess.Popen([sys.executable, '-c', code], env={**env, 'RANK': str(rank)}, stderr=subprocess.PIPE, text=True)
+            for rank in range(self.processes)
+        ]
+        start = time.perf_counter()
+        try:
+            for rank, process in enumerate(ranks):
+                _, err = process.communicate(timeout=max(45 - (time.perf_counter() - start), 1))
+                if process.returncode:
+                    lines = err.strip().splitlines() or ['no message']
+                    raise ConfigError(f'rank {rank} of {self.processes} failed: {lines[-1][:200]}')
+        except subprocess.TimeoutExpired as error:
+            raise ConfigError(f'{self.processes} processes did not meet in 45 s on port {port}; a firewall?') from error
+        finally:
+            for process in ranks:
+                process.kill()
+        return f'{self.processes} process(es) met and added up, {"NCCL" if self.device == "cuda" else "gloo"}'

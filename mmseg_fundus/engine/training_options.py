@@ -1,0 +1,105 @@
+"""The short options of ``tools/train.py``, applied to a config."""
+
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from ..errors import ConfigError
+from .checkpoint_hook import latest_whole_checkpoint
+
+
+def _at_least_one(option: str, value) -> None:
+    if value is not None and value < 1:
+        raise ConfigError(f'{option} {value}: 1 or more was expected')
+
+
+def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs=None, lr=None, seed=None, amp=False) -> None:
+    """Change a config in place.
+
+    Args:
+        cfg (Config): Loaded by :func:`.config.load_config`.
+        batch_size (int, optional): Pictures per process and step.
+        accumulate (int, optional): Steps whose gradients are added up.
+        epochs (int, optional): ``train_cfg.max_epochs``; a schedule without ``T_max`` and ``end`` follows.
+        lr (float, optional): Learning rate of the optimizer.
+        seed (int, optional): ``randomness.seed``.
+        amp (bool): Mixed precision.
+
+    Raises:
+        ConfigError: If a value is out of range, or two settings contradict each other.
+    """
+    for option, value in (('--batch-size', batch_size), ('--accumulate', accumulate), ('--epochs', epochs)):
+        _at_least_one(option, value)
+    if lr is not None and not lr > 0:
+        raise ConfigError(f'--lr {lr}: a rate above 0 was expected')
+    if seed is not None and not 0 <= seed < 2**31:
+        raise ConfigError(f'--seed {seed}: 0 to {2**31 - 1} was expected')
+    if batch_size is not None:
+        if 'batch_sampler' in cfg.train_dataloader and cfg.train_dataloader.batch_sampler:
+            raise ConfigError('--batch-size: the config has a batch_sampler, which decides that; change it there')
+        cfg.train_dataloader.batch_size = batch_size
+    if epochs is not None:
+        _set_epochs(cfg, epochs)
+    if lr is not None:
+        cfg.optim_wrapper.optimizer.lr = lr
+    if accumulate is not None:
+        cfg.optim_wrapper.accumulative_counts = accumulate
+    if seed is not None:
+        cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
+    if amp:
+        _enable_amp(cfg)
+
+
+def _set_epochs(cfg: Config, epochs: int) -> None:
+    if not cfg.train_cfg.get('by_epoch', True) or 'max_iters' in cfg.train_cfg:
+        raise ConfigError('--epochs: the config counts iterations; set train_cfg.max_iters with --cfg-options')
+    schedules = cfg.get('param_scheduler') or []
+    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+        fixed = [name for name in ('T_max', 'end', 'milestones') if schedule.get(name) is not None]
+        if fixed:
+            raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {schedule.type}, which would not follow; change both there')
+    cfg.train_cfg.max_epochs = epochs
+    begin = cfg.train_cfg.get('val_begin', 1)
+    if cfg.train_cfg.get('val_interval', 1) > epochs >= begin:
+        cfg.train_cfg.val_interval = epochs
+
+
+def _enable_amp(cfg: Config) -> None:
+    if not torch.cuda.is_available():
+        raise ConfigError('--amp needs a GPU, none was found; leave it out')
+    wrapper = cfg.optim_wrapper
+    if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
+    wrapper.type = 'AmpOptimWrapper'
+    if torch.cuda.is_bf16_supported():
+        wrapper.update(dtype='bfloat16', loss_scale=1.0)  # bf16 has float32's range: no scaling
+    else:
+        wrapper.update(dtype='float16', loss_scale='dynamic')
+
+
+def choose_checkpoint(cfg: Config, resume) -> None:
+    """Decide what a training starts from: ``--resume [PATH]``, or else what the config says.
+
+    Args:
+        cfg (Config): ``resume`` and ``load_from`` are set.
+        resume (str, optional): ``'auto'``, a path, or ``None`` to leave the config's choice.
+
+    Raises:
+        ConfigError: If the named file is missing, or nothing in the work folder is whole.
+    """
+    if resume not in (None, 'auto'):
+        if not Path(resume).is_file():
+            raise ConfigError(f'checkpoint not found: {Path(resume).absolute()}')
+        cfg.resume, cfg.load_from = True, str(resume)
+        return
+    if resume is None and not (cfg.get('resume') and not cfg.get('load_from')):
+        return
+    path, damaged = latest_whole_checkpoint(cfg.work_dir)
+    for file in damaged:
+        print_log(f'{file} is damaged and passed over', logger='current', level=30)
+    if path is None and damaged:
+        raise ConfigError(f'no checkpoint in {cfg.work_dir} is whole ({len(damaged)} damaged); name one with --resume PATH or leave it out')
+    print_log(f'resuming from {path}' if path else f'nothing to resume in {cfg.work_dir}: starting anew', logger='current', level=30)
+    cfg.resume, cfg.load_from = path is not None, str(path) if path else None

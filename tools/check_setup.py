@@ -1,0 +1,47 @@
+"""Try everything that a training needs, in under a minute, before starting it.
+
+Example:
+    python tools/check_setup.py configs/setr_mla_vitb16_frozen_drive.py --gpus 4
+"""
+
+import argparse
+import sys
+import textwrap
+import time
+
+import _setup  # noqa: F401
+from mmengine.logging import MMLogger
+
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
+from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.preflight import Preflight
+from mmseg_fundus.errors import ConfigError
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Check configuration, weights, data, model and processes before a training.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--gpus', type=int, default=1, metavar='N', help='processes the training will have (default: 1)')
+    add_common_arguments(parser)
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.gpus < 1:
+        raise ConfigError(f'--gpus {args.gpus}: 1 or more was expected')
+    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    MMLogger.get_instance(f'check_setup_{time.time_ns()}', log_level='ERROR')  # the table says it all
+    rows = Preflight(cfg, args.gpus).run()
+    for row in rows:
+        lines = textwrap.wrap(row.detail, 96, break_long_words=False, break_on_hyphens=False) or ['']
+        print(f'{row.verdict:<12}{row.name:<19}{lines[0]}')
+        for line in lines[1:]:
+            print(f'{"":<31}{line}')
+    problems = [row.name for row in rows if row.verdict != 'ok']
+    print(f'\n{len(problems)} of {len(rows)} checks failed or could not run: {", ".join(problems)}' if problems else '\nready to train')
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == '__main__':
+    run(main)
