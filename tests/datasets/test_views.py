@@ -1,0 +1,35 @@
+"""A random view depends on seed, epoch and picture alone."""
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from mmseg_fundus.datasets import DRIVEVesselDataset, View, ViewSampler
+
+AUGMENTATION = dict(size=(64, 64), rotate=90, scale=(0.5, 2))
+
+
+def epoch_of(dataset, epoch, workers, seed=7):
+    sampler = ViewSampler(dataset, shuffle=True, seed=seed)
+    sampler.set_epoch(epoch)
+    return torch.stack(list(DataLoader(dataset, batch_size=None, sampler=sampler, num_workers=workers, collate_fn=lambda s: s['inputs'])))
+
+
+def test_views_do_not_depend_on_the_number_of_workers_or_on_what_was_drawn_before(drive_like):
+    dataset = DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)
+    np.random.seed(0)
+    first = epoch_of(dataset, 3, workers=0)
+    np.random.seed(1)
+    epoch_of(dataset, 0, workers=0)
+    assert torch.equal(first, epoch_of(dataset, 3, workers=2))
+
+
+def test_views_change_with_epoch_seed_and_picture(drive_like):
+    dataset = DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)
+    views = [dataset[View(*v)]['inputs'] for v in ((0, 0, 0), (0, 1, 0), (0, 0, 1), (1, 0, 0))]
+    assert all(not torch.equal(a, b) for i, a in enumerate(views) for b in views[:i])
+    assert torch.equal(views[0], dataset[View(0, 0, 0)]['inputs'])
+
+
+def test_a_bare_index_still_works(drive_like):
+    assert DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)[0]['inputs'].shape == (3, 64, 64)
