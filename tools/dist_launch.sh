@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # dist_launch.sh SCRIPT PROCESSES [arguments of the script]: starts the script on torchrun. Used by dist_train.sh and dist_test.sh.
-#   PORT         of the meeting point; a free one is taken unless it is set (several nodes: 29500)
+#   PORT         (or --master-port N) of the meeting point; a free one is taken unless it is set (several nodes: 29500)
 #   NNODES, NODE_RANK, MASTER_ADDR   for several nodes: run the same command on each, with its own NODE_RANK
 set -euo pipefail
 here=$(dirname "$0")
@@ -14,6 +14,17 @@ find_python
 script=$1 processes=$2
 shift 2
 [[ $processes =~ ^[1-9][0-9]*$ ]] || { echo "error: the number of processes must be 1 or more, not '$processes'" >&2; exit 2; }
+
+arguments=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --master-port | --master_port) PORT=${2:-}; shift 2 || shift ;;
+        --master-port=* | --master_port=*) PORT=${1#*=}; shift ;;
+        *) arguments+=("$1"); shift ;;
+    esac
+done
+set -- "${arguments[@]+"${arguments[@]}"}"
+[[ ${PORT:-1} =~ ^[0-9]+$ ]] || { echo "error: PORT (--master-port) must be a number, not '$PORT'" >&2; exit 2; }
 
 if [ -n "${PORT:-}" ] || [ "${NNODES:-1}" -gt 1 ]; then
     meet=(--nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}")

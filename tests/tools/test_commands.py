@@ -30,7 +30,7 @@ def shell(tmp_path):
 
 
 def dice_of(output):
-    found = re.findall(r'Epoch\(test\).* Dice: ([\d.]+)', output)
+    found = re.findall(r'Epoch\(test\).*Dice: ([\d.]+)', output)
     assert found, output
     return found[-1]
 
@@ -45,7 +45,7 @@ def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_s
     for processes in (1, 2, 3):
         done = shell('bash', root / 'tools/dist_test.sh', config, checkpoint, processes, '--work-dir', tmp_path / f'test{processes}')
         assert done.returncode == 0, done.stdout
-        figures.append(json.loads(next((tmp_path / f'test{processes}').rglob('2*.json')).read_text()))
+        figures.append(json.loads((tmp_path / f'test{processes}/results.json').read_text())['metrics'])
         assert 'train): ' not in done.stdout, 'testing must not read training pictures'
     keys = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity')
     assert {key: figures[0][key] for key in keys} == {key: figures[1][key] for key in keys} == {key: figures[2][key] for key in keys}
@@ -76,13 +76,15 @@ def test_a_chosen_port_is_used(shell, root, tiny_config):
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = shell('bash', root / 'tools/dist_train.sh', tiny_config(), 1, PORT=str(port))
-    assert done.returncode != 0 and re.search(rf'{port}|EADDRINUSE|[Aa]ddress already in use', done.stdout), done.stdout
+        for options, env in (([], dict(PORT=str(port))), (['--master-port', port], {})):
+            done = shell('bash', root / 'tools/dist_train.sh', tiny_config(), 1, *options, **env)
+            assert done.returncode != 0 and re.search('EADDRINUSE|[Aa]ddress already in use', done.stdout), done.stdout
 
 
 def test_the_launchers_explain_themselves(shell, root):
     assert 'usage: dist_train.sh CONFIG PROCESSES' in shell('bash', root / 'tools/dist_train.sh').stdout
     assert 'usage: dist_test.sh CONFIG CHECKPOINT PROCESSES' in shell('bash', root / 'tools/dist_test.sh', 'x').stdout
+    assert 'must be a number' in shell('bash', root / 'tools/dist_train.sh', 'x', 1, '--master-port', 'y').stdout
     assert 'number of processes' in shell('bash', root / 'tools/dist_train.sh', 'x', 'four').stdout
 
 
