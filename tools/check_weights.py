@@ -10,7 +10,7 @@ import _setup  # noqa: F401
 from mmengine.config import DictAction
 
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import ConfigError, WeightsError
+from mmseg_fundus.errors import WeightsError
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
 from mmseg_fundus.models.weights import describe, expected_shapes, load_encoder, match, read_encoder
 
@@ -29,13 +29,9 @@ def parse_args():
 
 
 def expected_of(args) -> dict:
-    arch = args.arch_options or FrozenVisionTransformer.arch_zoo.get(args.arch)
-    if arch is None:
-        raise ConfigError(f'--arch {args.arch!r} is unknown, use one of {", ".join(sorted(FrozenVisionTransformer.arch_zoo))}')
-    try:
-        sizes = [arch[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
-    except KeyError as error:
-        raise ConfigError(f'--arch-options lacks {error}; it takes embed_dims, num_layers and feedforward_channels') from error
+    arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch  # the number of heads changes no tensor
+    settings = FrozenVisionTransformer.settings(arch)
+    sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
     return expected_shapes(*sizes, args.patch_size, (args.pretrain_size // args.patch_size) ** 2 + 1)
 
 

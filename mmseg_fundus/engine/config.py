@@ -49,6 +49,9 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
         if 'weights' not in cfg.model.backbone:
             raise ConfigError(f'--weights: the backbone of {path.name}, {cfg.model.backbone.type}, takes no weights file this way')
         cfg.model.backbone.weights = weights
+    for loader in DATALOADERS:
+        if cfg.get(loader) and cfg[loader].get('num_workers') == 0 and cfg[loader].get('persistent_workers'):
+            cfg[loader].persistent_workers = False  # torch refuses to keep no workers alive
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / path.stem)
     return cfg
 

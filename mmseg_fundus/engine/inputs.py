@@ -12,8 +12,8 @@ from ..models.backbones import FrozenVisionTransformer
 def check_inputs(cfg: Config, splits) -> None:
     """Raise in the first second what would otherwise be found behind pages of log.
 
-    Weights: that the file is there.  Data sets: folders, names and pairs (the files themselves are decoded when the data set is built
-    for good).
+    Weights: that the file is there, can be read and fits by name and shape (its checksum and values are looked at when the model is
+    built).  Data sets: folders, names and pairs (the files are decoded when the data set is built for good).
 
     Args:
         cfg (Config): The config.

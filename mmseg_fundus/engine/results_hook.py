@@ -34,7 +34,7 @@ class ResultsHook(Hook):
         source = getattr(source, 'source', None)
         results = {
             'phase': phase,
-            'metrics': {name: None if math.isnan(value) else value for name, value in metrics.items()},
+            'metrics': {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in metrics.items()},
             'epoch': epoch,
             'checkpoint': checkpoint,
             'config': runner.cfg.filename,

@@ -20,6 +20,11 @@ def test_options_are_merged(tiny_config):
     assert cfg.train_cfg.max_epochs == 7 and cfg.model.backbone.trainable_blocks == 1 and cfg.resume
 
 
+def test_no_workers_means_none_are_kept(root):
+    cfg = load_config(root / 'configs' / 'quickstart.py', {'train_dataloader.num_workers': 0})
+    assert not cfg.train_dataloader.persistent_workers and cfg.val_dataloader.persistent_workers
+
+
 @pytest.mark.parametrize(
     'options, words',
     [

@@ -134,6 +134,8 @@ def test_blocks_behind_the_deepest_output_do_not_run_and_are_not_trained(tiny_vi
         (dict(out_indices=(3, 1)), ConfigError, 'ascending'),
         (dict(out_indices=(0, 4)), ConfigError, 'from 0 to 3'),
         (dict(out_indices=()), ConfigError, 'out_indices'),
+        (dict(arch='bse'), ConfigError, "'bse' is unknown, use one of b, base"),
+        (dict(arch=dict(embed_dims=48)), ConfigError, 'leaves out feedforward_channels, num_heads, num_layers'),
         (dict(trainable_blocks=5), ConfigError, 'from 0 to 4'),
         (dict(trainable_blocks='some'), ConfigError, 'trainable_blocks'),
         (dict(init_cfg=dict(type='Pretrained', checkpoint='x')), ConfigError, 'weights='),

@@ -74,10 +74,10 @@ class FrozenVisionTransformer(VisionTransformer):
                 'the frozen encoder was given no weights: set model.backbone.weights (or --weights FILE) to a VFM_Fundus_weights.pth, '
                 "or to 'random' if an untrained encoder is really meant"
             )
-        depth = self.arch_zoo.get(arch, {}).get('num_layers', 0) if isinstance(arch, str) else arch.get('num_layers', 0)
+        depth = self.settings(arch)['num_layers']
         indices = [index + depth if index < 0 else index for index in out_indices]
         if not indices or sorted(set(indices)) != indices or not all(0 <= index < depth for index in indices):
-            raise ConfigError(f'out_indices={tuple(out_indices)} must be ascending block numbers from 0 to {depth - 1} (arch {arch!r})')
+            raise ConfigError(f'out_indices={tuple(out_indices)} must be ascending block numbers from 0 to {depth - 1}')
         super().__init__(
             arch=arch,
             img_size=pretrain_size,
@@ -100,6 +100,18 @@ class FrozenVisionTransformer(VisionTransformer):
         self._is_init = True  # mmengine's init_weights() has nothing left to do
         self._freeze()
 
+    @classmethod
+    def settings(cls, arch) -> dict:
+        """The sizes of an arch name or dict; raises :class:`ConfigError` for an unknown name or a missing size."""
+        if isinstance(arch, str):
+            if arch not in cls.arch_zoo:
+                raise ConfigError(f'arch={arch!r} is unknown, use one of {", ".join(sorted(cls.arch_zoo))}, or a dict of sizes')
+            return cls.arch_zoo[arch]
+        missing = {'embed_dims', 'num_layers', 'num_heads', 'feedforward_channels'} - set(arch)
+        if missing:
+            raise ConfigError(f'arch={dict(arch)} leaves out {", ".join(sorted(missing))}')
+        return arch
+
     @staticmethod
     def _check_trainable(blocks, running: int) -> int:
         if blocks == 'all':
@@ -115,10 +127,9 @@ class FrozenVisionTransformer(VisionTransformer):
         cls, weights=None, checkpoint_key='teacher', allow_unsafe=False, arch='base', patch_size=16, pretrain_size=224, **kwargs
     ):
         """Whether the constructor would find and fit ``weights``; takes its arguments, raises its errors, builds nothing."""
-        arch = cls.arch_zoo.get(arch) if isinstance(arch, str) else arch
-        if weights in (None, RANDOM, FROM_CHECKPOINT) or arch is None:
+        if weights in (None, RANDOM, FROM_CHECKPOINT):
             return
-        sizes = [arch[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
+        sizes = [cls.settings(arch)[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
         read_fitting(weights, expected_shapes(*sizes, patch_size, (pretrain_size // patch_size) ** 2 + 1), checkpoint_key, allow_unsafe)
 
     def _load_file(self, weights, checkpoint_key: str, allow_unsafe: bool) -> None:

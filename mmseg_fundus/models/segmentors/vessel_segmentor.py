@@ -109,7 +109,8 @@ class VesselSegmentor(EncoderDecoder):
 
     def postprocess_result(self, seg_logits: Tensor, data_samples=None) -> list:
         """mmseg's, and where a sample has its label the loss of the picture beside it (``val_loss``), for validation curves."""
-        labelled = [sample for sample in data_samples or [] if 'gt_sem_seg' in sample]
+        # an averaged (flipped) copy has no loss of its own
+        labelled = [sample for sample in data_samples or [] if 'gt_sem_seg' in sample and sample.metainfo.get('flip') is None]
         results = super().postprocess_result(seg_logits, data_samples)
         for sample in labelled:
             logits, label = sample.seg_logits.data[None], sample.gt_sem_seg.data.to(seg_logits.device)
