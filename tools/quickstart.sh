@@ -10,7 +10,7 @@ setup_env
 [ -f weights/standin_vitb16.pth ] || "$PYTHON" tools/make_standins.py --weights weights/standin_vitb16.pth
 
 out=work_dirs/quickstart
-rm -f "$out"/best_*.pth
+rm -rf "$out" # of an earlier quickstart
 "$PYTHON" tools/train.py configs/quickstart.py --work-dir "$out"
 best=$(ls -t "$out"/best_*.pth | head -n 1)
 "$PYTHON" tools/test.py configs/quickstart.py "$best" --work-dir "$out/test" --show-dir "$out/overlays" --out "$out/masks"

@@ -38,7 +38,7 @@ class VesselCheckpointHook(Hook):
     successor is in place; an epoch that is validated is saved after its validation, so that a resumed training knows that score.
 
     Files in the work folder: ``epoch_N.pth``, ``best_<metric>_epoch_N.pth`` (without optimizer), ``last_checkpoint`` (the name of
-    the newest ``epoch_N.pth``).
+    the newest ``epoch_N.pth``).  What an earlier training left there is moved to ``before_<start time>`` unless it is resumed.
 
     Args:
         interval (int): Epochs between periodic checkpoints; the last epoch is always saved.
@@ -63,9 +63,20 @@ class VesselCheckpointHook(Hook):
         self.rule = rule
 
     def before_train(self, runner) -> None:
-        if is_main_process():
-            for leftover in Path(runner.work_dir).glob('.*.pth.tmp'):  # of a run that was killed while writing
-                leftover.unlink()
+        if not is_main_process():
+            return
+        folder = Path(runner.work_dir)
+        for leftover in folder.glob('.*.pth.tmp'):  # of a run that was killed while writing
+            leftover.unlink()
+        earlier = [*epoch_checkpoints(folder), *folder.glob('best_*.pth')]
+        if earlier and not runner._resume:
+            aside = folder / f'before_{runner.timestamp}'
+            aside.mkdir(exist_ok=True)
+            for path in earlier:
+                path.rename(aside / path.name)
+            runner.logger.warning(
+                f'{len(earlier)} checkpoints of an earlier training were moved to {aside} (--resume would have continued it)'
+            )
 
     def after_train_epoch(self, runner) -> None:
         epoch = runner.epoch + 1

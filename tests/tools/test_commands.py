@@ -112,3 +112,15 @@ assert first.shape == (64, 64) and numpy.array_equal(first, second)
 """
     done = shell(sys.executable, '-c', code, **env)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_slurm_script_hands_its_arguments_to_srun(shell, root, tmp_path):
+    fake = tmp_path / 'bin' / 'srun'
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/sh\necho "port $MASTER_PORT:" "$@"\n')
+    fake.chmod(0o755)
+    path = f'{fake.parent}:{os.environ["PATH"]}'
+    done = shell('bash', root / 'tools/slurm_train.sh', 'gpu', 'job', 'c.py', 16, '--epochs', '3', PATH=path, PORT='12357')
+    for words in ('port 12357:', '-p gpu', '--gres=gpu:8 --ntasks=16 --ntasks-per-node=8', 'train.py c.py --launcher slurm --epochs 3'):
+        assert words in done.stdout, done.stdout
+    assert 'usage: slurm_train.sh PARTITION' in shell('bash', root / 'tools/slurm_train.sh', PATH=path).stdout

@@ -95,6 +95,15 @@ def test_checkpoints_are_kept_to_the_cap_and_the_best_has_no_rival(root, tiny_co
     assert [path.name for path in (tmp_path / 'run').glob('best_*')] == [f'best_Dice_epoch_{best}.pth']
 
 
+def test_a_new_training_in_a_used_folder_loses_nothing_of_the_earlier_one(root, tiny_config, tmp_path):
+    finish(start(root, tiny_config(), tmp_path / 'run', '--epochs', '3'))
+    before = {path.name: path.read_bytes() for path in (tmp_path / 'run').glob('*.pth')}
+    out = finish(start(root, tiny_config(), tmp_path / 'run', '--epochs', '1', '--seed', '7'))
+    assert 'checkpoints of an earlier training were moved to' in out
+    assert [path.name for path in epoch_checkpoints(tmp_path / 'run')] == ['epoch_1.pth']
+    assert {path.name: path.read_bytes() for path in (tmp_path / 'run').glob('before_*/*.pth')} == before
+
+
 @pytest.mark.parametrize('content', ['', 'nothing'])
 def test_resume_without_a_checkpoint_starts_anew_and_says_so(root, tiny_config, tmp_path, content):
     if content:
