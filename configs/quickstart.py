@@ -9,5 +9,5 @@ train_dataloader = dict(dataset=dict(data_root='data/synthetic', augmentation=di
 val_dataloader = dict(dataset=dict(data_root='data/synthetic'))
 test_dataloader = dict(dataset=dict(data_root='data/synthetic'))
 optim_wrapper = dict(optimizer=dict(lr=3e-3))
-train_cfg = dict(max_epochs=30, val_interval=5)
-default_hooks = dict(checkpoint=dict(interval=30, max_keep_ckpts=1))
+train_cfg = dict(max_epochs=22, val_interval=5)
+default_hooks = dict(checkpoint=dict(interval=22, max_keep_ckpts=1))
