@@ -1,13 +1,12 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
-from pathlib import Path
-
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
 from ..errors import ConfigError
 from .checkpoint_hook import latest_whole_checkpoint
+from .cli import known_checkpoint
 
 
 def _at_least_one(option: str, value) -> None:
@@ -90,9 +89,7 @@ def choose_checkpoint(cfg: Config, resume) -> None:
         ConfigError: If the named file is missing, or nothing in the work folder is whole.
     """
     if resume not in (None, 'auto'):
-        if not Path(resume).is_file():
-            raise ConfigError(f'checkpoint not found: {Path(resume).absolute()}')
-        cfg.resume, cfg.load_from = True, str(resume)
+        cfg.resume, cfg.load_from = True, known_checkpoint(str(resume))
         return
     if resume is None and not (cfg.get('resume') and not cfg.get('load_from')):
         return
