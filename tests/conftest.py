@@ -1,5 +1,6 @@
 """Small synthetic stand-ins that the tests share: a tiny ViT's weights file, a DRIVE-like folder, a config."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from mmseg_fundus.models.standin import standin_checkpoint  # noqa: E402
 TINY = dict(embed_dims=48, num_layers=4, num_heads=3, feedforward_channels=96)
 STANDIN = dict(embed_dims=48, num_layers=4, feedforward_channels=96, grid=4)
 DRIVE = ROOT.parent / 'shared' / 'data' / 'DRIVE'
+
+
+@pytest.fixture(autouse=True, scope='session')
+def cache(tmp_path_factory):
+    """Found fields of view are kept in the tests' own folder."""
+    os.environ['FUNDUS_CACHE'] = str(tmp_path_factory.mktemp('cache'))
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
+from mmseg_fundus.engine.threshold import choose_threshold, threshold_dataset
 
 TRAINING = (
     *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
@@ -28,7 +29,16 @@ def parse_args():
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture below DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
-    parser.add_argument('--tta', action='store_true', help='average over flipped copies of each picture')
+    parser.add_argument('--tta', action='store_true', help='average the probabilities of all eight flips and quarter turns')
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument('--threshold', type=float, metavar='P', help='probability above which a pixel is vessel (default: 0.5)')
+    chosen.add_argument(
+        '--choose-threshold',
+        nargs='?',
+        const='val',
+        choices=['train', 'val', 'trainval'],
+        help='first choose the threshold with the best pooled Dice on these training pictures (default: the held-out ones, val)',
+    )
     add_common_arguments(parser)
     return parser.parse_args()
 
@@ -38,21 +48,25 @@ def main():
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
+    chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
     for name in TRAINING:  # the test loop alone is built: training pictures are neither needed nor looked for
         cfg[name] = None
     if args.show or args.show_dir:
         cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
         if args.show_dir:
             cfg.visualizer.save_dir = args.show_dir
-    check_inputs(cfg, ('test',))
     if args.tta:
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
-        cfg.tta_model.module = cfg.model
-        cfg.model = cfg.tta_model
+        cfg.model.test_cfg.tta = True
+    if args.threshold is not None:
+        cfg.model.test_cfg.threshold = args.threshold
+    check_inputs(cfg, ('test',))
     if args.out:
         cfg.test_evaluator.output_dir = args.out
     prepare_launcher(cfg, args.launcher)
-    Runner.from_cfg(cfg).test()
+    runner = Runner.from_cfg(cfg)
+    if chosen_on:
+        choose_threshold(runner, chosen_on)
+    runner.test()
 
 
 if __name__ == '__main__':

@@ -33,25 +33,14 @@ visualizer = dict(
 load_from = None
 resume = False
 
-# No size in here: labels stay at native resolution, the model resizes (model.test_cfg.size).
+# No size in here: labels stay at native resolution, model.test_cfg says how a picture is predicted.
 test_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
-    dict(type='LoadVesselAnnotations'),
-    dict(type='PackSegInputs'),
-]
-tta_model = dict(type='SegTTAModel')
-tta_pipeline = [
-    dict(type='LoadImageFromFile', imdecode_backend='pillow', color_type='color_ignore_orientation'),
     dict(
-        type='TestTimeAug',
-        transforms=[
-            [
-                dict(type='RandomFlip', prob=0.0),
-                dict(type='RandomFlip', prob=1.0, direction='horizontal'),
-                dict(type='RandomFlip', prob=1.0, direction='vertical'),
-            ],
-            [dict(type='LoadVesselAnnotations')],
-            [dict(type='PackSegInputs')],
-        ],
+        type='LoadImageFromFile',
+        imdecode_backend='pillow',
+        color_type='color_ignore_orientation',
+        backend_args=dict(backend='gunzip'),  # plain or .gz
     ),
+    dict(type='LoadVesselAnnotations'),  # label, and field of view: shipped or found
+    dict(type='PackVesselInputs'),
 ]

@@ -1,15 +1,34 @@
+from .chase_db1 import ChaseDB1VesselDataset
 from .drive import DRIVEVesselDataset
 from .fives import FIVESVesselDataset
-from .transforms import LoadVesselAnnotations, RandomFundusView
+from .fov import find_fov
+from .hrf import HRFVesselDataset
+from .random_view import RandomFundusView
+from .stare import STAREVesselDataset
+from .transforms import LoadVesselAnnotations, PackVesselInputs
 from .vessel_dataset import FundusVesselDataset
 from .view_sampler import View, ViewSampler
 
+PUBLIC = {
+    'DRIVE': DRIVEVesselDataset,
+    'STARE': STAREVesselDataset,
+    'CHASE_DB1': ChaseDB1VesselDataset,
+    'HRF': HRFVesselDataset,
+    'FIVES': FIVESVesselDataset,
+}
+
 __all__ = [
+    'PUBLIC',
+    'ChaseDB1VesselDataset',
     'DRIVEVesselDataset',
     'FIVESVesselDataset',
     'FundusVesselDataset',
+    'HRFVesselDataset',
     'LoadVesselAnnotations',
+    'PackVesselInputs',
     'RandomFundusView',
+    'STAREVesselDataset',
     'View',
     'ViewSampler',
+    'find_fov',
 ]

@@ -1,11 +1,10 @@
 """Finding a data set's files and pairing them by picture id."""
 
-import random
 import re
 from pathlib import Path
 
 from ..errors import DataError
-from .reading import PICTURE_SUFFIXES
+from .reading import is_picture
 
 
 def find_root(data_root) -> Path:
@@ -25,13 +24,15 @@ def find_root(data_root) -> Path:
     return full.resolve()
 
 
-def index_folder(folder: Path, pattern: str, example: str) -> dict:
+def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> dict:
     """Map picture ids to files: ``{match of pattern's group 1: path}``, sorted by id.
 
     Args:
         folder (Path): Searched without its subfolders.  Files that do not end like pictures are passed over.
         pattern (str): Regular expression for the whole file name, upper or lower case, with one group, the id.
         example (str): A file name as it should be, for messages.
+        others (str): Regular expression of names that belong to something else in the same folder; what does not match ``pattern``
+            is passed over if it matches this.
 
     Raises:
         DataError: If the folder is missing, holds no picture, or a picture of another name.
@@ -40,9 +41,11 @@ def index_folder(folder: Path, pattern: str, example: str) -> dict:
         raise DataError(f'folder not found: {folder} (expected there: files such as {example})')
     found = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith('.') or path.suffix.lower() not in PICTURE_SUFFIXES:
+        if not is_picture(path):
             continue
         match = re.fullmatch(pattern, path.name, flags=re.IGNORECASE)
+        if not match and others and re.fullmatch(others, path.name, flags=re.IGNORECASE):
+            continue
         if not match:
             raise DataError(f'{path}: unexpected file name, expected names such as {example}; move the file away or rename it')
         if match.group(1) in found:
@@ -91,24 +94,25 @@ def pair(pictures: dict, labels: dict, fovs: dict | None = None) -> list:
     return samples
 
 
-def hold_out(samples: list, fraction: float, seed: int) -> tuple:
-    """Split training samples into (train, validation), the same on every machine.
+def converted(root: Path) -> bool:
+    """Whether a folder holds a data set as mmsegmentation's converters write it."""
+    return all((root / kind / 'training').is_dir() for kind in ('images', 'annotations'))
+
+
+def list_converted(root: Path, part: str, label_suffix: str) -> list:
+    """Samples of a data set as mmsegmentation's converters write it: ``images|annotations/training|validation/*.png``, no masks.
 
     Args:
-        samples (list): In a fixed order.
-        fraction (float): Share held out for validation, above 0 and below 1; at least one sample goes to each side.
-        seed (int): Of Python's own generator, so that no library version changes the split.
-
-    Returns:
-        tuple[list, list]: Both in the order of ``samples``.
-
-    Raises:
-        DataError: If there are fewer than two samples or the fraction is out of range.
+        root (Path): The data set's folder.
+        part (str): ``'training'`` or ``'test'`` (which the converters call validation).
+        label_suffix (str): What a label's name has behind its picture's, e.g. ``'_manual1'``; other labels are passed over.
     """
-    if not 0 < fraction < 1:
-        raise DataError(f'val_fraction={fraction} must lie between 0 and 1')
-    if len(samples) < 2:
-        raise DataError(f'{len(samples)} training picture(s) cannot be split into training and validation; two at least are needed')
-    count = min(max(round(len(samples) * fraction), 1), len(samples) - 1)
-    held = set(random.Random(seed).sample(range(len(samples)), count))
-    return [s for i, s in enumerate(samples) if i not in held], [s for i, s in enumerate(samples) if i in held]
+    folder = 'training' if part == 'training' else 'validation'
+    id = r'(.+?)(?:_training|_test)?'
+    labels = index_folder(
+        root / 'annotations' / folder,
+        rf'{id}{re.escape(label_suffix)}\.png',
+        f'<id>{label_suffix}.png',
+        others=r'.+(_manual\d|\.ah|\.vk|_1stHO|_2ndHO)\.png',
+    )
+    return pair(index_folder(root / 'images' / folder, rf'{id}\.png', '<id>.png'), labels)

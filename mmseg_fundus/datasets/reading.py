@@ -1,8 +1,13 @@
-"""Reading pictures, labels and field-of-view masks, and refusing what is not one."""
+"""Reading pictures, labels and field-of-view masks, plain or gzipped, and refusing what is not one."""
 
+import gzip
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
+from mmengine.fileio import register_backend
+from mmengine.fileio.backends import LocalBackend
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError
@@ -11,16 +16,48 @@ PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.gif', '.bmp', '.
 _PICTURE_MODES = ('RGB', 'L', 'P', 'RGBA', '1')
 
 
-def _open(path) -> Image.Image:
-    """Decode a whole file with Pillow; any failure becomes a :class:`DataError` that names it."""
+_BLACK, _WHITE = 16, 239  # a label's pixels are up to this dark, or from this on light, apart from some at edges
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file's name ends like a picture's, perhaps gzipped."""
+    return not path.name.startswith('.') and Path(path.name.lower().removesuffix('.gz')).suffix in PICTURE_SUFFIXES
+
+
+def read_bytes(path) -> bytes:
+    """A file's contents, those of a ``.gz`` unpacked.
+
+    Raises:
+        DataError: If the file is missing, is a folder, or is no whole gzip file.
+    """
     try:
-        with Image.open(path) as image:
-            image.load()
-            return image
+        data = Path(path).read_bytes()
+        return gzip.decompress(data) if str(path).lower().endswith('.gz') else data
     except FileNotFoundError as error:
         raise DataError(f'{path}: file not found') from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataError(f'{path} is truncated or damaged ({error}); copy or download it again') from error
+    except OSError as error:
+        raise DataError(f'{path}: {error.strerror or error}') from error
+
+
+@register_backend('gunzip', force=True)
+class GunzipBackend(LocalBackend):
+    """Lets mmcv's ``LoadImageFromFile(backend_args=dict(backend='gunzip'))`` read gzipped pictures beside plain ones."""
+
+    def get(self, filepath) -> bytes:
+        return read_bytes(filepath)
+
+
+def _open(path) -> Image.Image:
+    """Decode a whole file with Pillow; any failure becomes a :class:`DataError` that names it."""
+    data = read_bytes(path)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            return image
     except UnidentifiedImageError as error:
-        raise DataError(f'{path} is no picture that Pillow can read ({Path(path).stat().st_size:,} bytes)') from error
+        raise DataError(f'{path} is no picture that Pillow can read ({len(data):,} bytes)') from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise DataError(f'{path} is truncated or damaged ({error}); copy or download it again') from error
 
@@ -37,30 +74,42 @@ def read_picture(path) -> np.ndarray:
     return np.asarray(image.convert('RGB'))
 
 
+def read_grey(path) -> tuple:
+    """Read a grey picture as it is stored, colours turned to grey.
+
+    Returns:
+        tuple[np.ndarray, float]: ``(H, W)`` and the value that is white: 255, 65535 for 16 bit, 1 for float pictures.
+
+    Raises:
+        DataError: If the file cannot be decoded.
+    """
+    image = _open(path)
+    if image.mode.startswith('F'):
+        return np.asarray(image), 1.0
+    if image.mode.startswith('I'):
+        return np.asarray(image), 65535.0
+    return np.asarray(image.convert('L')), 255.0
+
+
 def read_mask(path) -> np.ndarray:
     """Read a vessel label or field-of-view mask as ``(H, W)`` uint8 of 0 and 1.
 
     Grey value above 127 is 1; a file that holds only 0 and 1 is taken as it is.  Palette GIF, 1-bit, 8-bit and 16-bit files are
-    understood.
+    understood, and grey pixels along edges (smoothed or JPEG labels).
 
     Raises:
         DataError: If the file cannot be decoded or is not black and white.
     """
-    image = _open(path)
-    if image.mode.startswith(('I', 'F')):
-        values = np.asarray(image)
-        grey = values if values.max(initial=0) <= 255 else values / 257.0  # 16 bit: 65535 -> 255
-    else:
-        grey = np.asarray(image.convert('L'))
+    values, white = read_grey(path)
+    grey = values * (255.0 / white) if white != 255 and values.max(initial=0) > 255 else values
     levels = np.unique(grey)
-    if len(levels) > 2:
+    if set(levels.tolist()) <= {0, 1}:
+        return grey.astype(np.uint8)
+    coloured, light = np.count_nonzero(grey > _BLACK), np.count_nonzero(grey >= _WHITE)
+    if not light or light < 0.67 * coloured:
         some = ', '.join(f'{value:g}' for value in levels[:6])
         raise DataError(
             f'{path} holds {len(levels)} different values ({some}{", ..." if len(levels) > 6 else ""}); '
             'a label or mask holds two, 0 and 255 (or 0 and 1)'
         )
-    if set(levels.tolist()) <= {0, 1}:
-        return grey.astype(np.uint8)
-    if len(levels) == 2 and not levels[0] <= 127 < levels[1]:
-        raise DataError(f'{path} holds the values {levels[0]:g} and {levels[1]:g}; a label or mask holds 0 and 255 (or 0 and 1)')
     return (grey > 127).astype(np.uint8)

@@ -1,5 +1,6 @@
 import logging
 import os
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,15 +10,17 @@ from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PackSegInputs
 from mmseg.registry import DATASETS
-from PIL import Image
 
 from ..errors import ConfigError, DataError
-from .layout import find_root, hold_out, index_folder, pair
+from .division import divide, hold_out
+from .fov_cache import check_size
+from .layout import converted, find_root, index_folder, list_converted, pair
+from .random_view import RandomFundusView
 from .reading import PICTURE_SUFFIXES, read_mask, read_picture
-from .transforms import LoadVesselAnnotations, RandomFundusView
+from .transforms import FOV_MODES, LoadVesselAnnotations
 from .view_sampler import View
 
-SPLITS = ('train', 'val', 'trainval', 'test')
+SPLITS = ('train', 'val', 'trainval', 'test', 'all')
 
 
 @DATASETS.register_module()
@@ -32,21 +35,30 @@ class FundusVesselDataset(BaseSegDataset):
     Args:
         data_root (str): The data set's folder.
         split (str): ``'train'`` and ``'val'`` share the training pictures (seeded hold-out), ``'trainval'`` is all of them, ``'test'``
-            the test pictures.
+            the test pictures, ``'all'`` both.
         val_fraction (float): Share of the training pictures held out, above 0 and below 1.
         split_seed (int): Seed of the hold-out.
+        division (dict, optional): Another division into training and test pictures than the usual one, see :func:`.divide`:
+            ``dict(first=N)``, ``dict(folds=K, fold=I)`` or ``dict(file='split.json')``.
+        observer (str): Whose labels: ``'first'`` or, where the set has them, ``'second'``.
+        fov (str): Field of view: ``'auto'`` is the shipped mask, or found in the picture where there is none, ``'found'`` always
+            found (:func:`.find_fov`), ``'none'`` the whole frame.
         augmentation (dict, optional): Arguments of :class:`~mmseg_fundus.datasets.RandomFundusView`; makes the training pipeline
             load, augment, pack.  Not together with ``pipeline``.
         pipeline (list): An mmseg pipeline instead.
         verify (bool): Decode every file once at start, on the main process, and compare sizes.
         img_dir, label_dir, fov_dir (str): Folders below ``data_root``; ``{part}`` stands for ``training`` or ``test``.  ``fov_dir``
             is looked at if it is given.
+        img_suffix, label_suffix, fov_suffix (str): What the file names have between the id and the dot, e.g. ``'_mask'``.
         **kwargs: ``indices``, ``test_mode``, ``metainfo``, ``lazy_init``, ``serialize_data``, ``max_refetch`` of ``BaseSegDataset``.
 
     Raises:
         DataError: Naming the file or folder that is missing, unpaired, of another size or unreadable.
         ConfigError: If the arguments contradict each other.
     """
+
+    OBSERVERS = {}  # of a public set: observer -> what a label's name has behind the picture's
+    IDS = {}  # of a public set: part -> how its pictures' names begin
 
     METAINFO = dict(classes=('background', 'vessel'), palette=[[0, 0, 0], [255, 255, 255]])
 
@@ -56,12 +68,18 @@ class FundusVesselDataset(BaseSegDataset):
         split='train',
         val_fraction=0.1,
         split_seed=42,
+        division=None,
+        observer='first',
+        fov='auto',
         augmentation=None,
         pipeline=(),
         verify=True,
         img_dir='{part}/images',
         label_dir='{part}/labels',
         fov_dir=None,
+        img_suffix='',
+        label_suffix='',
+        fov_suffix='',
         indices=None,
         test_mode=False,
         metainfo=None,
@@ -71,13 +89,21 @@ class FundusVesselDataset(BaseSegDataset):
     ):
         if split not in SPLITS:
             raise ConfigError(f'{type(self).__name__}: split={split!r} is unknown, use one of {", ".join(SPLITS)}')
+        if fov not in FOV_MODES:
+            raise ConfigError(f'{type(self).__name__}: fov={fov!r} is unknown, use one of {", ".join(FOV_MODES)}')
+        if observer != 'first' and observer not in self.OBSERVERS:
+            known = ', '.join(self.OBSERVERS) if self.OBSERVERS else 'first; label_dir and label_suffix choose the labels'
+            raise ConfigError(f'{type(self).__name__}: observer={observer!r} has no labels in this data set, which has: {known}')
         if augmentation is not None and pipeline:
             raise ConfigError(f'{type(self).__name__}: give augmentation or pipeline, not both')
         self.split = split
         self.val_fraction = val_fraction
         self.split_seed = split_seed
+        self.division = division
+        self.observer = observer
+        self.fov = fov
         self.verify = verify
-        self.folders = dict(img_dir=img_dir, label_dir=label_dir, fov_dir=fov_dir)
+        self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
         super().__init__(
             data_root=str(data_root),
             data_prefix=dict(),
@@ -100,44 +126,91 @@ class FundusVesselDataset(BaseSegDataset):
         Returns:
             list[dict]: With ``img_path``, ``seg_map_path`` and perhaps ``fov_path``, see :func:`.layout.pair`.
         """
-        if part == 'test' and '{part}' not in self.folders['img_dir']:
+        if part == 'test' and '{part}' not in self.folders['picture'][0] and self.division is None:
             print_log(
-                f"{type(self).__name__}: img_dir={self.folders['img_dir']!r} has no {{part}}, so that 'test' reads the same pictures as "
-                'the training splits do',
+                f"{type(self).__name__}: img_dir={self.folders['picture'][0]!r} has no {{part}}, so that 'test' reads the same pictures "
+                'as the training splits do; divide them with division=dict(first=N), dict(folds=K, fold=I) or dict(file=...)',
                 logger='current',
                 level=logging.WARNING,
             )
         found = {}
-        for role, folder in self.folders.items():
-            if folder is not None:
-                found[role] = index_folder(root / folder.format(part=part), r'(.+)\.\w+', f'<id>.png ({", ".join(PICTURE_SUFFIXES)})')
-        return pair(found['img_dir'], found['label_dir'], found.get('fov_dir'))
+        for role, (folder, suffix) in self.folders.items():
+            if folder is None:
+                continue
+            others = [s for r, (f, s) in self.folders.items() if r != role and f == folder]
+            pattern = ''.join(rf'(?!.+{re.escape(other)}\.[.\w]+$)' for other in others if len(other) > len(suffix))
+            found[role] = index_folder(
+                root / folder.format(part=part),
+                rf'{pattern}(.+?){re.escape(suffix)}\.\w+?(?:\.gz)?',
+                f'<id>{suffix}.png ({", ".join(PICTURE_SUFFIXES)})',
+                others='|'.join(rf'.+{re.escape(other)}\.\w+?(?:\.gz)?' for other in others),
+            )
+        return pair(found['picture'], found['label'], found.get('fov'))
+
+    def _list(self, root: Path, part: str) -> list:
+        if self.OBSERVERS and converted(root):
+            return list_converted(root, part, self.OBSERVERS[self.observer])
+        return self.list_samples(root, part)
+
+    def _list_split(self, root: Path) -> list:
+        """Samples of the split, before a hold-out is taken from them; and the hold-out that a split file names."""
+        part = 'test' if self.split == 'test' else 'training'
+        flat = not self.OBSERVERS and '{part}' not in self.folders['picture'][0]
+        if self.division is None and (self.split != 'all' or flat):
+            return self._list(root, part), None
+        samples = self._list(root, part) if flat else self._list(root, 'training') + self._list(root, 'test')
+        if self.split == 'all':
+            return samples, None
+        divided = divide(samples, self.division, root)
+        return divided[part], divided.get('val')
 
     def prepare_data(self, idx):
         """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline."""
         if not isinstance(idx, View):
             return super().prepare_data(idx)
         info = self.get_data_info(idx.index)
-        info['view_seed'] = (idx.seed, idx.epoch, idx.index)
+        info['view_seed'] = (idx.seed, idx.epoch, idx.index, idx.draw)
         return self.pipeline(info)
 
     def load_data_list(self) -> list:
         """Find the samples of the split and check them."""
         root = find_root(self.data_root)
-        samples = self.list_samples(root, 'test' if self.split == 'test' else 'training')
-        if self.split in ('train', 'val'):
+        samples, held_out = self._list_split(root)
+        if not samples:
+            raise DataError(f'{root} has no picture for split={self.split!r}')
+        note = self._missing(samples)
+        if held_out is not None:
+            samples = {'val': held_out, 'trainval': samples + held_out}.get(self.split, samples)
+        elif self.split in ('train', 'val'):
             samples = hold_out(samples, self.val_fraction, self.split_seed)[self.split == 'val']
         if self.verify and is_main_process():
-            verify_samples(samples, f'{type(self).__name__} {root} ({self.split})')
+            verify_samples(samples, f'{type(self).__name__} {root} ({self.split})', note)
         for sample in samples:
-            sample.update(label_map=None, reduce_zero_label=False, seg_fields=[])
+            if self.fov != 'auto':
+                sample.pop('fov_path', None)
+            sample.update(fov_mode=self.fov, label_map=None, reduce_zero_label=False, seg_fields=[])
         return samples
+
+    def _missing(self, samples: list) -> str:
+        """What is not there of a public set's pictures, in words; '' if nothing is, or nothing is known."""
+        parts = {'test': ['test'], 'all': ['training', 'test']}.get(self.split, ['training']) if self.division is None else []
+        expected = [id for part in parts for id in self.IDS.get(part, [])]
+        names = [Path(sample['img_path']).name for sample in samples]
+        missing = [id for id in expected if not any(re.match(rf'{id}(?!\d)', name, flags=re.IGNORECASE) for name in names)]
+        if not missing:
+            return ''
+        return f'; of the data set\'s {len(expected)} {len(missing)} are missing: {", ".join(missing[:5])}{", ..." if missing[5:] else ""}'
 
 
 def training_pipeline(augmentation) -> list:
     """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
     return [
-        dict(type=LoadImageFromFile, imdecode_backend='pillow', color_type='color_ignore_orientation'),
+        dict(
+            type=LoadImageFromFile,
+            imdecode_backend='pillow',
+            color_type='color_ignore_orientation',
+            backend_args=dict(backend='gunzip'),
+        ),
         dict(type=LoadVesselAnnotations),
         *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
         dict(type=PackSegInputs),
@@ -146,24 +219,22 @@ def training_pipeline(augmentation) -> list:
 
 def verify_sample(sample: dict) -> None:
     """Decode one sample's files and compare their sizes; raises :class:`DataError` naming the file."""
-    height, width = read_picture(sample['img_path']).shape[:2]
+    picture = read_picture(sample['img_path'])
     for key in ('seg_map_path', 'fov_path'):
         if key in sample:
-            mask = read_mask(sample[key])
-            if mask.shape != (height, width):
-                raise DataError(
-                    f'{sample[key]} is {mask.shape[1]}x{mask.shape[0]} pixels, its picture {sample["img_path"]} is {width}x{height}'
-                )
+            mask = check_size(read_mask(sample[key]), picture, sample[key], sample)
             if key == 'fov_path' and not mask.any():
                 raise DataError(f'{sample[key]} is empty: no pixel lies in the field of view')
 
 
-def verify_samples(samples: list, name: str) -> None:
-    """Check all samples, several at a time, and log one line."""
+def verify_samples(samples: list, name: str, note: str = '') -> None:
+    """Check all samples, several at a time, and log one line (``note`` at its end)."""
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for _ in pool.map(verify_sample, samples):
             pass
-    with Image.open(samples[0]['img_path']) as first:
-        size = 'x'.join(map(str, first.size))
-    print_log(f'{name}: {len(samples)} pictures ({size} pixels the first) checked in {time.perf_counter() - start:.1f} s', logger='current')
+    height, width = read_picture(samples[0]['img_path']).shape[:2]
+    print_log(
+        f'{name}: {len(samples)} pictures ({width}x{height} pixels the first) checked in {time.perf_counter() - start:.1f} s{note}',
+        logger='current',
+    )

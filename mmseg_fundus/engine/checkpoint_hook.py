@@ -8,19 +8,8 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
+from ..files import write_whole
 from ..models.safe_load import is_whole
-
-
-def write_whole(path: Path, write) -> None:
-    """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written."""
-    temporary = path.with_name(f'.{path.name}.tmp')
-    try:
-        write(temporary)
-        with temporary.open('rb') as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def epoch_checkpoints(folder: Path) -> list:

@@ -10,14 +10,18 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from ..evaluation.report import report_csv
+from ..files import write_whole
 from ..stack import installed_versions
 from ..version import __version__
-from .checkpoint_hook import write_whole
 
 
 @HOOKS.register_module()
 class ResultsHook(Hook):
-    """Writes ``results.json`` into the work folder after each validation and test: the figures and what they were made from."""
+    """Writes ``results.json`` into the work folder after each validation and test: the figures and what they were made from.
+
+    A test also writes ``per_picture.csv``.
+    """
 
     @master_only
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -29,19 +33,23 @@ class ResultsHook(Hook):
 
     @staticmethod
     def _write(runner, phase: str, metrics: dict, epoch, checkpoint) -> None:
-        loader = runner.val_dataloader if phase == 'val' else runner.test_dataloader
+        loader, evaluator = (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
+        report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), {})
         source = getattr(getattr(runner.model, 'module', runner.model), 'backbone', None)
         source = getattr(source, 'source', None)
         results = {
             'phase': phase,
-            'metrics': {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in metrics.items()},
+            'metrics': metrics,
+            **({'report': report} if phase == 'test' else {}),
+            'prediction': dict(runner.cfg.model.get('test_cfg') or {}),
+            'threshold_chosen_on': runner.cfg.get('threshold_chosen_on'),
             'epoch': epoch,
             'checkpoint': checkpoint,
             'config': runner.cfg.filename,
             'data': {
                 'class': type(loader.dataset).__name__,
                 'root': str(loader.dataset.data_root),
-                'split': getattr(loader.dataset, 'split', None),
+                **{name: getattr(loader.dataset, name, None) for name in ('split', 'division', 'observer', 'fov')},
                 'pictures': len(loader.dataset),
             },
             'weights': {'path': source.path, 'sha256': source.sha256, 'notes': source.notes} if source else None,
@@ -56,4 +64,17 @@ class ResultsHook(Hook):
                 **installed_versions(),
             },
         }
-        write_whole(Path(runner.work_dir) / 'results.json', lambda path: path.write_text(json.dumps(results, indent=2) + '\n'))
+        folder = Path(runner.work_dir)
+        text = json.dumps(without_nan(results), indent=2) + '\n'
+        write_whole(folder / 'results.json', lambda path: path.write_text(text))
+        if phase == 'test' and report:
+            write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(report)))
+
+
+def without_nan(value):
+    """``value`` as JSON can hold it: figures that are not defined become ``None``, tuples lists."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

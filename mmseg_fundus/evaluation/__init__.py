@@ -1,4 +1,17 @@
+from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
+from .score_histogram import ScoreHistogram
+from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
 
-__all__ = ['VesselMetric', 'binary_figures', 'confusion_counts']
+__all__ = [
+    'ScoreHistogram',
+    'VesselMetric',
+    'best_threshold',
+    'binary_figures',
+    'centerline_counts',
+    'cldice',
+    'confusion_counts',
+    'score_picture',
+    'summarise',
+]

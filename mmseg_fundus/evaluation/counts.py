@@ -1,5 +1,7 @@
 """Figures of a binary segmentation from its four counts; plain functions, no runner needed."""
 
+import math
+
 import numpy as np
 
 from ..errors import DataError
@@ -41,7 +43,7 @@ def _ratio(numerator, denominator) -> float:
 
 
 def binary_figures(counts) -> dict:
-    """The usual figures from ``[tp, fp, fn, tn]``, each in [0, 1]; ``nan`` where a denominator is 0.
+    """The usual figures from ``[tp, fp, fn, tn]``, each in [0, 1] but MCC; ``nan`` where a denominator is 0.
 
     ============  =================================
     Dice          2 tp / (2 tp + fp + fn), equal to F1
@@ -50,6 +52,7 @@ def binary_figures(counts) -> dict:
     Sensitivity   tp / (tp + fn), equal to recall
     Specificity   tn / (tn + fp)
     Precision     tp / (tp + fp)
+    MCC           Matthews' correlation coefficient, in [-1, 1]
     ============  =================================
 
     A prediction without any vessel scores Dice 0 wherever the label has one.
@@ -62,4 +65,5 @@ def binary_figures(counts) -> dict:
         'Sensitivity': _ratio(tp, tp + fn),
         'Specificity': _ratio(tn, tn + fp),
         'Precision': _ratio(tp, tp + fp),
+        'MCC': _ratio(tp * tn - fp * fn, math.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))),
     }

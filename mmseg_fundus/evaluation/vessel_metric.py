@@ -2,63 +2,130 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+from mmengine.dist import all_reduce, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from PIL import Image
-from prettytable import PrettyTable
 
 from ..errors import DataError
-from .counts import IGNORE, binary_figures, confusion_counts
+from .counts import IGNORE
+from .report import make_report, report_table
+from .score_histogram import ScoreHistogram
+from .scores import score_picture, summarise
 
 
 @METRICS.register_module()
 class VesselMetric(BaseMetric):
-    """Dice, IoU, accuracy, sensitivity, specificity and precision of the vessel class inside the field of view.
+    """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
-    Pooled over all valid pixels of the split: each picture's counts are collected from every rank and added, so the figures do not
-    depend on the number of processes.  Pixels labelled 255 (outside the field of view) do not count.  Prediction and label are compared
-    at the label's resolution, which the test pipelines leave native.  Where the model hands on its loss of each picture, ``loss`` and
-    its terms are the means over all pictures.
+    Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
+    also clDice, mean and standard deviation over pictures, and all of it unmasked.  Prediction and label are compared at the label's
+    resolution, which the test pipelines leave native.
+
+    The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
+    process and added, so they do not depend on the number of processes.  Areas under curves come from a histogram of all scores, see
+    :class:`~mmseg_fundus.evaluation.ScoreHistogram`.  Where the model hands on its loss of each picture, ``loss`` and its terms are
+    the means over all pictures.  The rest is in :attr:`report`, which :class:`~mmseg_fundus.engine.ResultsHook` writes.
 
     Args:
+        detail (bool): See above.
         ignore_index (int): The label that does not count.
         collect_device (str): ``'cpu'`` or ``'gpu'``, where results of several ranks meet.
         prefix (str, optional): Put before the names, with a slash.
         collect_dir (str, optional): Folder to collect through, for ``'cpu'``.
         output_dir (str, optional): Write each prediction there as ``<picture name>.png``, 0 and 255 (``tools/test.py --out``).
         keep_results (bool): Not needed; mmseg's own ``test.py --out`` passes it.
+
+    Attributes:
+        report (dict, optional): After an evaluation, on the main process, see :func:`.make_report`.
+        histogram (ScoreHistogram, optional): After an evaluation, of all pictures inside the field of view.
     """
 
     default_prefix = ''  # no prefix, and no warning that there is none
 
-    def __init__(self, ignore_index=IGNORE, collect_device='cpu', prefix=None, collect_dir=None, output_dir=None, keep_results=True):
+    def __init__(
+        self,
+        detail=True,
+        ignore_index=IGNORE,
+        collect_device='cpu',
+        prefix=None,
+        collect_dir=None,
+        output_dir=None,
+        keep_results=True,
+    ):
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.detail = detail
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
+        self.report = self.histogram = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._sums = dict(inside=ScoreHistogram(), whole=ScoreHistogram())
+        self._last = {}
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Count one batch; each sample holds ``pred_sem_seg`` and ``gt_sem_seg`` of ``(1, H, W)``."""
+        """Score one batch; each sample holds ``pred_sem_seg``, ``gt_sem_seg`` ``(1, H, W)`` and, for curves, ``seg_logits`` ``(2, H, W)``.
+
+        ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``).
+        """
         for sample in data_samples:
             if 'gt_sem_seg' not in sample:
                 raise DataError(f'{sample.get("img_path")}: no label to evaluate against; the test pipeline lacks LoadVesselAnnotations')
-            label = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            prediction = sample['pred_sem_seg']['data'].reshape(label.shape).cpu().numpy()
+            masked = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
+            prediction = sample['pred_sem_seg']['data'].reshape(masked.shape).cpu().numpy()
+            probability = None
+            if 'seg_logits' in sample and len(sample['seg_logits']['data']) == 2:
+                probability = sample['seg_logits']['data'].float().softmax(dim=0)[1].cpu().numpy()
             if self.output_dir:
                 self.output_dir.mkdir(parents=True, exist_ok=True)
                 Image.fromarray((prediction * 255).astype(np.uint8)).save(self.output_dir / f'{Path(sample["img_path"]).stem}.png')
-            counts = confusion_counts(prediction, label, self.ignore_index)
-            self.results.append(dict(counts=counts, loss=sample.get('val_loss') or {}))
+            areas = dict(inside=(masked, masked != self.ignore_index))
+            if self.detail and sample.get('label') is not None:
+                areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
+            result = dict(picture=Path(sample.get('img_path') or '').name, loss=sample.get('val_loss') or {})
+            for area, (label, valid) in areas.items():
+                result[area], histogram = score_picture(prediction, probability, label, valid, centerline=self.detail)
+                if histogram is not None:
+                    self._sums[area] += histogram
+                    self._last[area] = histogram
+            self.results.append(result)
+
+    def evaluate(self, size: int) -> dict:
+        """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch."""
+        rank, processes = get_dist_info()
+        if len(self.results) > len(range(rank, size, processes)):  # mmengine's sampler gives a process at most one too many
+            for area, histogram in self._last.items():
+                self._sums[area].counts -= histogram.counts
+        if processes > 1:
+            for histogram in self._sums.values():
+                counts = torch.from_numpy(histogram.counts)
+                on_gpu = torch.distributed.get_backend() == 'nccl'
+                counts = counts.cuda() if on_gpu else counts
+                all_reduce(counts)
+                histogram.counts = counts.cpu().numpy()
+        metrics = super().evaluate(size)
+        self.histogram = self._sums['inside']
+        self._reset()
+        return metrics
 
     def compute_metrics(self, results: list) -> dict:
-        """Figures of the summed counts of all pictures, as :func:`~mmseg_fundus.evaluation.binary_figures` names them."""
-        counts = np.sum([result['counts'] for result in results], axis=0)
-        figures = binary_figures(counts)
-        table = PrettyTable([*figures], title=f'vessels, {len(results)} pictures, {counts.sum():,} pixels in the field of view, pooled')
-        table.add_row([f'{value:.4f}' for value in figures.values()])
-        print_log('\n' + table.get_string(), logger='current')
+        """Pooled figures inside the field of view, as :func:`.scores.figures` names them."""
+        areas = {}
+        for area in ('inside', 'whole'):
+            records = [result[area] for result in results if area in result]
+            if len(records) == len(results):
+                scored = self._sums[area].counts.any()
+                areas[area] = (records, summarise(records, self._sums[area] if scored else None))
+        names = [result['picture'] for result in results]
+        self.report = make_report(names, areas['inside'], areas.get('whole'))
+        pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
+        print_log('\n' + report_table(self.report, f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'), logger='current')
+        metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:
-            figures['loss'] = sum(losses.values())
-            figures.update({f'loss_{name}': value for name, value in losses.items()})
-        return figures
+            metrics['loss'] = sum(losses.values())
+            metrics.update({f'loss_{name}': value for name, value in losses.items()})
+        return metrics

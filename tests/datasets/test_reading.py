@@ -1,3 +1,6 @@
+import gzip
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,6 +20,12 @@ def palette_gif(low, high, path, colours):
     image.save(path)
 
 
+def gzip_of(image, path):
+    plain = io.BytesIO()
+    image.convert('RGB').save(plain, 'PPM')
+    path.write_bytes(gzip.compress(plain.getvalue()))
+
+
 WRITERS = {
     '0 and 255': lambda p: Image.fromarray(MASK.astype(np.uint8) * 255).save(p / 'm.png'),
     '0 and 1': lambda p: Image.fromarray(MASK.astype(np.uint8)).save(p / 'm.png'),
@@ -26,6 +35,8 @@ WRITERS = {
     '16 bit': lambda p: Image.fromarray(MASK.astype(np.uint16) * 65535).save(p / 'm.png'),
     'gif 0 and 1': lambda p: palette_gif(0, 1, p / 'm.gif', [0, 0, 0, 255, 255, 255]),
     'gif 0 and 251': lambda p: palette_gif(0, 251, p / 'm.gif', [0, 0, 0, 255, 255, 255]),
+    'gzipped': lambda p: gzip_of(Image.fromarray(MASK), p / 'm.ppm.gz'),
+    'jpeg': lambda p: Image.fromarray(MASK.astype(np.uint8) * 255).resize((8, 6)).save(p / 'm.jpg', quality=98),
     'nearly black and white': lambda p: Image.fromarray(np.where(MASK, 250, 3).astype(np.uint8)).save(p / 'm.png'),
 }
 
@@ -43,8 +54,8 @@ def test_labels_read_the_same_however_they_are_stored(tmp_path, kind):
         ([0, 1, 2], 'holds 3 different values \\(0, 1, 2\\)'),
         ([0, 128, 255], 'holds 3 different values'),
         (list(range(200)), '200 different values \\(0, 1, 2, 3, 4, 5, ...'),
-        ([0, 100], 'the values 0 and 100'),
-        ([200, 255], 'the values 200 and 255'),
+        ([0, 100], '2 different values \\(0, 100\\)'),
+        ([200, 255], '2 different values \\(200, 255\\)'),
     ],
 )
 def test_a_label_that_is_not_black_and_white_is_refused_with_its_values(tmp_path, values, words):
@@ -86,3 +97,26 @@ def test_pictures_of_more_than_8_bit_are_refused(tmp_path):
 def test_pictures_of_8_bit_become_rgb(tmp_path, mode):
     Image.new(mode, (5, 4)).save(tmp_path / 'p.png')
     assert read_picture(tmp_path / 'p.png').shape == (4, 5, 3)
+
+
+def test_labels_with_smooth_edges_are_read_and_maps_of_arteries_and_veins_refused(tmp_path):
+    smooth = np.zeros((20, 20), np.uint8)
+    smooth[5:15, 5:15] = 255
+    smooth[4, 5:15], smooth[15, 5:15] = 90, 160
+    Image.fromarray(smooth).save(tmp_path / 'smooth.png')
+    assert np.array_equal(read_mask(tmp_path / 'smooth.png'), smooth > 127)
+    coloured = np.zeros((20, 20, 3), np.uint8)
+    coloured[2:6, :, 0], coloured[8:12, :, 2], coloured[14, 3] = 255, 255, 255
+    Image.fromarray(coloured).save(tmp_path / 'coloured.png')
+    with pytest.raises(DataError, match='coloured.png holds 4 different values'):
+        read_mask(tmp_path / 'coloured.png')
+
+
+def test_a_truncated_gzip_file_is_named(tmp_path):
+    path = tmp_path / 'im0001.ppm.gz'
+    gzip_of(Image.new('RGB', (50, 50), 'red'), path)
+    assert read_picture(path).shape == (50, 50, 3)
+    for damage in (path.read_bytes()[:-12], b'no gzip at all'):
+        path.write_bytes(damage)
+        with pytest.raises(DataError, match=f'{path} is truncated or damaged'):
+            read_picture(path)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook, epoch_checkpoints, latest_whole_checkpoint, write_whole
+from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook, epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.files import write_whole
 from mmseg_fundus.errors import ConfigError
 
 

@@ -1,4 +1,4 @@
-# FIVES in the guide's folders; a tenth of the training pictures is held out for validation.
+# FIVES; a tenth of the training pictures is held out for validation.
 _base_ = '../default_runtime.py'
 
 train_dataloader = dict(
@@ -41,5 +41,5 @@ test_dataloader = dict(
         pipeline={{_base_.test_pipeline}},
     ),
 )
-val_evaluator = dict(type='VesselMetric')
+val_evaluator = dict(type='VesselMetric', detail=False)
 test_evaluator = dict(type='VesselMetric')

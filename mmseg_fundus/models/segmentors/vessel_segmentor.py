@@ -7,8 +7,12 @@ from mmseg.utils import add_prefix
 from torch import Tensor
 
 from ...errors import CheckpointError, ConfigError
+from .tta import tta_poses
+from .windows import blend_windows, box_around
 
 IGNORE = 255
+OUTSIDE = (10.0, -10.0)  # logits where no vessel can be: outside the field of view
+TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
 
 
 @MODELS.register_module()
@@ -18,10 +22,19 @@ class VesselSegmentor(EncoderDecoder):
     Differences:
 
     - Inputs are padded (right, bottom) to multiples of the patch size and the logits cut back, never squeezed.
-    - ``test_cfg=dict(mode='whole', size=(H, W))`` resizes a whole picture to ``size`` (antialiased) inside the model and the logits
-      back to the picture, so that test pipelines hold no size and labels stay at native resolution.  ``size=None`` keeps the picture's.
+    - Test pipelines hold no size and labels stay at native resolution: ``test_cfg`` says how a picture is predicted.
+    - Outside the field of view, where a sample has one, the prediction is background.
     - Loading a checkpoint is strict, however it is loaded: a name too many or too few is an error, except that the encoder as a
       whole may be absent (then what the backbone loaded stays).
+
+    ``test_cfg``:
+
+    - ``mode='whole'``: the whole picture resized to ``size=(H, W)`` (antialiased), the logits back; ``size=None`` keeps the picture's.
+    - ``mode='slide'``: windows of ``crop_size`` at most ``stride`` apart over the picture scaled by ``zoom`` (input pixels to a native
+      pixel, 1), ``window_batch`` (4) at a time, blended smoothly; those that see nothing of the field of view are left out.
+    - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
+    - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
+    - ``threshold``: probability above which a pixel is vessel, 0.5.
 
     Args:
         Those of ``EncoderDecoder``.
@@ -37,10 +50,28 @@ class VesselSegmentor(EncoderDecoder):
                 f'VesselSegmentor: the decode head has {self.out_channels} output channels; vessels are segmented with two classes and '
                 'softmax: set decode_head.num_classes=2 and leave out_channels out'
             )
-        unknown = set(self.test_cfg or {}) - {'mode', 'size', 'crop_size', 'stride'}
-        if unknown:
-            raise ConfigError(f'VesselSegmentor: model.test_cfg has no {sorted(unknown)}; it takes mode, size, crop_size and stride')
+        self._check_test_cfg()
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
+
+    def _check_test_cfg(self) -> None:
+        cfg = self.test_cfg or {}
+        unknown = set(cfg) - TEST_KEYS
+        if unknown:
+            raise ConfigError(f'VesselSegmentor: model.test_cfg has no {sorted(unknown)}; it takes {", ".join(sorted(TEST_KEYS))}')
+        if cfg.get('mode', 'whole') not in ('whole', 'slide'):
+            raise ConfigError(f"VesselSegmentor: test_cfg.mode={cfg['mode']!r}, expected 'whole' or 'slide'")
+        if cfg.get('mode') == 'slide':
+            crop, stride = cfg.get('crop_size') or (), cfg.get('stride') or ()
+            if len(crop) != 2 or len(stride) != 2 or min(*crop, *stride) < 1 or any(s > c for s, c in zip(stride, crop)):
+                raise ConfigError(
+                    f"VesselSegmentor: test_cfg.mode='slide' needs crop_size and stride, (height, width) each, stride no larger; "
+                    f'got crop_size={cfg.get("crop_size")}, stride={cfg.get("stride")}'
+                )
+        if cfg.get('zoom', 1.0) <= 0 or cfg.get('window_batch', 1) < 1:
+            raise ConfigError('VesselSegmentor: test_cfg.zoom must be above 0 and window_batch 1 or more')
+        if not 0 <= cfg.get('threshold', 0.5) < 1:
+            raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
+        tta_poses(cfg.get('tta', False))
 
     def _refuse_misfit(self, state_dict, prefix, *args, **kwargs) -> None:
         mine = {prefix + name: tensor for name, tensor in self.state_dict().items()}
@@ -107,26 +138,82 @@ class VesselSegmentor(EncoderDecoder):
         found, vessel, valid = logits.argmax(1) == 1, label == 1, label != IGNORE
         return 2 * (found & vessel).sum() / ((found & valid).sum() + vessel.sum()).clamp(min=1)
 
+    # ---- prediction
+
+    def inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
+        """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says; ``fov`` ``(H, W)`` in a picture's metainfo counts."""
+        fovs = [meta.get('fov') for meta in batch_img_metas]
+        if any(fov is None for fov in fovs):
+            return self._averaged(inputs, None)
+        fov = torch.stack([torch.as_tensor(fov, device=inputs.device) for fov in fovs])[:, None] > 0
+        if fov.shape[2:] != inputs.shape[2:]:  # a pipeline that resizes pictures
+            fov = F.interpolate(fov.float(), size=inputs.shape[2:], mode='nearest') > 0
+        if not self.test_cfg.get('crop_to_fov', False):
+            logits = self._averaged(inputs, fov)
+        else:
+            logits = inputs.new_zeros((len(inputs), 2, *inputs.shape[2:]), dtype=torch.float32)
+            for i in range(len(inputs)):
+                box = (slice(i, i + 1), slice(None), *box_around(fov[i, 0]))
+                logits[box] = self._averaged(inputs[box], fov[box]).float()
+        return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
+
+    def _averaged(self, inputs: Tensor, fov: Tensor | None) -> Tensor:
+        """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``."""
+        poses = tta_poses(self.test_cfg.get('tta', False))
+        if len(poses) == 1:
+            return self._predict(inputs, fov, poses[0])
+        mean = 0
+        for pose in poses:
+            logits = self._predict(pose.apply(inputs), None if fov is None else pose.apply(fov), pose)
+            mean = mean + pose.undo(logits).float().softmax(dim=1)
+        return (mean / len(poses)).clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    def _predict(self, inputs: Tensor, fov: Tensor | None, pose) -> Tensor:
+        if self.test_cfg.get('mode', 'whole') == 'slide':
+            return self.slide_inference(inputs, fov=fov, scale=pose.scale)
+        return self.whole_inference(inputs, scale=pose.scale, lying=bool(pose.turns % 2))
+
+    def whole_inference(self, inputs: Tensor, batch_img_metas: list | None = None, scale: float = 1.0, lying: bool = False) -> Tensor:
+        """Logits of whole pictures, at ``test_cfg.size`` (turned by a quarter where they are ``lying``) or their own, times ``scale``."""
+        size = self.test_cfg.get('size', None) or inputs.shape[2:]
+        if lying and self.test_cfg.get('size', None):
+            size = size[::-1]
+        return self._resized(self._forward, inputs, scale, size)
+
+    def slide_inference(
+        self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None, scale: float = 1.0
+    ) -> Tensor:
+        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
+        cfg = self.test_cfg
+
+        def predict(scaled: Tensor) -> Tensor:
+            seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
+            fill = scaled.new_tensor(OUTSIDE)
+            return blend_windows(self._forward, scaled, cfg['crop_size'], cfg['stride'], cfg.get('window_batch', 4), seen, fill)
+
+        return self._resized(predict, inputs, scale * cfg.get('zoom', 1.0), inputs.shape[2:])
+
+    def _resized(self, predict, inputs: Tensor, scale: float, size) -> Tensor:
+        """Predict at ``scale`` times a size (antialiased) and bring the logits back."""
+        size = tuple(max(round(side * scale), 1) for side in size)
+        if size == tuple(inputs.shape[2:]):
+            return predict(inputs)
+        logits = predict(F.interpolate(inputs, size=size, mode='bilinear', antialias=True))
+        return resize(logits, size=inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)
+
     def postprocess_result(self, seg_logits: Tensor, data_samples=None) -> list:
-        """mmseg's, and where a sample has its label the loss of the picture beside it (``val_loss``), for validation curves."""
-        # an averaged (flipped) copy has no loss of its own
-        labelled = [sample for sample in data_samples or [] if 'gt_sem_seg' in sample and sample.metainfo.get('flip') is None]
+        """mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
         results = super().postprocess_result(seg_logits, data_samples)
-        for sample in labelled:
-            logits, label = sample.seg_logits.data[None], sample.gt_sem_seg.data.to(seg_logits.device)
-            if logits.shape[2:] == label.shape[1:]:
-                sample.set_metainfo(dict(val_loss=self._loss_terms(logits, label)))
+        threshold = self.test_cfg.get('threshold', 0.5)
+        for sample in results:
+            logits = sample.seg_logits.data[None]
+            if threshold != 0.5:
+                sample.pred_sem_seg.data = (logits.softmax(dim=1)[:, 1] > threshold).to(sample.pred_sem_seg.data)
+            if 'gt_sem_seg' in sample and logits.shape[2:] == sample.gt_sem_seg.data.shape[1:]:
+                sample.set_metainfo(dict(val_loss=self._loss_terms(logits, sample.gt_sem_seg.data.to(logits.device))))
         return results
 
     def _loss_terms(self, logits: Tensor, label: Tensor) -> dict:
         loss = self.decode_head.loss_decode
         terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
         return {name: float(value) for name, value in terms.items()}
-
-    def whole_inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
-        """Logits over whole pictures, computed at ``test_cfg.size`` if that is set."""
-        size = self.test_cfg.get('size', None)
-        if size is None or tuple(size) == tuple(inputs.shape[2:]):
-            return self._forward(inputs)
-        small = F.interpolate(inputs, size=tuple(size), mode='bilinear', antialias=True)
-        return resize(self._forward(small), size=inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)

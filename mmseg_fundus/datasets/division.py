@@ -1,0 +1,116 @@
+"""Dividing a data set's pictures into training, validation and test."""
+
+import json
+import random
+from pathlib import Path, PurePath
+
+from ..errors import ConfigError, DataError
+
+_WAYS = "dict(first=N), dict(folds=K, fold=I, seed=S) or dict(file='split.json')"
+
+
+def hold_out(samples: list, fraction: float, seed: int) -> tuple:
+    """Split training samples into (train, validation), the same on every machine.
+
+    Args:
+        samples (list): In a fixed order.
+        fraction (float): Share held out for validation, above 0 and below 1; at least one sample goes to each side.
+        seed (int): Of Python's own generator, so that no library version changes the split.
+
+    Returns:
+        tuple[list, list]: Both in the order of ``samples``.
+
+    Raises:
+        DataError: If there are fewer than two samples or the fraction is out of range.
+    """
+    if not 0 < fraction < 1:
+        raise DataError(f'val_fraction={fraction} must lie between 0 and 1')
+    if len(samples) < 2:
+        raise DataError(f'{len(samples)} training picture(s) cannot be split into training and validation; two at least are needed')
+    count = min(max(round(len(samples) * fraction), 1), len(samples) - 1)
+    held = set(random.Random(seed).sample(range(len(samples)), count))
+    return [s for i, s in enumerate(samples) if i not in held], [s for i, s in enumerate(samples) if i in held]
+
+
+def divide(samples: list, division: dict, root: Path) -> dict:
+    """Divide all pictures of a data set in another way than the usual one.
+
+    Args:
+        samples (list[dict]): All of them, in a fixed order, with ``img_path``.
+        division (dict): One of
+
+            - ``dict(first=N)``: the first ``N`` train, the rest test.
+            - ``dict(folds=K, fold=I, seed=42)``: fold ``I`` (0 to ``K - 1``) of ``K`` tests, the rest trains; as many folds as
+              pictures is leave-one-out.
+            - ``dict(file='split.json')``: a JSON object ``{"train": [...], "val": [...], "test": [...]}`` of picture names, with or
+              without suffix and folder; ``val`` may be left out, and pictures that are nowhere named are not used.
+        root (Path): The data set's folder, which names in a file are seen from.
+
+    Returns:
+        dict[str, list]: ``training``, ``test`` and, from a file that has it, ``val``.
+
+    Raises:
+        ConfigError: If ``division`` is none of these.
+        DataError: If the numbers do not fit the data set, or a name in the file is unknown, ambiguous or given twice.
+    """
+    if not isinstance(division, dict):
+        raise ConfigError(f'division={division!r}: expected {_WAYS}')
+    keys = set(division)
+    if keys == {'first'}:
+        count = division['first']
+        if not 0 < count < len(samples):
+            raise DataError(f'division first={count}: {root} has {len(samples)} pictures; both sides need one')
+        return dict(training=samples[:count], test=samples[count:])
+    if {'folds', 'fold'} <= keys <= {'folds', 'fold', 'seed'}:
+        return _fold(samples, division['folds'], division['fold'], division.get('seed', 42))
+    if keys == {'file'}:
+        return _from_file(samples, Path(division['file']).expanduser(), root)
+    raise ConfigError(f'division={division!r}: expected {_WAYS}')
+
+
+def _fold(samples: list, folds: int, fold: int, seed: int) -> dict:
+    if not 2 <= folds <= len(samples):
+        raise DataError(f'division folds={folds}: between 2 and the number of pictures, {len(samples)}, was expected')
+    if not 0 <= fold < folds:
+        raise DataError(f'division fold={fold}: 0 to {folds - 1} was expected')
+    order = list(range(len(samples)))
+    random.Random(seed).shuffle(order)
+    held = set(order[fold::folds])
+    return dict(training=[s for i, s in enumerate(samples) if i not in held], test=[s for i, s in enumerate(samples) if i in held])
+
+
+def _from_file(samples: list, file: Path, root: Path) -> dict:
+    try:
+        lists = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f'{file} cannot be read as a split file ({error})') from error
+    if not isinstance(lists, dict) or not {'train', 'test'} <= set(lists) <= {'train', 'val', 'test'}:
+        raise DataError(f'{file}: expected a JSON object with "train", "test" and perhaps "val", each a list of picture names')
+    by_name = {}
+    for sample in samples:
+        path = PurePath(sample['img_path'])
+        inside = path.relative_to(root) if path.is_relative_to(root) else path
+        for name in {path.name, path.stem, inside.as_posix(), inside.with_suffix('').as_posix()}:
+            by_name.setdefault(name, []).append(sample)
+    chosen, where = {}, {}
+    for part, names in lists.items():
+        chosen['training' if part == 'train' else part] = found = []
+        for name in names:
+            matches = by_name.get(name, [])
+            if len(matches) != 1:
+                known = f'{len(matches)} pictures' if matches else 'no picture'
+                raise DataError(f'{file}: {name!r} in "{part}" names {known} of {root}; names such as {_example(samples, root)} are known')
+            path = matches[0]['img_path']
+            if path in where:
+                raise DataError(f'{file}: {name!r} is in "{where[path]}" and in "{part}"')
+            where[path] = part
+            found.append(matches[0])
+    empty = [part for part in lists if not lists[part]]
+    if empty:
+        raise DataError(f'{file}: "{empty[0]}" is empty')
+    return chosen
+
+
+def _example(samples: list, root: Path) -> str:
+    path = PurePath(samples[0]['img_path'])
+    return repr((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())

@@ -1,0 +1,74 @@
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import DataError
+from ..files import write_whole
+from .fov import find_fov
+from .reading import read_bytes, read_mask, read_picture
+
+_VERSION = 1  # of find_fov: another number, other files
+
+
+def cache_folder() -> Path:
+    """Where found fields of view are kept: ``$FUNDUS_CACHE``, or else ``mmseg_fundus`` in the user's cache folder."""
+    home = os.environ.get('FUNDUS_CACHE')
+    return Path(home) if home else Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmseg_fundus'
+
+
+def cached_fov(path) -> np.ndarray:
+    """Field of view of a picture file, found once and kept under the hash of the file's contents.
+
+    A cache that cannot be written or read changes nothing but the time.
+
+    Args:
+        path (str | Path): The picture.
+
+    Returns:
+        np.ndarray: ``(H, W)`` uint8 of 0 and 1, see :func:`.find_fov`.
+
+    Raises:
+        DataError: If the picture cannot be read.
+    """
+    key = hashlib.sha256(read_bytes(path)).hexdigest()
+    file = cache_folder() / f'fov-v{_VERSION}' / key[:2] / f'{key}.png'
+    try:
+        return read_mask(file)
+    except DataError:
+        fov = find_fov(read_picture(path))
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(file, lambda temporary: Image.fromarray(fov * 255).convert('1').save(temporary, 'PNG'))
+    return fov
+
+
+def field_of_view(info: dict, picture: np.ndarray) -> np.ndarray:
+    """Field of view of a sample: its mask file, the whole frame, or found.
+
+    Args:
+        info (dict): A data set's sample: ``fov_path``, ``fov_mode``, ``img_path``, all optional.
+        picture (np.ndarray): ``(H, W, 3)`` uint8.
+
+    Returns:
+        np.ndarray: ``(H, W)`` uint8 of 0 and 1.
+
+    Raises:
+        DataError: If the mask is unreadable or not of the picture's size.
+    """
+    if info.get('fov_mode') == 'none':
+        return np.ones(picture.shape[:2], np.uint8)
+    if 'fov_path' in info:
+        return check_size(read_mask(info['fov_path']), picture, info['fov_path'], info)
+    return cached_fov(info['img_path']) if info.get('img_path') else find_fov(picture)
+
+
+def check_size(mask: np.ndarray, picture: np.ndarray, path, info: dict) -> np.ndarray:
+    """``mask``, if it is of its picture's size; raises :class:`DataError` naming both files otherwise."""
+    if mask.shape[:2] != picture.shape[:2]:
+        (height, width), (h, w) = mask.shape[:2], picture.shape[:2]
+        raise DataError(f'{path} is {width}x{height} pixels, its picture {info.get("img_path")} is {w}x{h}')
+    return mask

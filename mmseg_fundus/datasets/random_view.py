@@ -1,0 +1,130 @@
+"""Drawing a random view of a picture for training: the whole picture at the input size, or a crop at native scale."""
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
+from PIL import Image
+
+from ..errors import ConfigError
+from .transforms import IGNORE
+
+
+def _bounds(name: str, value, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise ConfigError(f'RandomFundusView: {name}={value} must lie in [{low:g}, {high:g}]')
+
+
+@TRANSFORMS.register_module()
+class RandomFundusView(BaseTransform):
+    """A random view of a picture and its label at a fixed size: scaling, cropping, rotation, flips, brightness and contrast.
+
+    Without ``zoom`` the whole picture is scaled to ``size`` times a random factor (antialiased) and cut or padded to ``size`` at a
+    random place.  With ``zoom`` it is scaled by that times a random factor, and ``size`` is cut around a random pixel of the field
+    of view, within the frame where the picture is large enough.  Then it is rotated about its centre, flipped and turned.  What
+    was not in the picture is black, its label 255.
+
+    Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` ``(H, W)``; ``view_seed`` (ints) decides what is drawn, without it
+    numpy's global state does.  Modified: ``img``, ``gt_seg_map``, ``img_shape``.
+
+    Args:
+        size (Sequence[int]): Height and width of the result.
+        zoom (float, optional): Crops, with that many input pixels to a native pixel (1: native scale).
+        flip (float): Probability of a left-right flip, and independently of an up-down flip.
+        rotate (float): Largest angle, degrees; uniform on both sides of 0.
+        quarter_turns (bool): Turn by 0, 90, 180 or 270 degrees besides; ``size`` must be square.
+        scale (Sequence[float]): Smallest and largest factor, uniform between.
+        brightness (float): The picture is multiplied by 1 ± this, 0 to 1.
+        contrast (float): Differences from the mean grey are multiplied by 1 ± this, 0 to 1.
+    """
+
+    def __init__(
+        self, size=(224, 224), zoom=None, flip=0.5, rotate=15.0, quarter_turns=False, scale=(0.8, 1.2), brightness=0.2, contrast=0.2
+    ):
+        if len(size) != 2 or min(size) < 1:
+            raise ConfigError(f'RandomFundusView: size={size} must be (height, width)')
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
+            raise ConfigError(f'RandomFundusView: scale={scale} must be (smallest, largest), both above 0')
+        if zoom is not None and not zoom > 0:
+            raise ConfigError(f'RandomFundusView: zoom={zoom} must be above 0, or None for whole pictures')
+        if quarter_turns and size[0] != size[1]:
+            raise ConfigError(f'RandomFundusView: quarter_turns=True needs a square size, not {size}')
+        _bounds('flip', flip, 0, 1)
+        _bounds('rotate', rotate, 0, 180)
+        _bounds('brightness', brightness, 0, 1)
+        _bounds('contrast', contrast, 0, 1)
+        self.size = tuple(size)
+        self.zoom = zoom
+        self.flip = flip
+        self.rotate = rotate
+        self.quarter_turns = quarter_turns
+        self.scale = tuple(scale)
+        self.brightness = brightness
+        self.contrast = contrast
+
+    def transform(self, results: dict) -> dict:
+        height, width = self.size
+        random = np.random.default_rng(results.get('view_seed', np.random.randint(2**31)))
+        factor = random.uniform(*self.scale)
+        if self.zoom is None:
+            cut, scaled = None, (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
+            offset = [random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
+        else:
+            cut, scaled = self._draw_window(results, self.zoom * factor, random)
+            offset = [(have - want) / 2 for have, want in zip(scaled, (width, height))]
+        angle = random.uniform(-self.rotate, self.rotate)
+        flips = [axis for axis in (1, 0) if random.random() < self.flip]
+        turns = int(random.integers(4)) if self.quarter_turns else 0
+
+        rotation = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+        rotation[:, 2] -= rotation[:, :2] @ np.round(offset)
+
+        def view(image: np.ndarray, resample, interpolation, border) -> np.ndarray:
+            image = image if cut is None else _cut(image, cut, border)
+            image = np.asarray(Image.fromarray(image).resize(scaled, resample))
+            image = cv2.warpAffine(image, rotation, (width, height), flags=interpolation, borderValue=border)
+            return np.ascontiguousarray(np.rot90(np.flip(image, flips), turns))
+
+        picture = view(results['img'], Image.BILINEAR, cv2.INTER_LINEAR, (0, 0, 0))
+        results['img'] = self._photometric(picture, random)
+        results['img_shape'] = self.size
+        if 'gt_seg_map' in results:
+            results['gt_seg_map'] = view(results['gt_seg_map'], Image.NEAREST, cv2.INTER_NEAREST, IGNORE)
+        return results
+
+    def _draw_window(self, results: dict, zoom: float, random: np.random.Generator) -> tuple:
+        """A window of native pixels, with room to rotate, as ``(top, bottom, left, right)``, and its size after scaling ``(w, h)``."""
+        shape = results['img'].shape[:2]
+        label = results.get('gt_seg_map')
+        valid = np.flatnonzero(label != IGNORE) if label is not None else ()
+        chosen = valid[random.integers(len(valid))] if len(valid) else random.integers(shape[0] * shape[1])
+        window, sides = [], []
+        for centre, length, want in zip(divmod(int(chosen), shape[1]), shape, self.size):
+            native = want / zoom
+            centre = float(np.clip(centre, native / 2, length - native / 2)) if length > native else length / 2
+            reach = native / 2 if not self.rotate else np.hypot(*self.size) / 2 / zoom + 1
+            start = int(np.floor(centre - reach))
+            count = int(np.ceil(2 * reach))
+            window += [start, start + count]
+            sides.append(max(round(count * zoom), 1))
+        return tuple(window), (sides[1], sides[0])
+
+    def _photometric(self, picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        gain = 1 + random.uniform(-self.brightness, self.brightness)
+        contrast = 1 + random.uniform(-self.contrast, self.contrast)
+        mean = picture.mean()
+        levels = ((np.arange(256) - mean) * contrast + mean) * gain
+        return cv2.LUT(picture, np.clip(np.round(levels), 0, 255).astype(np.uint8))
+
+    def __repr__(self) -> str:
+        settings = ('size', 'zoom', 'flip', 'rotate', 'quarter_turns', 'scale', 'brightness', 'contrast')
+        return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
+
+
+def _cut(image: np.ndarray, window: tuple, border) -> np.ndarray:
+    """A window of an image, filled with ``border`` where it reaches over the frame."""
+    top, bottom, left, right = window
+    height, width = image.shape[:2]
+    inside = image[max(top, 0) : bottom, max(left, 0) : right]
+    over = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    return cv2.copyMakeBorder(inside, *over, cv2.BORDER_CONSTANT, value=border) if any(over) else np.ascontiguousarray(inside)

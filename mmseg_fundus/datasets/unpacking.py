@@ -1,0 +1,170 @@
+"""Unpacking the public data sets' archives, as downloaded, into the folders their classes read."""
+
+import re
+import shutil
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ConfigError, DataError
+
+_LARGEST = 256 * 2**20  # bytes of one picture, unpacked; the public sets' largest are a tenth of it
+_BUFFER = 2**20
+_ARCHIVE = r'.+\.(zip|tar|tgz|tar\.(gz|bz2|xz))'
+
+
+class Rule(NamedTuple):
+    """Where files of one kind go.
+
+    Attributes:
+        pattern (str): Regular expression of the end of a file's path inside the archive, whatever folders it lies in.
+        target (str): Path below the data set's folder, with ``\\1`` ... for the pattern's groups.
+        count (int): Files of the kind in the whole set.
+        optional (bool): May be missing altogether: not every download has them.
+    """
+
+    pattern: str
+    target: str
+    count: int
+    optional: bool = False
+
+
+RULES = {
+    'DRIVE': [
+        Rule(r'(\d\d_training\.tiff?)', r'training/images/\1', 20),
+        Rule(r'((?:2[1-9]|3\d|40)_manual1\.gif)', r'training/1st_manual/\1', 20),
+        Rule(r'(\d\d_training_mask\.gif)', r'training/mask/\1', 20),
+        Rule(r'(\d\d_test\.tiff?)', r'test/images/\1', 20),
+        Rule(r'((?:0[1-9]|1\d|20)_manual1\.gif)', r'test/1st_manual/\1', 20, optional=True),
+        Rule(r'(\d\d_manual2\.gif)', r'test/2nd_manual/\1', 20, optional=True),
+        Rule(r'(\d\d_test_mask\.gif)', r'test/mask/\1', 20),
+    ],
+    'STARE': [
+        Rule(r'(im\d{4}\.ppm(?:\.gz)?)', r'stare-images/\1', 20),
+        Rule(r'(im\d{4}\.ah\.ppm(?:\.gz)?)', r'labels-ah/\1', 20),
+        Rule(r'(im\d{4}\.vk\.ppm(?:\.gz)?)', r'labels-vk/\1', 20, optional=True),
+    ],
+    'CHASE_DB1': [
+        Rule(r'(Image_\d\d[LR]\.jpg)', r'\1', 28),
+        Rule(r'(Image_\d\d[LR]_1stHO\.png)', r'\1', 28),
+        Rule(r'(Image_\d\d[LR]_2ndHO\.png)', r'\1', 28, optional=True),
+    ],
+    'HRF': [
+        Rule(r'(\d\d_(?:dr|g|h)\.jpe?g)', r'images/\1', 45),
+        Rule(r'(\d\d_(?:dr|g|h)\.tiff?)', r'manual1/\1', 45),
+        Rule(r'(\d\d_(?:dr|g|h)_mask\.tiff?)', r'mask/\1', 45),
+    ],
+    'FIVES': [
+        Rule(r'train/Original/(\w+\.png)', r'train/Original/\1', 600),
+        Rule(r'train/Ground truth/(\w+\.png)', r'train/Ground truth/\1', 600),
+        Rule(r'test/Original/(\w+\.png)', r'test/Original/\1', 200),
+        Rule(r'test/Ground truth/(\w+\.png)', r'test/Ground truth/\1', 200),
+    ],
+}
+
+
+def unpack(name: str, archives: list, folder) -> dict:
+    """Unpack a data set; archives inside archives too.
+
+    Files go where the table above says, by their names; nothing else is written, so an archive cannot reach out of ``folder``.  All
+    is done beside ``folder`` and moved there at the end: a failure leaves nothing.
+
+    Args:
+        name (str): Of ``RULES``.
+        archives (list[str | Path]): zip or tar, perhaps compressed.
+        folder (str | Path): Must not exist or be empty.
+
+    Returns:
+        dict: Number of files by target folder or pattern, and ``left out`` of others.
+
+    Raises:
+        ConfigError: If the name is unknown.
+        DataError: If an archive is damaged or of an unknown kind, files are missing, double or too many, or ``folder`` is in use.
+    """
+    if name not in RULES:
+        raise ConfigError(f'{name!r} is no data set that can be unpacked; there are {", ".join(RULES)}')
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f'{folder} exists and is not empty; nothing was changed. Move it away or choose another folder')
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
+        target, counts = Path(scratch) / 'set', [0] * len(RULES[name])
+        left_out = sum(_take(Path(archive), name, target, counts, Path(scratch), 0) for archive in archives)
+        _check_counts(name, counts, archives)
+        if folder.is_dir():
+            folder.rmdir()
+        shutil.move(target, folder)
+    found = {rule.target.replace(r'\1', '*') if '/' in rule.target else rule.pattern: n for rule, n in zip(RULES[name], counts)}
+    return {**found, 'left out': left_out}
+
+
+def _check_counts(name: str, counts: list, archives: list) -> None:
+    for rule, count in zip(RULES[name], counts):
+        if count != rule.count and not (rule.optional and count == 0):
+            where = ', '.join(str(archive) for archive in archives)
+            raise DataError(
+                f'{where}: {count} files for {name} named like {rule.pattern} were found, {rule.count} expected; '
+                'give all archives of the data set at once, and download a damaged one again'
+            )
+
+
+def _take(archive: Path, name: str, target: Path, counts: list, scratch: Path, depth: int) -> int:
+    """Write an archive's files of the data set below ``target``; returns how many others there were."""
+    left_out = 0
+    try:
+        for path, open_member in _members(archive):
+            if re.fullmatch(_ARCHIVE, path, flags=re.IGNORECASE) and depth < 2:
+                inner = scratch / f'{depth}-{Path(path).name}'
+                _copy(open_member, inner, f'{archive}: {path}', limit=64 * 2**30)
+                left_out += _take(inner, name, target, counts, scratch, depth + 1)
+                inner.unlink()
+            elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
+                left_out += 1
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise DataError(f'{archive} is damaged or protected ({error}); download it again') from error
+    return left_out
+
+
+def _place(archive: Path, path: str, open_member, name: str, target: Path, counts: list) -> bool:
+    """Write one file where its rule says; whether there is a rule for it."""
+    for i, rule in enumerate(RULES[name]):
+        match = re.search(rf'(?:^|/){rule.pattern}$', path, flags=re.IGNORECASE)
+        if match:
+            to = target / match.expand(rule.target)
+            if to.exists():
+                raise DataError(f'{archive}: {path} is there twice')
+            to.parent.mkdir(parents=True, exist_ok=True)
+            _copy(open_member, to, f'{archive}: {path}', _LARGEST)
+            counts[i] += 1
+            return True
+    return False
+
+
+def _members(archive: Path):
+    """Regular files of an archive: ``(path inside, function that opens it)``."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as file:
+            for info in file.infolist():
+                if not info.is_dir():
+                    yield info.filename, lambda info=info: file.open(info)
+    elif archive.is_file() and tarfile.is_tarfile(archive):
+        with tarfile.open(archive) as file:
+            for member in file:
+                if member.isreg():
+                    yield member.name, lambda member=member: file.extractfile(member)
+    else:
+        known = 'file not found' if not archive.exists() else 'not a whole zip or tar archive'
+        raise DataError(f'{archive}: {known}; other kinds (rar, 7z): unpack them yourself, the classes read the folders as they unpack')
+
+
+def _copy(open_member, to: Path, what: str, limit: int) -> None:
+    written = 0
+    with open_member() as source, to.open('wb') as sink:
+        while block := source.read(_BUFFER):
+            written += len(block)
+            if written > limit:
+                raise DataError(f'{what} is larger than {limit / 2**20:,.0f} MiB unpacked: no picture of this data set')
+            sink.write(block)

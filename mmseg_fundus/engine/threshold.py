@@ -1,0 +1,55 @@
+"""Choosing the decision threshold on training pictures, before the test pictures are looked at."""
+
+import copy
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from ..errors import ConfigError
+from ..evaluation import VesselMetric, best_threshold
+
+
+def threshold_dataset(cfg: Config, split: str) -> dict:
+    """The validation data set of a config, set to ``split`` (``'train'``, ``'val'``, ``'trainval'``).
+
+    Raises:
+        ConfigError: If it is not one of ours, which have splits.
+    """
+    dataset = copy.deepcopy(cfg.val_dataloader.dataset)
+    if 'split' not in dataset:
+        raise ConfigError(f'--choose-threshold: the validation data set of the config, {dataset.get("type")}, has no split')
+    dataset.split = split
+    return dataset
+
+
+def choose_threshold(runner: Runner, dataset: dict) -> None:
+    """Predict training pictures and set ``test_cfg.threshold`` to the value with the best pooled Dice inside the field of view.
+
+    Every process predicts its share.  The choice, the Dice at every threshold from .01 to .99 and the pictures' origin go into the
+    runner's config as ``threshold_chosen_on``, and from there into ``results.json``.
+
+    Args:
+        runner (Runner): With a checkpoint to load.
+        dataset (dict): Of :func:`threshold_dataset`.
+    """
+    runner.load_or_resume()
+    loader = runner.build_dataloader({**copy.deepcopy(runner.cfg.test_dataloader), 'dataset': dataset}, seed=runner.seed)
+    metric = VesselMetric(detail=False)
+    metric.dataset_meta = loader.dataset.metainfo
+    runner.model.eval()
+    with torch.no_grad():
+        for batch in loader:
+            metric.process(batch, [sample.to_dict() for sample in runner.model.test_step(batch)])
+    metric.evaluate(len(loader.dataset))
+    choice = best_threshold(metric.histogram)
+    model = getattr(runner.model, 'module', runner.model)
+    model.test_cfg['threshold'] = runner.cfg.model.test_cfg['threshold'] = choice['threshold']
+    origin = {'class': dataset['type'], 'root': str(loader.dataset.data_root), 'split': dataset['split'], 'pictures': len(loader.dataset)}
+    runner.cfg.threshold_chosen_on = {**origin, **choice}
+    print_log(
+        f'threshold {choice["threshold"]:.2f}: best Dice, {choice["Dice"]:.4f}, on the {origin["pictures"]} pictures of {origin["class"]} '
+        f'({origin["split"]})',
+        logger='current',
+    )

@@ -1,0 +1,82 @@
+"""Every figure of the field's tables for one picture and for many: plain functions, no runner needed."""
+
+import numpy as np
+
+from .cldice import centerline_counts, cldice
+from .counts import IGNORE, binary_figures, confusion_counts
+from .score_histogram import ScoreHistogram
+
+NAMES = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity', 'Precision', 'MCC', 'AUC-ROC', 'AUC-PR', 'clDice')
+
+
+def score_picture(prediction, probability, label, valid, centerline: bool = True) -> tuple:
+    """Score one picture where ``valid``.
+
+    Args:
+        prediction (np.ndarray): ``(H, W)``, 1 vessel.
+        probability (np.ndarray, optional): ``(H, W)``, 0 to 1; without it there are no areas under curves.
+        label (np.ndarray): ``(H, W)``, 0 or 1.
+        valid (np.ndarray): ``(H, W)`` bool; pixels that count (the field of view).
+        centerline (bool): Also clDice.
+
+    Returns:
+        tuple[dict, ScoreHistogram]: ``counts``, perhaps ``centerline``, and ``figures`` by name; the scores' histogram.
+
+    Raises:
+        DataError: If sizes differ or the label holds other values.
+    """
+    counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
+    record = dict(counts=counts)
+    if centerline:
+        record['centerline'] = centerline_counts((prediction == 1) & valid, (label == 1) & valid)
+    histogram = None
+    if probability is not None:
+        histogram = ScoreHistogram()
+        histogram.add(probability[valid], label[valid] == 1)
+    record['figures'] = figures(counts, record.get('centerline'), histogram)
+    return record, histogram
+
+
+def figures(counts, centerline=None, histogram: ScoreHistogram | None = None) -> dict:
+    """All figures that what is given allows, in the order of ``NAMES``."""
+    found = binary_figures(counts)
+    if histogram is not None:
+        found['AUC-ROC'], found['AUC-PR'] = histogram.auc_roc()[0], histogram.average_precision()[0]
+    if centerline is not None:
+        found['clDice'] = cldice(centerline)
+    return found
+
+
+def summarise(records: list, histogram: ScoreHistogram | None = None) -> dict:
+    """Figures of many pictures.
+
+    Args:
+        records (list[dict]): Of :func:`score_picture`.
+        histogram (ScoreHistogram, optional): The sum of theirs.
+
+    Returns:
+        dict: ``pooled`` (counts of all pictures added), ``mean`` and ``sd`` (over pictures, those where a figure is not defined left
+        out; population standard deviation), each by name; ``bounds`` of the pooled areas under curves.
+    """
+    centerline = sum(r['centerline'] for r in records) if 'centerline' in records[0] else None
+    summary = dict(pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, bounds={})
+    for name in summary['pooled']:
+        values = np.array([r['figures'][name] for r in records])
+        values = values[np.isfinite(values)]
+        summary['mean'][name] = float(values.mean()) if len(values) else float('nan')
+        summary['sd'][name] = float(values.std()) if len(values) else float('nan')
+    if histogram is not None:
+        summary['bounds'] = {'AUC-ROC': histogram.auc_roc()[1], 'AUC-PR': histogram.average_precision()[1]}
+    return summary
+
+
+def best_threshold(histogram: ScoreHistogram) -> dict:
+    """The threshold among .01 to .99 with the best pooled Dice, and the Dice at each."""
+    thresholds = np.arange(1, 100) / 100
+    dice = histogram.dice_by_threshold(thresholds)
+    best = int(dice.argmax())
+    return dict(
+        threshold=float(thresholds[best]),
+        Dice=float(dice[best]),
+        sweep={f'{threshold:.2f}': round(float(value), 6) for threshold, value in zip(thresholds, dice)},
+    )

@@ -1,0 +1,56 @@
+"""Test-time augmentation: the poses of a picture whose probabilities are averaged."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...errors import ConfigError
+
+
+class Pose(NamedTuple):
+    """A picture at a scale, perhaps mirrored left to right, then turned by quarter turns (counter-clockwise)."""
+
+    scale: float
+    mirror: bool
+    turns: int
+
+    def apply(self, image: Tensor) -> Tensor:
+        """``(N, C, H, W)`` mirrored and turned; the scale is left to who predicts."""
+        return torch.rot90(image.flip(3) if self.mirror else image, self.turns, (2, 3))
+
+    def undo(self, logits: Tensor) -> Tensor:
+        """The way back."""
+        logits = torch.rot90(logits, -self.turns, (2, 3))
+        return logits.flip(3) if self.mirror else logits
+
+
+def tta_poses(setting) -> list:
+    """The poses that ``test_cfg.tta`` stands for.
+
+    Args:
+        setting (bool | dict): ``False`` none but the picture itself; ``True`` all eight flips and quarter turns; or
+            ``dict(flips=True, turns=True, scales=(1.0,))``, any of them (``flips`` without ``turns``: left-right, up-down, both).
+
+    Returns:
+        list[Pose]: The picture as it is first.
+
+    Raises:
+        ConfigError: If the setting is something else.
+    """
+    if setting in (None, False):
+        setting = dict(flips=False, turns=False)
+    elif setting is True:
+        setting = {}
+    if not isinstance(setting, dict) or set(setting) - {'flips', 'turns', 'scales'}:
+        raise ConfigError(f'test_cfg.tta={setting!r}: expected True, False or dict(flips=True, turns=True, scales=(1.0,))')
+    flips, turns, scales = setting.get('flips', True), setting.get('turns', True), setting.get('scales', (1.0,))
+    if not scales or min(scales) <= 0:
+        raise ConfigError(f'test_cfg.tta: scales={scales} must all be above 0')
+    # (mirror, turns); up-down is left-right and half a turn
+    poses = [(False, 0)]
+    if turns:
+        poses += [(False, 1), (False, 2), (False, 3)]
+    if flips:
+        poses += [(True, t) for t in range(4)] if turns else [(True, 0), (True, 2), (False, 2)]
+    return [Pose(float(scale), mirror, turn) for scale in scales for mirror, turn in poses]

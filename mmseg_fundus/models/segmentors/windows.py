@@ -1,0 +1,70 @@
+"""Overlapping windows over pictures of any size, blended smoothly; plain functions of tensors."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def window_starts(length: int, window: int, stride: int) -> list:
+    """First pixels of windows that cover ``length`` pixels, evenly spread, at most ``stride`` apart; the last ends where the picture does.
+
+    Example:
+        >>> window_starts(565, 224, 128)
+        [0, 114, 227, 341]
+    """
+    if length <= window:
+        return [0]
+    count = math.ceil((length - window) / stride) + 1
+    return [round(i * (length - window) / (count - 1)) for i in range(count)]
+
+
+def blend_weight(height: int, width: int) -> Tensor:
+    """Weight of each pixel of a window ``(height, width)``, float32: a raised cosine, 1 in the middle, above 0 at the rim."""
+    rows, columns = (torch.sin(math.pi * (torch.arange(n) + 0.5) / n) ** 2 + 1e-3 for n in (height, width))
+    return torch.outer(rows, columns)
+
+
+def blend_windows(predict, inputs: Tensor, window: tuple, stride: tuple, batch_size: int, fov: Tensor | None, fill: Tensor) -> Tensor:
+    """Predict overlapping windows, several at a time, and blend their logits.
+
+    Args:
+        predict (callable): ``(B, 3, h, w)`` to logits ``(B, C, h, w)``.
+        inputs (Tensor): ``(N, 3, H, W)``; a side shorter than the window is taken whole.
+        window (tuple[int]): Height and width.
+        stride (tuple[int]): Largest distance between windows, rows and columns.
+        batch_size (int): Windows in a batch, of one picture or several.
+        fov (Tensor, optional): ``(N, 1, H, W)`` bool; windows that see nothing of it are not computed.
+        fill (Tensor): ``(C,)`` logits of pixels that no window covers.
+
+    Returns:
+        Tensor: ``(N, C, H, W)`` float32.
+    """
+    number, _, height, width = inputs.shape
+    h, w = min(window[0], height), min(window[1], width)
+    places = [
+        (n, y, x)
+        for n in range(number)
+        for y in window_starts(height, h, stride[0])
+        for x in window_starts(width, w, stride[1])
+        if fov is None or fov[n, 0, y : y + h, x : x + w].any()
+    ]
+    weight = blend_weight(h, w).to(inputs.device)
+    total = inputs.new_zeros((number, len(fill), height, width), dtype=torch.float32)
+    weights = inputs.new_zeros((number, 1, height, width), dtype=torch.float32)
+    for first in range(0, len(places), batch_size):
+        batch = places[first : first + batch_size]
+        logits = predict(torch.stack([inputs[n, :, y : y + h, x : x + w] for n, y, x in batch])).float()
+        for (n, y, x), tile in zip(batch, logits):
+            total[n, :, y : y + h, x : x + w] += weight * tile
+            weights[n, :, y : y + h, x : x + w] += weight
+    return torch.where(weights > 0, total / weights.clamp(min=1e-12), fill.to(total).view(1, -1, 1, 1))
+
+
+def box_around(fov: Tensor) -> tuple:
+    """Rows and columns (two slices) of the smallest box around a field of view ``(H, W)``; everything if it is empty."""
+    sides = []
+    for along in (1, 0):
+        inside = fov.any(dim=along).nonzero().flatten().tolist()
+        sides.append(slice(inside[0], inside[-1] + 1) if inside else slice(None))
+    return tuple(sides)

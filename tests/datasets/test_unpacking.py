@@ -1,0 +1,126 @@
+"""A public data set's archives, as downloaded, become the folders its class reads."""
+
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mmseg_fundus.datasets import PUBLIC
+from mmseg_fundus.datasets.synthetic import write_drive_layout
+from mmseg_fundus.datasets.unpacking import unpack
+from mmseg_fundus.errors import ConfigError, DataError
+
+from . import layouts
+
+
+def zipped(folder: Path, archive: Path, below='', flat=False) -> Path:
+    with zipfile.ZipFile(archive, 'w') as file:
+        for path in sorted(p for p in folder.rglob('*') if p.is_file()):
+            file.write(path, path.name if flat else f'{below}{path.relative_to(folder)}')
+    return archive
+
+
+def tarred(folder: Path, archive: Path) -> Path:
+    with tarfile.open(archive, 'w:gz' if archive.suffix == '.tgz' else 'w') as file:
+        for path in sorted(folder.iterdir()):
+            file.add(path, path.name)
+    return archive
+
+
+def same_files(a: Path, b: Path) -> bool:
+    def files(root):
+        return {p.relative_to(root): p.read_bytes() for p in root.rglob('*') if p.is_file() and p.name != 'Thumbs.db'}
+
+    return files(a) == files(b)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return tmp_path / 'source'
+
+
+def test_drive_from_an_archive_of_archives(source, tmp_path):
+    write_drive_layout(source, size=32)
+    inner = [zipped(source / part, tmp_path / f'{part}.zip', below=f'{part}/') for part in ('training', 'test')]
+    with zipfile.ZipFile(tmp_path / 'datasets.zip', 'w') as outer:
+        for archive in inner:
+            outer.write(archive, f'datasets/{archive.name}')
+        outer.writestr('__MACOSX/datasets/._21_training.tif', b'x')
+    found = unpack('DRIVE', [tmp_path / 'datasets.zip'], tmp_path / 'DRIVE')
+    assert same_files(source, tmp_path / 'DRIVE') and found['training/images/*'] == 20 and found['left out'] == 1
+    assert len(PUBLIC['DRIVE'](tmp_path / 'DRIVE', 'test')) == 20
+
+
+def test_stare_from_its_three_flat_archives(source, tmp_path):
+    layouts.write_stare(source, gz=True)
+    archives = [tarred(folder, tmp_path / f'{folder.name}.tar') for folder in sorted(source.iterdir())]
+    unpack('STARE', archives, tmp_path / 'new' / 'STARE')
+    assert same_files(source, tmp_path / 'new' / 'STARE')
+
+
+@pytest.mark.parametrize(
+    'name, write, flat', [('CHASE_DB1', layouts.write_chase, True), ('HRF', layouts.write_hrf, True), ('HRF', layouts.write_hrf, False)]
+)
+def test_chase_db1_and_hrf(source, tmp_path, name, write, flat):
+    write(source)
+    found = unpack(name, [zipped(source, tmp_path / 'all.zip', flat=flat)], tmp_path / name)
+    assert same_files(source, tmp_path / name) and found['left out'] == (name == 'CHASE_DB1')
+
+
+def nothing_left(tmp_path):
+    return not [p for p in tmp_path.iterdir() if 'out' in p.name]
+
+
+SPOIL = {
+    'a file short': (lambda d, a: ((d / 'Image_05L.jpg').unlink(), zipped(d, a)), r'a.zip: 27 files for CHASE_DB1 named like .* 28 expected'),
+    'a file twice': (lambda d, a: (zipped(d, a), zipfile.ZipFile(a, 'a').writestr('b/Image_05L.jpg', b'')), 'b/Image_05L.jpg is there twice'),
+    'truncated': (lambda d, a: a.write_bytes(zipped(d, a).read_bytes()[:-900]), 'a.zip: not a whole zip or tar archive'),
+    'a bit wrong': (
+        lambda d, a: a.write_bytes(zipped(d, a).read_bytes().replace((d / 'Image_05L.jpg').read_bytes()[:400], b'\0' * 400)),
+        'a.zip is damaged',
+    ),
+    'rar': (lambda d, a: a.write_bytes(b'Rar!' + bytes(100)), 'not a whole zip or tar archive; other kinds'),
+    'missing': (lambda d, a: None, 'a.zip: file not found'),
+}
+
+
+@pytest.mark.parametrize('case', SPOIL)
+def test_a_bad_archive_is_named_and_leaves_nothing(source, tmp_path, case):
+    make, words = SPOIL[case]
+    make(layouts.write_chase(source), tmp_path / 'a.zip')
+    with pytest.raises(DataError, match=words):
+        unpack('CHASE_DB1', [tmp_path / 'a.zip'], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+def test_no_archive_writes_outside_its_folder(source, tmp_path):
+    layouts.write_chase(source)
+    with tarfile.open(tmp_path / 'a.tar', 'w') as file:
+        for path in sorted(source.iterdir()):
+            file.add(path, f'../../{path.name}' if path.name == 'Image_05L.jpg' else f'/etc/{path.name}')
+        link = tarfile.TarInfo('Image_99L.jpg')
+        link.type, link.linkname = tarfile.SYMTYPE, '/etc/passwd'
+        file.addfile(link)
+        file.addfile(tarfile.TarInfo('../../evil.txt'), io.BytesIO())
+    before = {p for p in tmp_path.parent.iterdir()}
+    unpack('CHASE_DB1', [tmp_path / 'a.tar'], tmp_path / 'out')
+    assert same_files(source, tmp_path / 'out') and {p for p in tmp_path.parent.iterdir()} == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.tar', 'out', 'source']
+
+
+def test_a_picture_that_is_too_large_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr('mmseg_fundus.datasets.unpacking._LARGEST', 100)
+    with pytest.raises(DataError, match='is larger than'):
+        unpack('CHASE_DB1', [zipped(layouts.write_chase(source), tmp_path / 'a.zip')], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mine').touch()
+    with pytest.raises(DataError, match='out exists and is not empty; nothing was changed'):
+        unpack('DRIVE', [tmp_path / 'a.zip'], tmp_path / 'out')
+    with pytest.raises(ConfigError, match='no data set that can be unpacked; there are DRIVE, STARE'):
+        unpack('drive', [], tmp_path / 'other')

@@ -1,0 +1,85 @@
+"""Score anybody's vessel masks or probability maps, at native resolution, with the figures of tools/test.py.
+
+Example:
+    python tools/evaluate_masks.py predictions/lwnet DRIVE --data-root /data/DRIVE
+    python tools/evaluate_masks.py /data/DRIVE/test/2nd_manual DRIVE --data-root /data/DRIVE
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import _setup  # noqa: F401
+
+from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+from mmseg_fundus.engine.cli import run
+from mmseg_fundus.engine.results_hook import without_nan
+from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
+from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_csv
+from mmseg_fundus.files import write_whole
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Score vessel masks or probability maps: PNG, TIFF, GIF, npy, npz.')
+    parser.add_argument('predictions', metavar='PRED_DIR', help='folder; a file of each picture, named like it (01_test.png, 01_manual2.gif)')
+    parser.add_argument('dataset', metavar='DATASET', help='DRIVE, STARE, CHASE_DB1, HRF, FIVES; a folder that holds one; or a config file')
+    parser.add_argument('--data-root', metavar='DIR', help='folder of the data set (default: data/<name>)')
+    parser.add_argument('--split', default='test', choices=['train', 'val', 'trainval', 'test', 'all'], help='pictures (default: test)')
+    parser.add_argument('--fov', choices=['auto', 'found', 'none'], help='field of view: shipped or found, found, the whole frame')
+    parser.add_argument('--threshold', type=float, default=0.5, metavar='P', help='vessel above this probability (default: 0.5)')
+    parser.add_argument('--name', help='name of the method in the table (default: name of PRED_DIR)')
+    parser.add_argument('--out', metavar='DIR', help='write results.json and per_picture.csv there')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if not 0 <= args.threshold < 1:
+        raise ConfigError(f'--threshold {args.threshold}: 0 or more, and less than 1 was expected')
+    settings = dict(split=args.split, verify=False, **({'fov': args.fov} if args.fov else {}))
+
+    def dataset_of(observer):
+        return dataset_by_name(args.dataset, args.data_root, observer=observer, **settings)
+
+    dataset = dataset_of('first')
+    files = match_predictions(args.predictions, [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))])
+    report = score_files(dataset, files, args.threshold)
+    name = args.name or Path(args.predictions).resolve().name
+    reports = {name: report}
+    second = score_second_observer(dataset_of)
+    if second:
+        reports['second observer'] = second
+    rows = {}
+    for method, scored in reports.items():
+        rows.update({method: scored[FOV]['pooled'], f'{method}, mean': scored[FOV]['mean'], f'{method}, sd': scored[FOV]['sd']})
+        rows[f'{method}, unmasked'] = scored[FRAME]['pooled']
+    print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({args.split}), field of view, pooled'))
+    if args.out:
+        folder = Path(args.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        results = {
+            'phase': 'masks',
+            'method': name,
+            'metrics': report[FOV]['pooled'],
+            'report': report,
+            'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
+            'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
+            'data': {
+                'class': type(dataset).__name__,
+                'root': str(dataset.data_root),
+                'split': dataset.split,
+                'fov': dataset.fov,
+                'pictures': len(dataset),
+            },
+            'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
+        }
+        text = json.dumps(without_nan(results), indent=2) + '\n'
+        write_whole(folder / 'results.json', lambda path: path.write_text(text))
+        write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(report)))
+        print(f'{folder}/results.json, {folder}/per_picture.csv')
+
+
+if __name__ == '__main__':
+    run(main)
