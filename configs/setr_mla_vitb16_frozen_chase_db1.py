@@ -1,6 +1,5 @@
 # CHASE_DB1, children 1 to 10 (4 of 20 pictures held out), 11 to 14 for testing; whole pictures at 224.
 _base_ = './setr_mla_vitb16_frozen_drive.py'
-data = dict(type='ChaseDB1VesselDataset', data_root='data/CHASE_DB1', val_fraction=0.2)
-train_dataloader = dict(dataset=dict(**data))
-val_dataloader = dict(dataset=dict(**data))
-test_dataloader = dict(dataset=dict(**data))
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(type='ChaseDB1VesselDataset', data_root='data/CHASE_DB1', val_fraction=0.2),
+)

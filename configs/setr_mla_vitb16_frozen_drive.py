@@ -1,9 +1,8 @@
 # DRIVE, 20 training pictures of which 4 are held out. Sixteen pictures are four steps an epoch: more epochs, a higher rate than FIVES.
 _base_ = './setr_mla_vitb16_frozen.py'
-data = dict(type='DRIVEVesselDataset', data_root='data/DRIVE', val_fraction=0.2)
-train_dataloader = dict(dataset=dict(**data))
-val_dataloader = dict(dataset=dict(**data))
-test_dataloader = dict(dataset=dict(**data))
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(type='DRIVEVesselDataset', data_root='data/DRIVE', val_fraction=0.2),
+)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 train_cfg = dict(max_epochs=300, val_interval=10)
 default_hooks = dict(checkpoint=dict(interval=50))

@@ -1,6 +1,5 @@
 # HRF, five pictures of each kind (3 of 15 held out), the other 30 for testing; whole pictures at 224.
 _base_ = './setr_mla_vitb16_frozen_drive.py'
-data = dict(type='HRFVesselDataset', data_root='data/HRF', val_fraction=0.2)
-train_dataloader = dict(dataset=dict(**data))
-val_dataloader = dict(dataset=dict(**data))
-test_dataloader = dict(dataset=dict(**data))
+train_dataloader = val_dataloader = test_dataloader = dict(
+    dataset=dict(type='HRFVesselDataset', data_root='data/HRF', val_fraction=0.2),
+)

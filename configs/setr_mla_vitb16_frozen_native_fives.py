@@ -1,7 +1,10 @@
 # FIVES, 600 pictures (60 held out), 200 for testing; crops at native scale.
 _base_ = './setr_mla_vitb16_frozen_native.py'
 model = dict(test_cfg=dict(crop_size=(512, 512), stride=(384, 384)))
-data = dict(type='FIVESVesselDataset', data_root='data/FIVES', val_fraction=0.1)
-train_dataloader = dict(sampler=dict(repeats=4), dataset=dict(augmentation=dict(size=(512, 512)), **data))
-val_dataloader = dict(dataset=dict(**data))
-test_dataloader = dict(dataset=dict(**data))
+val_dataloader = test_dataloader = dict(
+    dataset=dict(type='FIVESVesselDataset', data_root='data/FIVES', val_fraction=0.1),
+)
+train_dataloader = dict(
+    sampler=dict(repeats=4),
+    dataset=dict(type='FIVESVesselDataset', data_root='data/FIVES', val_fraction=0.1, augmentation=dict(size=(512, 512))),
+)

@@ -23,7 +23,9 @@ from mmseg_fundus.files import write_whole
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Score vessel masks or probability maps: PNG, TIFF, GIF, npy, npz.')
-    parser.add_argument('predictions', metavar='PRED_DIR', help='folder; a file of each picture, named like it (01_test.png, 01_manual2.gif)')
+    parser.add_argument(
+        'predictions', metavar='PRED_DIR', help='folder; a file of each picture, named like it (01_test.png, 01_manual2.gif)'
+    )
     parser.add_argument('dataset', metavar='DATASET', help='DRIVE, STARE, CHASE_DB1, HRF, FIVES; a folder that holds one; or a config file')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set (default: data/<name>)')
     parser.add_argument('--split', default='test', choices=['train', 'val', 'trainval', 'test', 'all'], help='pictures (default: test)')
@@ -66,13 +68,7 @@ def main():
             'report': report,
             'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
             'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
-            'data': {
-                'class': type(dataset).__name__,
-                'root': str(dataset.data_root),
-                'split': dataset.split,
-                'fov': dataset.fov,
-                'pictures': len(dataset),
-            },
+            'data': dataset.describe(),
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
         }
         text = json.dumps(without_nan(results), indent=2) + '\n'

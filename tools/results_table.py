@@ -23,7 +23,9 @@ FIGURES = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'Accuracy'
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Rebuild the table of results; a config without results is listed as not run.')
-    parser.add_argument('--results', type=Path, default=ROOT / 'configs/results', metavar='DIR', help='folder of results.json files, any names')
+    parser.add_argument(
+        '--results', type=Path, default=ROOT / 'configs/results', metavar='DIR', help='folder of results.json files, any names'
+    )
     parser.add_argument('--readme', type=Path, default=ROOT / 'configs/README.md', metavar='FILE', help='file to write the table into')
     parser.add_argument('--check', action='store_true', help='change nothing; exit status 1 if the table is not up to date')
     return parser.parse_args()
@@ -32,9 +34,11 @@ def parse_args():
 def load(path: Path) -> dict:
     try:
         results = json.loads(path.read_text())
-        results['report'][FOV], results['data'], results['metrics']
+        results['report'][FOV], results['data']['field_of_view'], results['metrics']
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({type(error).__name__}: {error})') from error
+        raise DataError(
+            f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({type(error).__name__}: {error})'
+        ) from error
     return results
 
 
@@ -50,29 +54,43 @@ def encoder_of(results: dict) -> str:
     weights = results.get('weights')
     if not weights:
         return ''
-    return '; '.join(weights.get('notes') or []) or f'{Path(weights["path"]).name}, SHA-256 {weights["sha256"][:8]}'
+    return (
+        '; '.join(note.split(':')[0] for note in weights.get('notes') or [])
+        or f'{Path(weights["path"]).name}, SHA-256 {weights["sha256"][:8]}'
+    )
 
 
-def line(method: str, data: dict, report: dict, threshold: float, encoder: str) -> str:
+def line(method: str, data: dict, report: dict, threshold: float, encoder: str = '', steps: str = '') -> str:
     pooled, frame = report[FOV]['pooled'], report.get(FRAME, {}).get('pooled', {})
     dice = f'{cell(report[FOV]["mean"].get("Dice"))} ± {cell(report[FOV]["sd"].get("Dice"))}'
     where = f'{data["class"].removesuffix("VesselDataset")} {data["split"]}, {data["pictures"]}'
-    cells = [method, where, encoder, f'{threshold:g}', *(cell(pooled.get(name)) for name in FIGURES), dice, cell(frame.get('Dice'))]
+    cells = [
+        method,
+        where,
+        data['field_of_view'],
+        encoder,
+        steps,
+        f'{threshold:g}',
+        *(cell(pooled.get(name)) for name in FIGURES),
+        dice,
+        cell(frame.get('Dice')),
+    ]
     return f'| {" | ".join(cells)} |'
 
 
 def table(folder: Path, configs: list) -> str:
     """The table as Markdown: runs, second observers where known, and what was not run."""
-    head = ['method', 'data, pictures', 'encoder', 'threshold', *FIGURES, 'Dice per picture', 'Dice unmasked']
+    head = ['method', 'data, pictures', 'field of view', 'encoder', 'steps', 'threshold', *FIGURES, 'Dice per picture', 'Dice unmasked']
     lines = [f'| {" | ".join(head)} |', '|' + '---|' * len(head)]
     run_here = set()
     for path in sorted(folder.glob('*.json')):
         results = load(path)
         threshold = results.get('prediction', {}).get('threshold', 0.5)
-        lines.append(line(method_of(results), results['data'], results['report'], threshold, encoder_of(results)))
+        steps = str((results.get('trained') or {}).get('steps') or '')
+        lines.append(line(method_of(results), results['data'], results['report'], threshold, encoder_of(results), steps))
         run_here.add(method_of(results))
         if results.get('second_observer'):
-            lines.append(line('second observer', results['data'], results['second_observer'], 0.5, ''))
+            lines.append(line('second observer', results['data'], results['second_observer'], 0.5))
     lines += [f'| {config} | not run here |' + ' |' * (len(head) - 2) for config in configs if config not in run_here]
     return '\n'.join(dict.fromkeys(lines))
 

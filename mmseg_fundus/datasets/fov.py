@@ -15,8 +15,8 @@ def find_fov(picture: np.ndarray) -> np.ndarray:
     The picture is thresholded between the brightness of the surroundings and that of the retina; a circle is fitted to the outline
     of the largest lit region (random triples of points, the circle most of the outline agrees with).  Where region and circle say
     the same, or the region has a sharp edge all around, the region is the answer, to the pixel.  Otherwise (dark corners and
-    shadows, light spilled over the rim) the circle is, cut where the region ends in a straight line.  A picture without dark surroundings, e.g. one already cropped, is all
-    field of view.
+    shadows, light spilled over the rim) the circle is, cut where the region ends in a straight line.  A picture without dark
+    surroundings, e.g. one already cropped, is all field of view.
 
     Args:
         picture (np.ndarray): ``(H, W, 3)`` uint8, any channel order.

@@ -6,6 +6,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from ..boxes import box_around
 from ..errors import ConfigError
 from .transforms import IGNORE
 
@@ -30,6 +31,7 @@ class RandomFundusView(BaseTransform):
     Args:
         size (Sequence[int]): Height and width of the result.
         zoom (float, optional): Crops, with that many input pixels to a native pixel (1: native scale).
+        crop_to_fov (bool): Begin with the box around the field of view instead of the frame, as ``test_cfg.crop_to_fov`` does.
         flip (float): Probability of a left-right flip, and independently of an up-down flip.
         rotate (float): Largest angle, degrees; uniform on both sides of 0.
         quarter_turns (bool): Turn by 0, 90, 180 or 270 degrees besides; ``size`` must be square.
@@ -39,7 +41,16 @@ class RandomFundusView(BaseTransform):
     """
 
     def __init__(
-        self, size=(224, 224), zoom=None, flip=0.5, rotate=15.0, quarter_turns=False, scale=(0.8, 1.2), brightness=0.2, contrast=0.2
+        self,
+        size=(224, 224),
+        zoom=None,
+        crop_to_fov=False,
+        flip=0.5,
+        rotate=15.0,
+        quarter_turns=False,
+        scale=(0.8, 1.2),
+        brightness=0.2,
+        contrast=0.2,
     ):
         if len(size) != 2 or min(size) < 1:
             raise ConfigError(f'RandomFundusView: size={size} must be (height, width)')
@@ -55,6 +66,7 @@ class RandomFundusView(BaseTransform):
         _bounds('contrast', contrast, 0, 1)
         self.size = tuple(size)
         self.zoom = zoom
+        self.crop_to_fov = crop_to_fov
         self.flip = flip
         self.rotate = rotate
         self.quarter_turns = quarter_turns
@@ -63,6 +75,9 @@ class RandomFundusView(BaseTransform):
         self.contrast = contrast
 
     def transform(self, results: dict) -> dict:
+        if self.crop_to_fov and 'gt_seg_map' in results:
+            box = box_around(results['gt_seg_map'] != IGNORE)
+            results['img'], results['gt_seg_map'] = results['img'][box], results['gt_seg_map'][box]
         height, width = self.size
         random = np.random.default_rng(results.get('view_seed', np.random.randint(2**31)))
         factor = random.uniform(*self.scale)
@@ -117,7 +132,7 @@ class RandomFundusView(BaseTransform):
         return cv2.LUT(picture, np.clip(np.round(levels), 0, 255).astype(np.uint8))
 
     def __repr__(self) -> str:
-        settings = ('size', 'zoom', 'flip', 'rotate', 'quarter_turns', 'scale', 'brightness', 'contrast')
+        settings = ('size', 'zoom', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'brightness', 'contrast')
         return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
 
 

@@ -172,6 +172,17 @@ class FundusVesselDataset(BaseSegDataset):
         info['view_seed'] = (idx.seed, idx.epoch, idx.index, idx.draw)
         return self.pipeline(info)
 
+    def describe(self) -> dict:
+        """What the figures were measured on, for ``results.json``."""
+        shipped = 'fov_path' in self.get_data_info(0)
+        return {
+            'class': type(self).__name__,
+            'root': str(self.data_root),
+            **{name: getattr(self, name) for name in ('split', 'division', 'observer')},
+            'field_of_view': 'whole frame' if self.fov == 'none' else 'shipped' if shipped else 'found',
+            'pictures': len(self),
+        }
+
     def load_data_list(self) -> list:
         """Find the samples of the split and check them."""
         root = find_root(self.data_root)
@@ -199,7 +210,7 @@ class FundusVesselDataset(BaseSegDataset):
         missing = [id for id in expected if not any(re.match(rf'{id}(?!\d)', name, flags=re.IGNORECASE) for name in names)]
         if not missing:
             return ''
-        return f'; of the data set\'s {len(expected)} {len(missing)} are missing: {", ".join(missing[:5])}{", ..." if missing[5:] else ""}'
+        return f"; of the data set's {len(expected)} {len(missing)} are missing: {', '.join(missing[:5])}{', ...' if missing[5:] else ''}"
 
 
 def training_pipeline(augmentation) -> list:

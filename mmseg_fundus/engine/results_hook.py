@@ -23,6 +23,13 @@ class ResultsHook(Hook):
     A test also writes ``per_picture.csv``.
     """
 
+    def __init__(self):
+        self._trained = None
+
+    def after_load_checkpoint(self, runner, checkpoint) -> None:
+        meta = checkpoint.get('meta') or {}
+        self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter')}
+
     @master_only
     def after_val_epoch(self, runner, metrics=None) -> None:
         self._write(runner, 'val', metrics, epoch=runner.epoch, checkpoint=None)
@@ -31,9 +38,10 @@ class ResultsHook(Hook):
     def after_test_epoch(self, runner, metrics=None) -> None:
         self._write(runner, 'test', metrics, epoch=None, checkpoint=runner._load_from)
 
-    @staticmethod
-    def _write(runner, phase: str, metrics: dict, epoch, checkpoint) -> None:
-        loader, evaluator = (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
+    def _write(self, runner, phase: str, metrics: dict, epoch, checkpoint) -> None:
+        loader, evaluator = (
+            (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
+        )
         report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), {})
         source = getattr(getattr(runner.model, 'module', runner.model), 'backbone', None)
         source = getattr(source, 'source', None)
@@ -42,16 +50,12 @@ class ResultsHook(Hook):
             'metrics': metrics,
             **({'report': report} if phase == 'test' else {}),
             'prediction': dict(runner.cfg.model.get('test_cfg') or {}),
-            'threshold_chosen_on': runner.cfg.get('threshold_chosen_on'),
+            'threshold_chosen_on': getattr(runner, 'threshold_chosen_on', None),
             'epoch': epoch,
             'checkpoint': checkpoint,
             'config': runner.cfg.filename,
-            'data': {
-                'class': type(loader.dataset).__name__,
-                'root': str(loader.dataset.data_root),
-                **{name: getattr(loader.dataset, name, None) for name in ('split', 'division', 'observer', 'fov')},
-                'pictures': len(loader.dataset),
-            },
+            'data': loader.dataset.describe() if hasattr(loader.dataset, 'describe') else {'class': type(loader.dataset).__name__},
+            'trained': self._trained if phase == 'test' else {'epochs': runner.epoch, 'steps': runner.iter},
             'weights': {'path': source.path, 'sha256': source.sha256, 'notes': source.notes} if source else None,
             'seed': runner.seed,
             'processes': runner.world_size,

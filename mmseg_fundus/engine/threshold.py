@@ -27,8 +27,8 @@ def threshold_dataset(cfg: Config, split: str) -> dict:
 def choose_threshold(runner: Runner, dataset: dict) -> None:
     """Predict training pictures and set ``test_cfg.threshold`` to the value with the best pooled Dice inside the field of view.
 
-    Every process predicts its share.  The choice, the Dice at every threshold from .01 to .99 and the pictures' origin go into the
-    runner's config as ``threshold_chosen_on``, and from there into ``results.json``.
+    Every process predicts its share.  The choice, the Dice at every threshold from .01 to .99 and the pictures' origin go into
+    ``runner.threshold_chosen_on``, and from there into ``results.json``.
 
     Args:
         runner (Runner): With a checkpoint to load.
@@ -46,8 +46,8 @@ def choose_threshold(runner: Runner, dataset: dict) -> None:
     choice = best_threshold(metric.histogram)
     model = getattr(runner.model, 'module', runner.model)
     model.test_cfg['threshold'] = runner.cfg.model.test_cfg['threshold'] = choice['threshold']
-    origin = {'class': dataset['type'], 'root': str(loader.dataset.data_root), 'split': dataset['split'], 'pictures': len(loader.dataset)}
-    runner.cfg.threshold_chosen_on = {**origin, **choice}
+    origin = loader.dataset.describe()
+    runner.threshold_chosen_on = {**origin, **choice}  # for ResultsHook
     print_log(
         f'threshold {choice["threshold"]:.2f}: best Dice, {choice["Dice"]:.4f}, on the {origin["pictures"]} pictures of {origin["class"]} '
         f'({origin["split"]})',

@@ -1,12 +1,11 @@
-"""Areas under the ROC and precision-recall curves of any number of pixels, from counts in half a million fixed bins."""
+"""Areas under the ROC and precision-recall curves of any number of pixels, from counts in a million fixed bins."""
 
 import numpy as np
 
-_OCTAVE = 13  # bits: 8192 bins to each halving of the probability (and of its distance from 1)
-_OCTAVES = 32  # 0.5 down to 2**-33; what is smaller shares the last bin
-_BITS = np.float32(0.5).view(np.int32) >> (23 - _OCTAVE)
-_HALF = _OCTAVES << _OCTAVE
-BINS = 2 * _HALF + 1
+_OCTAVE = 13  # bits: 8192 bins to each halving of the probability, or of its distance from 1
+_LOW = 126 << _OCTAVE  # bins of 0 to 0.5: every normal float32
+_HIGH = 24 << _OCTAVE  # bins of 0.5 to 1: float32 has no more there
+BINS = _LOW + 1 + _HIGH
 
 
 def score_bins(probability: np.ndarray) -> np.ndarray:
@@ -16,12 +15,11 @@ def score_bins(probability: np.ndarray) -> np.ndarray:
     which is exact there, count from the other end.
 
     Returns:
-        np.ndarray: int32, 0 to ``BINS - 1``; 0.5 alone has the middle one.
+        np.ndarray: int32, 0 to ``BINS - 1``; 0.5 alone has bin ``_LOW``.
     """
     probability = np.ascontiguousarray(probability, dtype=np.float32)
-    low = np.minimum(probability, np.float32(1) - probability)
-    place = np.maximum((low.view(np.int32) >> (23 - _OCTAVE)) - (_BITS - _HALF), 0)
-    return np.where(probability <= 0.5, place, 2 * _HALF - place)
+    place = np.minimum(probability, np.float32(1) - probability).view(np.int32) >> (23 - _OCTAVE)
+    return np.where(probability <= 0.5, place, _LOW + _HIGH - np.maximum(place - (_LOW - _HIGH), 0))
 
 
 class ScoreHistogram:

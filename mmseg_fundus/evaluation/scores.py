@@ -77,6 +77,6 @@ def best_threshold(histogram: ScoreHistogram) -> dict:
     best = int(dice.argmax())
     return dict(
         threshold=float(thresholds[best]),
-        Dice=float(dice[best]),
+        Dice=round(float(dice[best]), 6),
         sweep={f'{threshold:.2f}': round(float(value), 6) for threshold, value in zip(thresholds, dice)},
     )

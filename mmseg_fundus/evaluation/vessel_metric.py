@@ -122,7 +122,9 @@ class VesselMetric(BaseMetric):
         names = [result['picture'] for result in results]
         self.report = make_report(names, areas['inside'], areas.get('whole'))
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
-        print_log('\n' + report_table(self.report, f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'), logger='current')
+        print_log(
+            '\n' + report_table(self.report, f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'), logger='current'
+        )
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

@@ -15,7 +15,9 @@ SIZE = 48
 def _save(path: Path, array, mode='RGB', gz=False, kind=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     contents = io.BytesIO()
-    Image.fromarray(array).convert(mode).save(contents, kind or {'.jpg': 'JPEG', '.tif': 'TIFF', '.ppm': 'PPM', '.png': 'PNG'}[path.suffix.lower()])
+    Image.fromarray(array).convert(mode).save(
+        contents, kind or {'.jpg': 'JPEG', '.tif': 'TIFF', '.ppm': 'PPM', '.png': 'PNG'}[path.suffix.lower()]
+    )
     data = contents.getvalue()
     if gz:
         path, data = path.with_name(path.name + '.gz'), gzip.compress(data)

@@ -33,15 +33,20 @@ def write(tmp_path, **lists):
 
 
 def test_a_split_file_names_pictures_by_folder_where_names_repeat(tmp_path):
-    divided = divide(SAMPLES, write(tmp_path, train=['images/train/1.png', 'images/test/1'], val=['images/train/2'], test=['images/test/5']), ROOT)
+    divided = divide(
+        SAMPLES, write(tmp_path, train=['images/train/1.png', 'images/test/1'], val=['images/train/2'], test=['images/test/5']), ROOT
+    )
     assert divided == dict(training=[SAMPLES[0], SAMPLES[5]], val=[SAMPLES[1]], test=[SAMPLES[9]])
 
 
 @pytest.mark.parametrize(
     'lists, words',
     [
-        (dict(train=['images/train/1'], test=['9.png']), "'9.png' in \"test\" names no picture of /data/X; names such as 'images/train/1.png'"),
-        (dict(train=['1.png'], test=['images/test/2']), "'1.png' in \"train\" names 2 pictures"),
+        (
+            dict(train=['images/train/1'], test=['9.png']),
+            "'9.png' in \"test\" names no picture of /data/X; names such as 'images/train/1.png'",
+        ),
+        (dict(train=['1.png'], test=['images/test/2']), '\'1.png\' in "train" names 2 pictures'),
         (dict(train=['images/train/1'], test=['images/train/1.png']), 'is in "train" and in "test"'),
         (dict(train=['images/train/1'], test=[]), '"test" is empty'),
         (dict(train=['images/train/1']), 'expected a JSON object with "train", "test"'),

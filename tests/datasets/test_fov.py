@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_fundus.datasets import DRIVEVesselDataset, FundusVesselDataset, find_fov
-from mmseg_fundus.datasets import fov_cache
+from mmseg_fundus.datasets import DRIVEVesselDataset, FundusVesselDataset, find_fov, fov_cache
 from mmseg_fundus.datasets.reading import read_mask, read_picture
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 

@@ -84,3 +84,80 @@ def test_the_seed_decides():
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ConfigError):
         RandomFundusView(**arguments)
+
+
+CROP = dict(size=(24, 16), zoom=1.0, **STILL)
+
+
+def test_a_crop_at_native_scale_is_a_piece_of_the_picture_unchanged():
+    rng = np.random.default_rng(0)
+    picture, label = rng.integers(0, 256, (60, 50, 3), np.uint8), rng.integers(0, 2, (60, 50), np.uint8)
+    corners = set()
+    for seed in range(40):
+        out = RandomFundusView(**CROP)(dict(img=picture, gt_seg_map=label, view_seed=seed))
+        places = [(y, x) for y in range(37) for x in range(35) if np.array_equal(picture[y : y + 24, x : x + 16], out['img'])]
+        assert len(places) == 1
+        (y, x) = places[0]
+        assert np.array_equal(label[y : y + 24, x : x + 16], out['gt_seg_map'])
+        corners.add((y, x))
+    assert len(corners) > 30 and min(corners)[0] < 5 and max(corners)[0] > 30
+
+
+def test_crops_look_at_the_field_of_view():
+    label = np.full((200, 300), 255, np.uint8)
+    label[20:60, 240:280] = 0
+    for seed in range(20):
+        out = RandomFundusView(size=(32, 32), zoom=1.0)(dict(img=np.zeros((200, 300, 3), np.uint8), gt_seg_map=label, view_seed=seed))
+        assert (out['gt_seg_map'] != 255).mean() > 0.2
+
+
+@pytest.mark.parametrize('zoom', [0.5, 2.0])
+def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
+    stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
+    view = RandomFundusView(size=(40, 40), zoom=zoom, **STILL)
+    out = view(dict(img=np.repeat(stripes[..., None] * 255, 3, 2), gt_seg_map=stripes, view_seed=1))
+    edges = np.flatnonzero(np.diff(out['gt_seg_map'][20].astype(int)))
+    assert set(np.diff(edges)) <= {20 * zoom - 1, 20 * zoom, 20 * zoom + 1} and (len(edges) > 1 or zoom == 2)
+
+
+def test_a_picture_smaller_than_the_crop_is_padded_and_the_padding_ignored():
+    out = RandomFundusView(**{**CROP, 'size': (40, 48)})(
+        dict(img=np.full((20, 30, 3), 9, np.uint8), gt_seg_map=np.zeros((20, 30), np.uint8))
+    )
+    assert ((out['gt_seg_map'] == 0).sum(), (out['img'][..., 0] == 9).sum()) == (600, 600) and (
+        out['gt_seg_map'] == 255
+    ).sum() == 40 * 48 - 600
+
+
+@pytest.mark.parametrize(
+    'change', [dict(zoom=1.3, rotate=20), dict(zoom=0.8, quarter_turns=True), dict(quarter_turns=True, flip=0.5)], ids=str
+)
+def test_label_follows_the_picture_through_crops_and_turns(change):
+    view = RandomFundusView(**{**STILL, **dict(size=(32, 32)), **change})
+    for seed in range(8):
+        out = view(dict(sample(), view_seed=seed))
+        inside = out['gt_seg_map'] != 255
+        agree = (out['img'][:, :, 0] > 100)[inside] == (out['gt_seg_map'] == 1)[inside]
+        assert inside.mean() > 0.3 and agree.mean() > 0.92
+
+
+def test_quarter_turns_are_drawn_evenly():
+    before = dict(img=np.arange(27, dtype=np.uint8).reshape(3, 3, 3), gt_seg_map=np.zeros((3, 3), np.uint8))
+    view = RandomFundusView(**STILL, size=(3, 3), quarter_turns=True)
+    seen = [view(dict(before, view_seed=seed))['img'].tobytes() for seed in range(40)]
+    assert {np.rot90(before['img'], k).tobytes() for k in range(4)} == set(seen)
+
+
+@pytest.mark.parametrize('arguments', [dict(zoom=0), dict(quarter_turns=True, size=(3, 4))], ids=str)
+def test_contradicting_crops_are_refused(arguments):
+    with pytest.raises(ConfigError, match='RandomFundusView'):
+        RandomFundusView(**arguments)
+
+
+def test_cropping_to_the_field_of_view_begins_with_its_box():
+    before = sample()
+    before['gt_seg_map'][:, :10] = before['gt_seg_map'][40:] = 255
+    cut = dict(img=before['img'][:40, 10:], gt_seg_map=before['gt_seg_map'][:40, 10:])
+    view = dict(size=(32, 32), **STILL)
+    cropped, expected = RandomFundusView(**view, crop_to_fov=True)(dict(before)), RandomFundusView(**view)(cut)
+    assert np.array_equal(cropped['img'], expected['img']) and np.array_equal(cropped['gt_seg_map'], expected['gt_seg_map'])

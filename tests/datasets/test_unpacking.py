@@ -74,8 +74,14 @@ def nothing_left(tmp_path):
 
 
 SPOIL = {
-    'a file short': (lambda d, a: ((d / 'Image_05L.jpg').unlink(), zipped(d, a)), r'a.zip: 27 files for CHASE_DB1 named like .* 28 expected'),
-    'a file twice': (lambda d, a: (zipped(d, a), zipfile.ZipFile(a, 'a').writestr('b/Image_05L.jpg', b'')), 'b/Image_05L.jpg is there twice'),
+    'a file short': (
+        lambda d, a: ((d / 'Image_05L.jpg').unlink(), zipped(d, a)),
+        r'a.zip: 27 files for CHASE_DB1 named like .* 28 expected',
+    ),
+    'a file twice': (
+        lambda d, a: (zipped(d, a), zipfile.ZipFile(a, 'a').writestr('b/Image_05L.jpg', b'')),
+        'b/Image_05L.jpg is there twice',
+    ),
     'truncated': (lambda d, a: a.write_bytes(zipped(d, a).read_bytes()[:-900]), 'a.zip: not a whole zip or tar archive'),
     'a bit wrong': (
         lambda d, a: a.write_bytes(zipped(d, a).read_bytes().replace((d / 'Image_05L.jpg').read_bytes()[:400], b'\0' * 400)),

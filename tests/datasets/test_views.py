@@ -1,10 +1,12 @@
 """A random view depends on seed, epoch and picture alone."""
 
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader
 
 from mmseg_fundus.datasets import DRIVEVesselDataset, View, ViewSampler
+from mmseg_fundus.errors import ConfigError
 
 AUGMENTATION = dict(size=(64, 64), rotate=90, scale=(0.5, 2))
 
@@ -33,3 +35,12 @@ def test_views_change_with_epoch_seed_and_picture(drive_like):
 
 def test_a_bare_index_still_works(drive_like):
     assert DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)[0]['inputs'].shape == (3, 64, 64)
+
+
+def test_repeats_draw_several_views_of_each_picture_in_an_epoch(drive_like):
+    dataset = DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)
+    views = list(ViewSampler(dataset, shuffle=True, seed=1, repeats=3))
+    assert sorted((view.index, view.draw) for view in views) == [(i, draw) for i in range(6) for draw in range(3)]
+    assert not torch.equal(dataset[View(0, 0, 0, draw=0)]['inputs'], dataset[View(0, 0, 0, draw=1)]['inputs'])
+    with pytest.raises(ConfigError, match='repeats=0'):
+        ViewSampler(dataset, repeats=0)

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook, epoch_checkpoints, latest_whole_checkpoint
-from mmseg_fundus.files import write_whole
 from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.files import write_whole
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(tmp_path):

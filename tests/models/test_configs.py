@@ -5,12 +5,20 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
-CONFIGS = {
-    'setr_mla_vitb16_frozen': (224, 'FIVESVesselDataset'),
-    'setr_mla_vitb16_frozen_drive': (224, 'DRIVEVesselDataset'),
-    'setr_mla_vitb16_frozen_paper': (224, 'FIVESVesselDataset'),
-    'setr_mla_default': (512, 'FIVESVesselDataset'),
-    'quickstart': (320, 'DRIVEVesselDataset'),
+CONFIGS = {  # input size, crops or not, data set
+    'setr_mla_vitb16_frozen': (224, False, 'FIVESVesselDataset'),
+    'setr_mla_vitb16_frozen_drive': (224, False, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_stare': (224, False, 'STAREVesselDataset'),
+    'setr_mla_vitb16_frozen_chase_db1': (224, False, 'ChaseDB1VesselDataset'),
+    'setr_mla_vitb16_frozen_hrf': (224, False, 'HRFVesselDataset'),
+    'setr_mla_vitb16_frozen_native': (224, True, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_native_stare': (224, True, 'STAREVesselDataset'),
+    'setr_mla_vitb16_frozen_native_chase_db1': (224, True, 'ChaseDB1VesselDataset'),
+    'setr_mla_vitb16_frozen_native_hrf': (512, True, 'HRFVesselDataset'),
+    'setr_mla_vitb16_frozen_native_fives': (512, True, 'FIVESVesselDataset'),
+    'setr_mla_vitb16_frozen_paper': (224, False, 'FIVESVesselDataset'),
+    'setr_mla_default': (512, False, 'FIVESVesselDataset'),
+    'quickstart': (320, False, 'DRIVEVesselDataset'),
 }
 
 
@@ -20,9 +28,12 @@ def test_every_config_is_tested(root):
 
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_builds_and_its_sizes_agree(root, name):
-    size, dataset = CONFIGS[name]
+    size, crops, dataset = CONFIGS[name]
     cfg = Config.fromfile(str(root / 'configs' / f'{name}.py'))
-    assert tuple(cfg.train_dataloader.dataset.augmentation.size) == tuple(cfg.model.test_cfg.size) == (size, size)
+    augmentation, test_cfg = cfg.train_dataloader.dataset.augmentation, cfg.model.test_cfg
+    assert tuple(augmentation.size) == tuple(test_cfg.crop_size if crops else test_cfg.size) == (size, size)
+    assert augmentation.get('zoom') == test_cfg.get('zoom') and (augmentation.get('zoom') is not None) == crops
+    assert test_cfg.mode == ('slide' if crops else 'whole')
     assert {cfg[f'{part}_dataloader'].dataset.type for part in ('train', 'val', 'test')} == {dataset}
     assert len({cfg[f'{part}_dataloader'].dataset.data_root for part in ('train', 'val', 'test')}) == 1
     assert cfg.train_dataloader.dataset.val_fraction == cfg.val_dataloader.dataset.val_fraction

@@ -45,15 +45,6 @@ def test_whole_mode_resizes_to_its_size_and_back(build):
         assert found[i].pred_sem_seg.data.shape == (1, 91, 77)
 
 
-def test_mmsegs_sliding_window_of_one_window_equals_the_whole_picture(build):
-    x = torch.randn(1, 3, 64, 64)
-    metas = [dict(ori_shape=(64, 64), img_shape=(64, 64))]
-    with torch.no_grad():
-        whole = build(size=None).inference(x, metas)
-        slide = build(mode='slide', crop_size=(64, 64), stride=(32, 32)).inference(x, metas)
-    assert torch.allclose(whole, slide, atol=1e-6)
-
-
 def test_loss_reports_its_terms_and_trains_the_decoder_only(build):
     model = build().train()
     sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 2, (1, 50, 70))))

@@ -3,30 +3,7 @@
 import json
 import os
 import re
-import subprocess
 import sys
-
-import pytest
-
-
-@pytest.fixture
-def shell(tmp_path):
-    """Run a command in a folder that is not the checkout; returns the finished process, output joined."""
-
-    def run(*command, **env):
-        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
-        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', **env)
-        return subprocess.run(
-            [str(part) for part in command],
-            cwd=tmp_path,
-            env=clean,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=300,
-        )
-
-    return run
 
 
 def dice_of(output):
@@ -41,15 +18,16 @@ def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_s
     assert done.returncode == 0, done.stdout
     assert done.stdout.count('pictures, ') == 3, 'each validation is reported once, by the main process'
     checkpoint = tmp_path / 'run/epoch_3.pth'
-    figures = []
+    figures, tables = [], []
     for processes in (1, 2, 3):
         done = shell('bash', root / 'tools/dist_test.sh', config, checkpoint, processes, '--work-dir', tmp_path / f'test{processes}')
         assert done.returncode == 0, done.stdout
-        figures.append(json.loads((tmp_path / f'test{processes}/results.json').read_text())['metrics'])
+        results = json.loads((tmp_path / f'test{processes}/results.json').read_text())
+        figures.append((results['metrics'], results['report']))
+        tables.append((tmp_path / f'test{processes}/per_picture.csv').read_text())
         assert 'train): ' not in done.stdout, 'testing must not read training pictures'
-    keys = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity')
-    assert {key: figures[0][key] for key in keys} == {key: figures[1][key] for key in keys} == {key: figures[2][key] for key in keys}
-    assert figures[0]['Accuracy'] > 0
+    assert figures[0] == figures[1] == figures[2] and tables[0] == tables[1] == tables[2]
+    assert figures[0][0]['Accuracy'] > 0 and figures[0][0]['AUC-ROC'] > 0.3 and len(tables[0].splitlines()) == 4
 
     done = shell(sys.executable, root / 'tools/test.py', config, checkpoint, '--show-dir', 'show', '--out', 'masks', '--tta')
     assert done.returncode == 0, done.stdout

@@ -6,9 +6,10 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
+from ...boxes import box_around
 from ...errors import CheckpointError, ConfigError
 from .tta import tta_poses
-from .windows import blend_windows, box_around
+from .windows import blend_windows
 
 IGNORE = 255
 OUTSIDE = (10.0, -10.0)  # logits where no vessel can be: outside the field of view
@@ -153,7 +154,7 @@ class VesselSegmentor(EncoderDecoder):
         else:
             logits = inputs.new_zeros((len(inputs), 2, *inputs.shape[2:]), dtype=torch.float32)
             for i in range(len(inputs)):
-                box = (slice(i, i + 1), slice(None), *box_around(fov[i, 0]))
+                box = (slice(i, i + 1), slice(None), *box_around(fov[i, 0].cpu()))
                 logits[box] = self._averaged(inputs[box], fov[box]).float()
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
 
@@ -180,9 +181,7 @@ class VesselSegmentor(EncoderDecoder):
             size = size[::-1]
         return self._resized(self._forward, inputs, scale, size)
 
-    def slide_inference(
-        self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None, scale: float = 1.0
-    ) -> Tensor:
+    def slide_inference(self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
         """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
         cfg = self.test_cfg
 

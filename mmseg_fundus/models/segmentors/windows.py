@@ -59,12 +59,3 @@ def blend_windows(predict, inputs: Tensor, window: tuple, stride: tuple, batch_s
             total[n, :, y : y + h, x : x + w] += weight * tile
             weights[n, :, y : y + h, x : x + w] += weight
     return torch.where(weights > 0, total / weights.clamp(min=1e-12), fill.to(total).view(1, -1, 1, 1))
-
-
-def box_around(fov: Tensor) -> tuple:
-    """Rows and columns (two slices) of the smallest box around a field of view ``(H, W)``; everything if it is empty."""
-    sides = []
-    for along in (1, 0):
-        inside = fov.any(dim=along).nonzero().flatten().tolist()
-        sides.append(slice(inside[0], inside[-1] + 1) if inside else slice(None))
-    return tuple(sides)

@@ -1,0 +1,221 @@
+"""Evaluation as a user runs it: thresholds, other people's masks, unpacking, the table of results."""
+
+import csv
+import json
+import shutil
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn import metrics as sk
+
+from mmseg_fundus.datasets import DRIVEVesselDataset
+from mmseg_fundus.datasets.reading import read_mask
+from mmseg_fundus.datasets.synthetic import write_drive_layout
+from mmseg_fundus.errors import DataError
+from mmseg_fundus.evaluation.mask_files import match_predictions, read_prediction, score_files
+
+
+def test_a_threshold_is_given_or_chosen_on_training_pictures_and_written_down(shell, root, tiny_config, tmp_path):
+    config = tiny_config("train_cfg['max_epochs'] = 1")
+    assert shell(sys.executable, root / 'tools/train.py', config, '--work-dir', 'run').returncode == 0
+    test = (sys.executable, root / 'tools/test.py', config, 'run/epoch_1.pth')
+    results = {}
+    for name, options in dict(usual=(), low=('--threshold', 0.05), chosen=('--choose-threshold', 'trainval'), augmented=('--tta',)).items():
+        done = shell(*test, '--work-dir', name, *options)
+        assert done.returncode == 0, done.stdout
+        results[name] = json.loads((tmp_path / name / 'results.json').read_text())
+    figures = {name: result['metrics'] for name, result in results.items()}
+    assert figures['low']['Sensitivity'] > figures['usual']['Sensitivity'] and results['low']['prediction']['threshold'] == 0.05
+    assert figures['low']['AUC-ROC'] == figures['usual']['AUC-ROC'] != figures['augmented']['AUC-ROC']
+    origin = results['chosen']['threshold_chosen_on']
+    assert origin['split'] == 'trainval' and origin['pictures'] == 6 and len(origin['sweep']) == 99
+    assert results['chosen']['prediction']['threshold'] == origin['threshold'] and origin['Dice'] == max(origin['sweep'].values())
+    again = shell(*test, '--work-dir', 'again', '--threshold', origin['threshold'])
+    assert again.returncode == 0, again.stdout
+    assert json.loads((tmp_path / 'again/results.json').read_text())['metrics'] == figures['chosen']
+    assert results['usual']['threshold_chosen_on'] is None and results['augmented']['prediction']['tta'] is True
+
+
+def test_the_second_observer_of_drive_scores_what_is_published(shell, root, real_drive):
+    done = shell(sys.executable, root / 'tools/evaluate_masks.py', real_drive / 'test/2nd_manual', real_drive, '--out', 'scores')
+    assert done.returncode == 0, done.stdout
+    for row in ('2nd_manual', 'second observer'):
+        line = next(line for line in done.stdout.splitlines() if line.startswith(f'| {row} '))
+        assert [cell.strip() for cell in line.split('|')[2:-1]] == '0.7891 0.6516 0.9473 0.7746 0.9725 0.8040 0.7591 0.7635'.split()
+
+
+@pytest.fixture
+def drive(tmp_path):
+    """DRIVE's folders with a second observer: the first one's labels, shifted."""
+    root = write_drive_layout(tmp_path / 'DRIVE', training=2, test=3, size=64)
+    (root / 'test/2nd_manual').mkdir()
+    for path in (root / 'test/1st_manual').iterdir():
+        Image.fromarray(np.roll(read_mask(path), 1, axis=1) * 255).save(root / 'test/2nd_manual' / path.name.replace('manual1', 'manual2'))
+    return root
+
+
+def maps_of(drive):
+    """Probability maps, labels and fields of view of the test pictures."""
+    dataset, rng = DRIVEVesselDataset(drive, 'test', verify=False), np.random.default_rng(0)
+    for i in range(len(dataset)):
+        info = dataset.get_data_info(i)
+        label, fov = read_mask(info['seg_map_path']), read_mask(info['fov_path']) > 0
+        yield (
+            info['img_path'].split('/')[-1].split('.')[0],
+            label,
+            fov,
+            np.clip(rng.normal(0.3 + 0.4 * label, 0.2), 0, 1).astype(np.float32),
+        )
+
+
+WRITERS = {
+    'npy': (lambda p, folder, name: np.save(folder / f'{name}.npy', p), 0),
+    'npz': (lambda p, folder, name: np.savez(folder / f'{name}.npz', probability=p[None]), 0),
+    '8 bit': (lambda p, folder, name: Image.fromarray(np.round(p * 255).astype(np.uint8)).save(folder / f'{name}.png'), 0.5 / 255),
+    '16 bit': (lambda p, folder, name: Image.fromarray(np.round(p * 65535).astype(np.uint16)).save(folder / f'{name}_prob.png'), 1e-5),
+    'float tiff': (lambda p, folder, name: Image.fromarray(p).save(folder / f'{name.split("_")[0]}.tif'), 0),
+}
+
+
+@pytest.mark.parametrize('kind', WRITERS)
+def test_probability_maps_of_any_kind_score_as_scikit_learn_says(drive, tmp_path, kind):
+    write, rounding = WRITERS[kind]
+    (tmp_path / 'maps').mkdir()
+    y, p = [], []
+    for name, label, fov, probability in maps_of(drive):
+        write(probability, tmp_path / 'maps', name)
+        y.append(label[fov])
+        p.append(probability[fov])
+    dataset = DRIVEVesselDataset(drive, 'test')
+    files = match_predictions(tmp_path / 'maps', [dataset.get_data_info(i)['img_path'] for i in range(3)])
+    y, p = np.concatenate(y), np.concatenate(p)
+    pooled = score_files(dataset, files)['field of view']['pooled']
+    tolerance = dict(abs=1e-12 if not rounding else 1e-2)
+    assert pooled['Dice'] == pytest.approx(sk.f1_score(y, p > 0.5), **tolerance)
+    assert pooled['AUC-ROC'] == pytest.approx(sk.roc_auc_score(y, p), abs=1e-4 + rounding)
+    assert pooled['AUC-PR'] == pytest.approx(sk.average_precision_score(y, p), abs=1e-4 + rounding)
+
+
+def test_masks_of_any_kind_score_the_same_and_have_no_areas_under_curves(drive, tmp_path):
+    dataset, reports = DRIVEVesselDataset(drive, 'test'), []
+    for kind, scale in (('png', 255), ('png', 1), ('npy', 1), ('gif', 255)):
+        folder = tmp_path / f'{kind}{scale}'
+        folder.mkdir()
+        for name, _, _, p in maps_of(drive):
+            mask = (p > 0.5).astype(np.uint8) * scale
+            np.save(folder / f'{name}.npy', mask > 0) if kind == 'npy' else Image.fromarray(mask).save(folder / f'{name}.{kind}')
+        files = match_predictions(folder, [dataset.get_data_info(i)['img_path'] for i in range(3)])
+        reports.append(score_files(dataset, files))
+    assert reports[0] == reports[1] == reports[2] == reports[3]
+    assert 'AUC-ROC' not in reports[0]['field of view']['pooled'] and 'AUC-ROC' not in reports[0]['pictures'][0]
+
+
+def test_evaluate_masks_writes_its_table_and_the_second_observers(shell, root, drive, tmp_path):
+    (tmp_path / 'maps').mkdir()
+    for name, _, _, p in maps_of(drive):
+        np.save(tmp_path / 'maps' / f'{name}.npy', p)
+    tool = (sys.executable, root / 'tools/evaluate_masks.py')
+    done = shell(*tool, 'maps', 'DRIVE', '--data-root', drive, '--threshold', 0.4, '--name', 'mine', '--out', 'scores')
+    assert done.returncode == 0 and '| mine, unmasked ' in done.stdout and '| second observer, sd ' in done.stdout, done.stdout
+    results = json.loads((tmp_path / 'scores/results.json').read_text())
+    assert (
+        results['prediction']['threshold'] == 0.4 and results['data']['field_of_view'] == 'shipped' and results['metrics']['AUC-ROC'] > 0.8
+    )
+    assert len(list(csv.DictReader((tmp_path / 'scores/per_picture.csv').open()))) == 3
+    for wrong, words in (
+        (('nowhere', 'DRIVE', '--data-root', drive), 'nowhere: folder of predictions not found'),
+        (('maps', 'DRIVE'), 'data set folder not found'),
+        (('maps', 'DRAIVE'), "'DRAIVE' is no data set \\(DRIVE, STARE"),
+    ):
+        done = shell(*tool, *wrong)
+        assert done.returncode == 1 and done.stdout.strip().count('\n') == 0, done.stdout
+        assert words.replace('\\', '') in done.stdout
+
+
+def one_prediction(tmp_path, write):
+    write(tmp_path / 'x')
+    return next(p for p in tmp_path.iterdir() if p.stem == 'x')
+
+
+@pytest.mark.parametrize(
+    'write, words',
+    [
+        (lambda p: np.save(f'{p}.npy', np.full((4, 4), 1.5)), 'x.npy: values from 1.5 to 1.5, expected probabilities from 0 to 1'),
+        (lambda p: np.save(f'{p}.npy', np.full((4, 4), np.nan)), 'x.npy: values from nan'),
+        (lambda p: np.save(f'{p}.npy', np.zeros((4, 4, 2))), r'x.npy: found an array float64 \(4, 4, 2\), expected one probability'),
+        (lambda p: np.savez(f'{p}.npz', a=np.zeros(1), b=np.zeros(1)), 'x.npz holds 2 arrays'),
+        (lambda p: np.save(f'{p}.npy', np.array([{}]), allow_pickle=True), 'x.npy cannot be read as a numpy file'),
+        (lambda p: p.with_suffix('.png').write_bytes(b'no'), 'x.png is no picture'),
+    ],
+)
+def test_a_bad_prediction_is_named(tmp_path, write, words):
+    with pytest.raises(DataError, match=words):
+        read_prediction(one_prediction(tmp_path, write))
+
+
+@pytest.mark.parametrize(
+    'files, pictures, words',
+    [
+        (['01_test.png'], ['01_test.tif', '02_test.tif'], 'has no prediction for 02_test.tif'),
+        (['01_test_a.png', '01_test_b.png'], ['01_test.tif'], '2 predictions .*keep one'),
+        (['010_test.png'], ['01_test.tif'], 'no prediction for 01_test.tif'),
+    ],
+)
+def test_a_missing_or_ambiguous_prediction_is_named(tmp_path, files, pictures, words):
+    for name in files:
+        (tmp_path / name).touch()
+    with pytest.raises(DataError, match=words):
+        match_predictions(tmp_path, pictures)
+
+
+def test_a_prediction_of_another_size_is_refused(drive, tmp_path):
+    dataset = DRIVEVesselDataset(drive, 'test')
+    np.save(tmp_path / 'small.npy', np.zeros((32, 32)))
+    with pytest.raises(DataError, match='the prediction .*small.npy is 32x32 pixels, its picture .*01_test.tif is 64x64'):
+        score_files(dataset, [tmp_path / 'small.npy'] * 3)
+
+
+def test_unpacking_is_one_command(shell, root, tmp_path):
+    source = write_drive_layout(tmp_path / 'source', size=32)
+    for part in ('training', 'test'):
+        with zipfile.ZipFile(tmp_path / f'{part}.zip', 'w') as file:
+            for path in sorted(p for p in (source / part).rglob('*') if p.is_file() and (part == 'training' or 'manual' not in p.name)):
+                file.write(path, path.relative_to(source))
+    tool = (sys.executable, root / 'tools/unpack_dataset.py', 'DRIVE')
+    done = shell(*tool, 'training.zip', 'test.zip')
+    assert done.returncode == 0 and '20  pictures read, trainval' in done.stdout, done.stdout
+    assert 'the test pictures have no labels in these archives' in done.stdout
+    assert (tmp_path / 'data/DRIVE/test/mask/01_test_mask.gif').is_file()
+    again = shell(*tool, 'training.zip', 'test.zip')
+    assert again.returncode == 1 and again.stdout.startswith('error: data/DRIVE exists and is not empty')
+
+
+def test_the_table_of_results_is_made_from_results(shell, root, drive, tmp_path):
+    (tmp_path / 'results').mkdir()
+    (tmp_path / 'maps').mkdir()
+    for name, _, _, p in maps_of(drive):
+        np.save(tmp_path / 'maps' / f'{name}.npy', p)
+    assert shell(sys.executable, root / 'tools/evaluate_masks.py', 'maps', drive, '--name', 'mine', '--out', 'scores').returncode == 0
+    shutil.copy(tmp_path / 'scores/results.json', tmp_path / 'results/mine.json')
+    readme = tmp_path / 'README.md'
+    shutil.copy(root / 'configs/README.md', readme)
+    tool = (sys.executable, root / 'tools/results_table.py', '--results', 'results', '--readme', readme)
+    assert shell(*tool, '--check').returncode == 1
+    assert shell(*tool).returncode == 0 and shell(*tool, '--check').returncode == 0
+    rows = [
+        line for line in readme.read_text().splitlines() if line.startswith(('| mine', '| second', '| setr_mla_vitb16_frozen_native |'))
+    ]
+    dice = json.loads((tmp_path / 'scores/results.json').read_text())['metrics']['Dice']
+    assert f'| {dice:.4f} |'.replace('0.', '.') in rows[0] and 'DRIVE test, 3' in rows[0]
+    assert 'DRIVE test, 3' in rows[1] and 'not run here' in rows[2]
+    (tmp_path / 'results/bad.json').write_text('{}')
+    bad = shell(*tool)
+    assert bad.returncode == 1 and 'bad.json is no results.json' in bad.stdout
+
+
+def test_the_table_in_the_repository_is_up_to_date(shell, root):
+    done = shell(sys.executable, root / 'tools/results_table.py', '--check')
+    assert done.returncode == 0, done.stdout
