@@ -21,5 +21,9 @@ class DataError(FundusError):
     """A data set that is missing, incomplete or holds an unusable file."""
 
 
+class NothingThereError(DataError):
+    """A folder that does not exist or holds nothing of the kind: that part of a data set was not unpacked."""
+
+
 class ConfigError(FundusError):
     """A configuration that asks for something unknown or contradictory."""

@@ -28,7 +28,7 @@ def parse_args():
     )
     parser.add_argument('dataset', metavar='DATASET', help='DRIVE, STARE, CHASE_DB1, HRF, FIVES; a folder that holds one; or a config file')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set (default: data/<name>)')
-    parser.add_argument('--split', default='test', choices=['train', 'val', 'trainval', 'test', 'all'], help='pictures (default: test)')
+    parser.add_argument('--split', choices=['train', 'val', 'trainval', 'test', 'all'], help="pictures (default: test, or the config's)")
     parser.add_argument('--fov', choices=['auto', 'found', 'none'], help='field of view: shipped or found, found, the whole frame')
     parser.add_argument('--threshold', type=float, default=0.5, metavar='P', help='vessel above this probability (default: 0.5)')
     parser.add_argument('--name', help='name of the method in the table (default: name of PRED_DIR)')
@@ -40,24 +40,29 @@ def main():
     args = parse_args()
     if not 0 <= args.threshold < 1:
         raise ConfigError(f'--threshold {args.threshold}: 0 or more, and less than 1 was expected')
-    settings = dict(split=args.split, verify=False, **({'fov': args.fov} if args.fov else {}))
+    if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
+        raise ConfigError(f'--out {args.out} is a file; name a folder')
+    settings = {name: value for name, value in (('split', args.split), ('fov', args.fov)) if value}
+    if not args.dataset.endswith('.py'):
+        settings.setdefault('split', 'test')
 
-    def dataset_of(observer):
-        return dataset_by_name(args.dataset, args.data_root, observer=observer, **settings)
+    def dataset_of(observer=None):
+        chosen = {'observer': observer} if observer else {}
+        return dataset_by_name(args.dataset, args.data_root, verify=False, **settings, **chosen)
 
-    dataset = dataset_of('first')
-    files = match_predictions(args.predictions, [dataset.get_data_info(i)['img_path'] for i in range(len(dataset))])
+    dataset = dataset_of()
+    files = match_predictions(args.predictions, [dataset.get_data_info(i)['name'] for i in range(len(dataset))])
     report = score_files(dataset, files, args.threshold)
     name = args.name or Path(args.predictions).resolve().name
     reports = {name: report}
-    second = score_second_observer(dataset_of)
+    second = score_second_observer(dataset_of) if dataset.observer == 'first' else None
     if second:
         reports['second observer'] = second
     rows = {}
     for method, scored in reports.items():
         rows.update({method: scored[FOV]['pooled'], f'{method}, mean': scored[FOV]['mean'], f'{method}, sd': scored[FOV]['sd']})
         rows[f'{method}, unmasked'] = scored[FRAME]['pooled']
-    print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({args.split}), field of view, pooled'))
+    print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({dataset.split}), field of view, pooled'))
     if args.out:
         folder = Path(args.out)
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.datasets.by_name import dataset_by_name
 from mmseg_fundus.datasets.unpacking import RULES, unpack
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import DataError
+from mmseg_fundus.errors import NothingThereError
 
 
 def parse_args():
@@ -24,20 +24,22 @@ def parse_args():
     return parser.parse_args()
 
 
+def read_all(name: str, folder: Path) -> None:
+    """Decode every picture, label and mask once."""
+    for split in ('trainval', 'test'):
+        try:
+            print(f'{len(dataset_by_name(name, folder, split=split)):5d}  pictures read, {split}')
+        except NothingThereError:
+            if split != 'test':
+                raise
+            print('the test pictures have no labels in these archives: for training and prediction only')
+
+
 def main():
     args = parse_args()
     folder = Path(args.out or f'data/{args.dataset}')
-    for kind, count in unpack(args.dataset, args.archives, folder).items():
+    for kind, count in unpack(args.dataset, args.archives, folder, check=lambda unpacked: read_all(args.dataset, unpacked)).items():
         print(f'{count:5d}  {kind}')
-    for split in ('trainval', 'test'):
-        try:
-            dataset = dataset_by_name(args.dataset, folder, split=split)
-        except DataError as error:
-            if split == 'test' and 'folder not found' in str(error):
-                print('the test pictures have no labels in these archives: for training and prediction only')
-                continue
-            raise
-        print(f'{len(dataset):5d}  pictures read, {split}')
     print(f'{folder.absolute()} is ready')
 
 

@@ -27,7 +27,11 @@ def dataset_by_name(name: str, data_root=None, **settings) -> FundusVesselDatase
     if kind:
         return kind(data_root or Path('data') / public_name(kind), **settings)
     if name.endswith('.py') and Path(name).is_file():
-        arguments = dict(Config.fromfile(name).test_dataloader.dataset)
+        try:
+            arguments = dict(Config.fromfile(name).test_dataloader.dataset)
+        except Exception as error:
+            reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
+            raise ConfigError(f'{name} is no config with a test_dataloader ({reason})') from error
         found = class_by_name(arguments.pop('type'))
         if not found:
             raise ConfigError(f'{name}: its test data set is not one of mmseg_fundus')

@@ -6,7 +6,8 @@ from .layout import index_folder, pair
 from .vessel_dataset import FundusVesselDataset
 
 _EYES = [f'{number:02d}{side}' for number in range(1, 15) for side in 'LR']
-_NAMES = r'Image_\d+[LR](_1stHO|_2ndHO)?\.(jpe?g|png)'
+_EYE = r'Image_(?:0[1-9]|1[0-4])[LR]'
+_NAMES = rf'{_EYE}(_1stHO|_2ndHO)?\.(jpe?g|png)'
 
 
 @DATASETS.register_module()
@@ -24,7 +25,7 @@ class ChaseDB1VesselDataset(FundusVesselDataset):
     def list_samples(self, root: Path, part: str) -> list:
         suffix = self.OBSERVERS[self.observer]
         samples = pair(
-            index_folder(root, r'(Image_\d+[LR])\.jpe?g', 'Image_01L.jpg', others=_NAMES),
-            index_folder(root, rf'(Image_\d+[LR]){suffix}\.png', f'Image_01L{suffix}.png', others=_NAMES),
+            index_folder(root, rf'({_EYE})\.jpe?g', 'Image_01L.jpg', others=_NAMES),
+            index_folder(root, rf'({_EYE}){suffix}\.png', f'Image_01L{suffix}.png', others=_NAMES),
         )
         return [s for s in samples if (int(Path(s['img_path']).stem[6:-1]) <= 10) == (part == 'training')]

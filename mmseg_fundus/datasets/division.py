@@ -5,6 +5,7 @@ import random
 from pathlib import Path, PurePath
 
 from ..errors import ConfigError, DataError
+from .reading import stem_of
 
 _WAYS = "dict(first=N), dict(folds=K, fold=I, seed=S) or dict(file='split.json')"
 
@@ -23,7 +24,7 @@ def hold_out(samples: list, fraction: float, seed: int) -> tuple:
     Raises:
         DataError: If there are fewer than two samples or the fraction is out of range.
     """
-    if not 0 < fraction < 1:
+    if not isinstance(fraction, float) or not 0 < fraction < 1:
         raise DataError(f'val_fraction={fraction} must lie between 0 and 1')
     if len(samples) < 2:
         raise DataError(f'{len(samples)} training picture(s) cannot be split into training and validation; two at least are needed')
@@ -56,6 +57,11 @@ def divide(samples: list, division: dict, root: Path) -> dict:
     if not isinstance(division, dict):
         raise ConfigError(f'division={division!r}: expected {_WAYS}')
     keys = set(division)
+    for name in keys & {'first', 'folds', 'fold', 'seed'}:
+        if type(division[name]) is not int:
+            raise ConfigError(f'division: {name}={division[name]!r} must be a whole number')
+    if not isinstance(division.get('file', ''), (str, Path)):
+        raise ConfigError(f'division: file={division["file"]!r} must be the path of a split file')
     if keys == {'first'}:
         count = division['first']
         if not 0 < count < len(samples):
@@ -84,13 +90,16 @@ def _from_file(samples: list, file: Path, root: Path) -> dict:
         lists = json.loads(file.read_text())
     except (OSError, ValueError) as error:
         raise DataError(f'{file} cannot be read as a split file ({error})') from error
-    if not isinstance(lists, dict) or not {'train', 'test'} <= set(lists) <= {'train', 'val', 'test'}:
+    kinds = lists.values() if isinstance(lists, dict) else [None]
+    wrong = [kind for kind in kinds if not isinstance(kind, list) or not all(isinstance(name, str) for name in kind)]
+    if wrong or not {'train', 'test'} <= set(lists) <= {'train', 'val', 'test'}:
         raise DataError(f'{file}: expected a JSON object with "train", "test" and perhaps "val", each a list of picture names')
     by_name = {}
     for sample in samples:
         path = PurePath(sample['img_path'])
         inside = path.relative_to(root) if path.is_relative_to(root) else path
-        for name in {path.name, path.stem, inside.as_posix(), inside.with_suffix('').as_posix()}:
+        whole, bare = inside.as_posix(), (inside.parent / stem_of(path)).as_posix()
+        for name in {path.name, stem_of(path), path.name.removesuffix('.gz'), whole, whole.removesuffix('.gz'), bare}:
             by_name.setdefault(name, []).append(sample)
     chosen, where = {}, {}
     for part, names in lists.items():

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from ..errors import DataError
+
 _SIDE = 512  # pixels of the longer side at which the disc is looked for
 _LEVELS = (0.05, 0.08, 0.15, 0.3)  # of the way from the surroundings' brightness to the retina's
 _OUTLINE = 0.15  # the level that draws a clean outline
@@ -23,7 +25,12 @@ def find_fov(picture: np.ndarray) -> np.ndarray:
 
     Returns:
         np.ndarray: ``(H, W)`` uint8 of 0 and 1, never empty.
+
+    Raises:
+        DataError: If ``picture`` is something else.
     """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise DataError(f'find_fov takes a picture (H, W, 3) of uint8, got {picture.shape} of {picture.dtype}')
     bright = picture.max(axis=2)
     height, width = bright.shape
     factor = min(_SIDE / max(height, width), 1.0)
@@ -35,7 +42,7 @@ def find_fov(picture: np.ndarray) -> np.ndarray:
         return everything
 
     fits = [_fit_circle(_region(small, max(dark + level * (lit - dark), floor)), small) for level in _LEVELS]
-    enough = max(0.6, max(support for _, support in fits) - 0.07)
+    enough = max(0.45, max(support for _, support in fits) - 0.07)
     circle = next((circle for circle, support in fits if support >= enough), None)  # the lowest good level: rims may be dim
     region = _region(cv2.medianBlur(bright, 3), dark + _OUTLINE * (lit - dark))
     if circle is None:
@@ -139,19 +146,18 @@ def _cut_circle(circle, region: np.ndarray) -> tuple:
     """The circle with the straight edges the region has inside it: ``(x, y, radius, top, bottom, left, right)``, ``None`` for no cut."""
     x, y, radius = circle
     cuts = []
-    for across, centre, other, flip in ((1, y, x, False), (1, y, x, True), (0, x, y, False), (0, x, y, True)):
-        lengths = region.sum(axis=across).astype(float)
-        lines = np.flatnonzero(lengths)
-        edge = lines[-1] if flip else lines[0]
-        end = centre + radius if flip else centre - radius
-        step = max(round(0.02 * radius), 1)
-        inner = edge - step if flip else edge + step
-        frame = region.shape[across]  # length of a line that the frame leaves visible
-        half = np.sqrt(max(radius**2 - (inner - centre) ** 2, 0))
-        chord = min(other + half, frame - 1) - max(other - half, 0)
-        missing = end - edge if flip else edge - end
-        straight = missing > 0.015 * radius and 0 <= inner < len(lengths) and lengths[inner] > 0.75 * chord
-        cuts.append(float(edge) if straight else None)
+    for lines, centre, other in ((region, y, x), (region.T, x, y)):  # columns, then rows, from one end to the other
+        first = lines.argmax(axis=0)[lines.any(axis=0)]
+        last = len(lines) - 1 - lines[::-1].argmax(axis=0)[lines.any(axis=0)]
+        for ends, edge, missing in (
+            (first, first.min(), first.min() - (centre - radius)),
+            (last, last.max(), centre + radius - last.max()),
+        ):
+            half = np.sqrt(max(radius**2 - (edge - centre) ** 2, 0))
+            chord = min(other + half, lines.shape[1] - 1) - max(other - half, 0)  # as far as the frame shows it
+            flat = np.count_nonzero(np.abs(ends - edge) <= 1)
+            straight = missing > 0.015 * radius and flat > max(0.45 * chord, 0.3 * radius)
+            cuts.append(float(edge) if straight else None)
     return (*circle, *cuts)
 
 

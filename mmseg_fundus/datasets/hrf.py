@@ -6,6 +6,7 @@ from .layout import index_folder, pair
 from .vessel_dataset import FundusVesselDataset
 
 _KINDS = ('dr', 'g', 'h')  # diabetic retinopathy, glaucoma, healthy
+_ID = r'(?:0[1-9]|1[0-5])_(?:dr|g|h)'
 
 
 @DATASETS.register_module()
@@ -25,8 +26,8 @@ class HRFVesselDataset(FundusVesselDataset):
 
     def list_samples(self, root: Path, part: str) -> list:
         samples = pair(
-            index_folder(root / 'images', r'(\d+_(?:dr|g|h))\.jpe?g', '01_dr.JPG'),
-            index_folder(root / 'manual1', r'(\d+_(?:dr|g|h))\.tiff?', '01_dr.tif'),
-            index_folder(root / 'mask', r'(\d+_(?:dr|g|h))_mask\.tiff?', '01_dr_mask.tif'),
+            index_folder(root / 'images', rf'({_ID})\.jpe?g', '01_dr.JPG'),
+            index_folder(root / 'manual1', rf'({_ID})\.tiff?', '01_dr.tif'),
+            index_folder(root / 'mask', rf'({_ID})_mask\.tiff?', '01_dr_mask.tif'),
         )
         return [s for s in samples if (int(Path(s['img_path']).stem.split('_')[0]) <= 5) == (part == 'training')]

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ..errors import DataError
+from ..errors import DataError, NothingThereError
 from .reading import is_picture
 
 
@@ -35,10 +35,11 @@ def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> 
             is passed over if it matches this.
 
     Raises:
-        DataError: If the folder is missing, holds no picture, or a picture of another name.
+        NothingThereError: If the folder is missing or holds no such picture.
+        DataError: If it holds a picture of another name.
     """
     if not folder.is_dir():
-        raise DataError(f'folder not found: {folder} (expected there: files such as {example})')
+        raise NothingThereError(f'folder not found: {folder} (expected there: files such as {example})')
     found = {}
     for path in sorted(folder.iterdir()):
         if not is_picture(path):
@@ -52,7 +53,7 @@ def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> 
             raise DataError(f'{path} and {found[match.group(1)].name} have the same id {match.group(1)!r}; keep one of them')
         found[match.group(1)] = path
     if not found:
-        raise DataError(f'no pictures in {folder} (expected: files such as {example})')
+        raise NothingThereError(f'no pictures in {folder} (expected: files such as {example})')
     return dict(sorted(found.items()))
 
 

@@ -24,6 +24,11 @@ def is_picture(path: Path) -> bool:
     return not path.name.startswith('.') and Path(path.name.lower().removesuffix('.gz')).suffix in PICTURE_SUFFIXES
 
 
+def stem_of(path) -> str:
+    """A picture's name without its suffix: ``im0001`` for ``im0001.ppm.gz``."""
+    return Path(Path(path).name.removesuffix('.gz')).stem
+
+
 def read_bytes(path) -> bytes:
     """A file's contents, those of a ``.gz`` unpacked.
 
@@ -74,16 +79,25 @@ def read_picture(path) -> np.ndarray:
     return np.asarray(image.convert('RGB'))
 
 
-def read_grey(path) -> tuple:
-    """Read a grey picture as it is stored, colours turned to grey.
+def read_grey(path, strict: bool = False) -> tuple:
+    """Read a grey picture as it is stored.
+
+    Args:
+        path (str | Path): The file.
+        strict (bool): Refuse colours and transparency instead of turning them to grey.
 
     Returns:
         tuple[np.ndarray, float]: ``(H, W)`` and the value that is white: 255, 65535 for 16 bit, 1 for float pictures.
 
     Raises:
-        DataError: If the file cannot be decoded.
+        DataError: If the file cannot be decoded, or is not grey.
     """
     image = _open(path)
+    if strict and not image.mode.startswith(('F', 'I', 'L', '1')):
+        red, green, blue, alpha = (np.asarray(band).astype(int) for band in image.convert('RGBA').split())
+        grey = max(np.abs(red - green).max(initial=0), np.abs(green - blue).max(initial=0)) <= 4  # palettes round
+        if not grey or ('A' in image.mode and alpha.min(initial=255) < alpha.max(initial=0)):
+            raise DataError(f'{path} is coloured or transparent (mode {image.mode}); save it as a grey picture')
     if image.mode.startswith('F'):
         return np.asarray(image), 1.0
     if image.mode.startswith('I'):

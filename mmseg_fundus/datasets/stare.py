@@ -26,7 +26,7 @@ class STAREVesselDataset(FundusVesselDataset):
             index_folder(root / 'stare-images', r'(im\d+)\.p[pgn]m(?:\.gz)?', 'im0001.ppm.gz'),
             index_folder(root / f'labels-{observer}', rf'(im\d+)\.{observer}\.p[pgn]m(?:\.gz)?', f'im0001.{observer}.ppm.gz'),
         )
-        if len(samples) == 20:
-            return samples[:10] if part == 'training' else samples[10:]
-        # an incomplete copy: each picture stays on the side it has in the whole set, whose tenth is im0139
-        return [s for s in samples if (int(Path(s['img_path']).name.split('.')[0][2:]) <= _NUMBERS[9]) == (part == 'training')]
+        numbers = [int(Path(sample['img_path']).name[2:].split('.')[0]) for sample in samples]
+        if set(numbers) <= set(_NUMBERS):  # also of an incomplete copy: each picture stays on its side, the tenth is im0139
+            return [sample for sample, number in zip(samples, numbers) if (number <= _NUMBERS[9]) == (part == 'training')]
+        return samples[:10] if part == 'training' else samples[10:]

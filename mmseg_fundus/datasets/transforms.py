@@ -42,4 +42,4 @@ class PackVesselInputs(PackSegInputs):
     """
 
     def __init__(self):
-        super().__init__((*('img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor'), 'fov', 'label'))
+        super().__init__((*('img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor'), 'name', 'fov', 'label'))

@@ -1,5 +1,6 @@
 """Unpacking the public data sets' archives, as downloaded, into the folders their classes read."""
 
+import lzma
 import re
 import shutil
 import tarfile
@@ -66,7 +67,7 @@ RULES = {
 }
 
 
-def unpack(name: str, archives: list, folder) -> dict:
+def unpack(name: str, archives: list, folder, check=None) -> dict:
     """Unpack a data set; archives inside archives too.
 
     Files go where the table above says, by their names; nothing else is written, so an archive cannot reach out of ``folder``.  All
@@ -76,6 +77,7 @@ def unpack(name: str, archives: list, folder) -> dict:
         name (str): Of ``RULES``.
         archives (list[str | Path]): zip or tar, perhaps compressed.
         folder (str | Path): Must not exist or be empty.
+        check (callable, optional): Called with the unpacked folder before it is put in place; what it raises leaves nothing there.
 
     Returns:
         dict: Number of files by target folder or pattern, and ``left out`` of others.
@@ -94,6 +96,8 @@ def unpack(name: str, archives: list, folder) -> dict:
         target, counts = Path(scratch) / 'set', [0] * len(RULES[name])
         left_out = sum(_take(Path(archive), name, target, counts, Path(scratch), 0) for archive in archives)
         _check_counts(name, counts, archives)
+        if check is not None:
+            check(target)
         if folder.is_dir():
             folder.rmdir()
         shutil.move(target, folder)
@@ -123,8 +127,12 @@ def _take(archive: Path, name: str, target: Path, counts: list, scratch: Path, d
                 inner.unlink()
             elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
                 left_out += 1
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError) as error:
         raise DataError(f'{archive} is damaged or protected ({error}); download it again') from error
+    except OSError as error:
+        if error.errno is not None:  # disk full, no permission
+            raise
+        raise DataError(f'{archive} is damaged ({error}); download it again') from error
     return left_out
 
 
@@ -156,8 +164,12 @@ def _members(archive: Path):
                 if member.isreg():
                     yield member.name, lambda member=member: file.extractfile(member)
     else:
-        known = 'file not found' if not archive.exists() else 'not a whole zip or tar archive'
-        raise DataError(f'{archive}: {known}; other kinds (rar, 7z): unpack them yourself, the classes read the folders as they unpack')
+        if not archive.is_file():
+            raise DataError(f'{archive}: archive not found')
+        raise DataError(
+            f'{archive} is no whole zip or tar archive; download it again, or if it is of another kind (rar, 7z), unpack it yourself: '
+            'the classes read the folders as they unpack'
+        )
 
 
 def _copy(open_member, to: Path, what: str, limit: int) -> None:

@@ -16,7 +16,7 @@ from .division import divide, hold_out
 from .fov_cache import check_size
 from .layout import converted, find_root, index_folder, list_converted, pair
 from .random_view import RandomFundusView
-from .reading import PICTURE_SUFFIXES, read_mask, read_picture
+from .reading import PICTURE_SUFFIXES, read_mask, read_picture, stem_of
 from .transforms import FOV_MODES, LoadVesselAnnotations
 from .view_sampler import View
 
@@ -140,12 +140,18 @@ class FundusVesselDataset(BaseSegDataset):
             others = [s for r, (f, s) in self.folders.items() if r != role and f == folder]
             pattern = ''.join(rf'(?!.+{re.escape(other)}\.[.\w]+$)' for other in others if len(other) > len(suffix))
             found[role] = index_folder(
-                root / folder.format(part=part),
+                root / self._folder(role, folder, part),
                 rf'{pattern}(.+?){re.escape(suffix)}\.\w+?(?:\.gz)?',
                 f'<id>{suffix}.png ({", ".join(PICTURE_SUFFIXES)})',
                 others='|'.join(rf'.+{re.escape(other)}\.\w+?(?:\.gz)?' for other in others),
             )
         return pair(found['picture'], found['label'], found.get('fov'))
+
+    def _folder(self, role: str, folder: str, part: str) -> str:
+        try:
+            return folder.format(part=part)
+        except (KeyError, ValueError, IndexError) as error:
+            raise ConfigError(f'{type(self).__name__}: the {role} folder {folder!r} may hold {{part}} and no other braces') from error
 
     def _list(self, root: Path, part: str) -> list:
         if self.OBSERVERS and converted(root):
@@ -196,7 +202,10 @@ class FundusVesselDataset(BaseSegDataset):
             samples = hold_out(samples, self.val_fraction, self.split_seed)[self.split == 'val']
         if self.verify and is_main_process():
             verify_samples(samples, f'{type(self).__name__} {root} ({self.split})', note)
-        for sample in samples:
+        stems = [stem_of(sample['img_path']) for sample in samples]
+        for sample, stem in zip(samples, stems):
+            inside = Path(sample['img_path']).relative_to(root) if stems.count(stem) > 1 else Path(stem)  # FIVES: 1_A in train and test
+            sample['name'] = '_'.join([*inside.parts[:-1], stem])
             if self.fov != 'auto':
                 sample.pop('fov_path', None)
             sample.update(fov_mode=self.fov, label_map=None, reduce_zero_label=False, seg_fields=[])
@@ -228,22 +237,34 @@ def training_pipeline(augmentation) -> list:
     ]
 
 
-def verify_sample(sample: dict) -> None:
-    """Decode one sample's files and compare their sizes; raises :class:`DataError` naming the file."""
+def verify_sample(sample: dict) -> float:
+    """Decode one sample's files and compare their sizes; returns the label's share of vessel, raises :class:`DataError`."""
+    share = float('nan')
     picture = read_picture(sample['img_path'])
     for key in ('seg_map_path', 'fov_path'):
         if key in sample:
             mask = check_size(read_mask(sample[key]), picture, sample[key], sample)
+            if key == 'seg_map_path':
+                share = float(mask.mean())
             if key == 'fov_path' and not mask.any():
                 raise DataError(f'{sample[key]} is empty: no pixel lies in the field of view')
+    return share
 
 
 def verify_samples(samples: list, name: str, note: str = '') -> None:
     """Check all samples, several at a time, and log one line (``note`` at its end)."""
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(verify_sample, samples):
-            pass
+        shares = list(pool.map(verify_sample, samples))
+    odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if not 0 < share < 0.5]
+    if odd:
+        path, share = odd[0]
+        print_log(
+            f'{len(odd)} of {len(samples)} labels are {"without any vessel" if not share else "mostly vessel"}, the first {path} '
+            f'({share:.0%} vessel); are black and white exchanged?',
+            logger='current',
+            level=logging.WARNING,
+        )
     height, width = read_picture(samples[0]['img_path']).shape[:2]
     print_log(
         f'{name}: {len(samples)} pictures ({width}x{height} pixels the first) checked in {time.perf_counter() - start:.1f} s{note}',

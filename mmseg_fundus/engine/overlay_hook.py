@@ -41,7 +41,7 @@ class VesselOverlayHook(Hook):
         for sample in samples:
             self._drawn += 1
             runner.visualizer.add_datasample(
-                f'{phase}_{Path(sample.img_path).stem}',
+                f'{phase}_{sample.get("name") or Path(sample.img_path).stem}',
                 read_picture(sample.img_path),
                 data_sample=sample,
                 show=self.show,

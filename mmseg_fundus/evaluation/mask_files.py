@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.fov_cache import check_size, field_of_view
-from ..datasets.reading import is_picture, read_grey, read_mask, read_picture
-from ..errors import DataError
+from ..datasets.reading import is_picture, read_grey, read_mask, read_picture, stem_of
+from ..errors import DataError, NothingThereError
 from .report import make_report
 from .score_histogram import ScoreHistogram
 from .scores import score_picture, summarise
@@ -17,29 +17,36 @@ _ARRAYS = ('.npy', '.npz')
 def read_prediction(path: Path) -> tuple:
     """Read a mask or probability map.
 
-    Pictures of 8 or 16 bit (0 to 255 or 65535; a file that holds only 0 and 1 is a mask), float TIFF, ``.npy`` and ``.npz`` (one
-    array; numbers between 0 and 1, or a mask).
+    A mask has two values: 0 and 1, 255 or 65535 (in a picture also nearly so, as labels).  A map has more: 0 to 255 in 8 bit, 0 to
+    65535 in 16, 0 to 1 in floating point (TIFF, ``.npy``, ``.npz`` of one array).
 
     Returns:
-        tuple[np.ndarray, bool]: ``(H, W)`` float32 of 0 to 1, and whether it holds more than two values.
+        tuple[np.ndarray, bool]: ``(H, W)`` float32 of 0 to 1, and whether it is a map.
 
     Raises:
-        DataError: If it cannot be read or holds something else.
+        DataError: If it cannot be read, or its values are not those.
     """
-    if path.suffix.lower() in _ARRAYS:
-        values = np.squeeze(_read_array(path))
-        scale = 255.0 if values.dtype == np.uint8 and values.max(initial=0) > 1 else 1.0
-    else:
-        values, scale = read_grey(path)
+    picture = path.suffix.lower() not in _ARRAYS
+    values = read_grey(path, strict=True)[0] if picture else np.squeeze(_read_array(path))
+    if picture and values.dtype.kind in 'bui' and len(np.unique(values)) <= 2:
+        return read_mask(path).astype(np.float32), False
     if values.ndim != 2 or values.dtype.kind not in 'buif':
         raise DataError(f'{path}: found an array {values.dtype} {values.shape}, expected one probability or class per pixel, (H, W)')
-    several = len(np.unique(values)) > 2
-    if not several and values.max(initial=0) <= 1:
-        scale = 1.0
-    values = values.astype(np.float32) / np.float32(scale)
-    if not (values.min(initial=0) >= 0 and values.max(initial=0) <= 1):
-        raise DataError(f'{path}: values from {values.min():g} to {values.max():g}, expected probabilities from 0 to 1')
-    return values, several
+    low, high = (values.min(), values.max()) if values.size else (0, 0)
+    is_map = len(np.unique(values)) > 2
+    if values.dtype.kind in 'bui' and (not is_map or high <= 1):
+        scale = {0: 1, 1: 1, 255: 255, 65535: 65535}.get(int(high)) if not values.size or low == 0 or low == high else None
+        expected = '0 and 1, 0 and 255, or 0 and 65535 in a mask'
+    elif values.dtype.kind in 'bui':
+        # values up to 255 in 16 bit could be either; the files's own depth decides, and that alone
+        scale = 255 if values.dtype.itemsize == 1 else 65535 if 255 < high <= 65535 else None
+        expected = '0 to 255 in an 8-bit, 0 to 65535 in a 16-bit probability map'
+    else:
+        scale = 1 if low >= 0 and high <= 1 else None
+        expected = 'probabilities from 0 to 1'
+    if scale is None:
+        raise DataError(f'{path}: values from {low:g} to {high:g} ({values.dtype}), expected {expected}')
+    return values.astype(np.float32) / np.float32(scale), is_map
 
 
 def _read_array(path: Path) -> np.ndarray:
@@ -55,17 +62,17 @@ def _read_array(path: Path) -> np.ndarray:
     raise DataError(f'{path} holds {len(loaded.files)} arrays ({names}), one was expected')
 
 
-def match_predictions(folder, pictures: list) -> list:
-    """Prediction file of each picture: of the same name, or one that begins with it or with its number.
+def match_predictions(folder, names: list) -> list:
+    """Prediction file of each picture: of the same name, or of one that goes on behind it, or behind its number, with a separator.
 
-    ``01_test.tif`` is matched by ``01_test.png``, ``01_test_prob.png``, ``01_manual2.gif`` or ``01.png``.
+    ``01_test`` is matched by ``01_test.png``, ``01_test_prob.png``, ``01_manual2.gif`` or ``01.png``.
 
     Args:
         folder (str | Path): Of predictions.
-        pictures (list[str]): Paths.
+        names (list[str]): Of pictures, without suffix.
 
     Raises:
-        DataError: Naming the picture without, or with several predictions.
+        DataError: Naming the picture without, or with several predictions, or the prediction of two.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -73,28 +80,35 @@ def match_predictions(folder, pictures: list) -> list:
     files = {}
     for path in sorted(folder.iterdir()):
         if is_picture(path) or path.suffix.lower() in _ARRAYS:
-            files.setdefault(_stem(path), []).append(path)
-    stems = [_stem(Path(picture)) for picture in pictures]
-    matched = []
-    for picture, stem in zip(pictures, stems):
-        found = files.get(stem) or [p for name, ps in files.items() if _begins(name, stem) for p in ps]
-        id = stem.split('_')[0]
-        if not found and id != stem and sum(other.split('_')[0] == id for other in stems) == 1:
-            found = [p for name, ps in files.items() if name == id or _begins(name, id) for p in ps]
+            files.setdefault(stem_of(path), []).append(path)
+    numbers = [name.split('_')[0] for name in names]
+    matched = {}
+    for name, number in zip(names, numbers):
+        found = files.get(name) or _beginning(files, name, [other for other in names if other != name])
+        if not found and number != name and numbers.count(number) == 1:
+            found = files.get(number) or _beginning(files, number, [*names, f'{number}_training', f'{number}_test'])
         if len(found) != 1:
-            names = ', '.join(p.name for p in found[:3])
+            some = ', '.join(path.name for path in found[:3])
             raise DataError(
-                f'{folder} has {len(found)} predictions ({names}) for {picture}; keep one'
+                f'{folder} has {len(found)} predictions ({some}) for {name}; keep one'
                 if found
-                else f'{folder} has no prediction for {picture} (looked for {stem}.png, .tif, .gif, .npy, .npz ...)'
+                else f'{folder} has no prediction for {name} (looked for {name}.png, .tif, .gif, .npy, .npz ...)'
             )
-        matched.append(found[0])
-    return matched
+        if found[0] in matched.values():
+            raise DataError(f'{found[0]} could be the prediction of two pictures, {name} is one; name the files like the pictures')
+        matched[name] = found[0]
+    return list(matched.values())
 
 
-def _stem(path: Path) -> str:
-    name = path.name.removesuffix('.gz')
-    return name[: name.rindex('.')]
+def _beginning(files: dict, start: str, others: list) -> list:
+    """Files that begin with ``start`` and a separator, but not with the longer name of another picture."""
+    longer = [other for other in others if len(other) > len(start)]
+    return [
+        path
+        for stem, paths in files.items()
+        if _begins(stem, start) and not any(stem == other or _begins(stem, other) for other in longer)
+        for path in paths
+    ]
 
 
 def _begins(name: str, start: str) -> bool:
@@ -117,11 +131,11 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
         info = dataset.get_data_info(i)
         picture = read_picture(info['img_path'])
         label = check_size(read_mask(info['seg_map_path']), picture, info['seg_map_path'], info)
-        probability, several = read_prediction(Path(path))
+        probability, is_map = read_prediction(Path(path))
         check_size(probability, picture, f'the prediction {path}', info)
-        any_map |= several
+        any_map |= is_map
         fov = field_of_view(info, picture) > 0
-        names.append(Path(info['img_path']).name)
+        names.append(info['name'])
         for records, valid, total in ((inside, fov, sums[0]), (whole, np.ones_like(fov), sums[1])):
             record, histogram = score_picture(probability > threshold, probability, label, valid)
             records.append(record)
@@ -148,6 +162,6 @@ def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:
         return None
     try:
         second = dataset_of('second')
-    except DataError:
+    except NothingThereError:
         return None
     return score_files(first, [second.get_data_info(i)['seg_map_path'] for i in range(len(second))], threshold)

@@ -25,10 +25,11 @@ def score_picture(prediction, probability, label, valid, centerline: bool = True
     Raises:
         DataError: If sizes differ or the label holds other values.
     """
+    prediction = np.asarray(prediction).astype(bool)
     counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
     record = dict(counts=counts)
     if centerline:
-        record['centerline'] = centerline_counts((prediction == 1) & valid, (label == 1) & valid)
+        record['centerline'] = centerline_counts(prediction & valid, (label == 1) & valid)
     histogram = None
     if probability is not None:
         histogram = ScoreHistogram()

@@ -75,17 +75,21 @@ class VesselMetric(BaseMetric):
             if 'gt_sem_seg' not in sample:
                 raise DataError(f'{sample.get("img_path")}: no label to evaluate against; the test pipeline lacks LoadVesselAnnotations')
             masked = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            prediction = sample['pred_sem_seg']['data'].reshape(masked.shape).cpu().numpy()
+            name = sample.get('name') or Path(sample.get('img_path') or '').stem
+            prediction = sample['pred_sem_seg']['data'].cpu().numpy()
+            prediction = prediction.reshape(prediction.shape[-2:]) > 0
             probability = None
             if 'seg_logits' in sample and len(sample['seg_logits']['data']) == 2:
                 probability = sample['seg_logits']['data'].float().softmax(dim=0)[1].cpu().numpy()
+                if not np.isfinite(probability).all():
+                    raise DataError(f'{sample.get("img_path")}: the logits hold NaN or infinite values')
             if self.output_dir:
                 self.output_dir.mkdir(parents=True, exist_ok=True)
-                Image.fromarray((prediction * 255).astype(np.uint8)).save(self.output_dir / f'{Path(sample["img_path"]).stem}.png')
+                Image.fromarray(prediction.astype(np.uint8) * 255).save(self.output_dir / f'{name}.png')
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
                 areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
-            result = dict(picture=Path(sample.get('img_path') or '').name, loss=sample.get('val_loss') or {})
+            result = dict(picture=name, loss=sample.get('val_loss') or {})
             for area, (label, valid) in areas.items():
                 result[area], histogram = score_picture(prediction, probability, label, valid, centerline=self.detail)
                 if histogram is not None:

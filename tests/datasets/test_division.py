@@ -50,6 +50,8 @@ def test_a_split_file_names_pictures_by_folder_where_names_repeat(tmp_path):
         (dict(train=['images/train/1'], test=['images/train/1.png']), 'is in "train" and in "test"'),
         (dict(train=['images/train/1'], test=[]), '"test" is empty'),
         (dict(train=['images/train/1']), 'expected a JSON object with "train", "test"'),
+        (dict(train=['images/train/1'], test='images/test/1'), 'expected a JSON object with "train", "test"'),
+        (dict(train=['images/train/1'], test=[['x']]), 'expected a JSON object with "train", "test"'),
     ],
 )
 def test_a_wrong_split_file_is_refused(tmp_path, lists, words):
@@ -67,6 +69,9 @@ def test_a_wrong_split_file_is_refused(tmp_path, lists, words):
         (dict(folds=3, fold=3), DataError),
         (dict(folds=3), ConfigError),
         ('half', ConfigError),
+        (dict(first='3'), ConfigError),
+        (dict(folds=5.0, fold=0), ConfigError),
+        (dict(file=3), ConfigError),
         (dict(file='gone.json'), DataError),
     ],
     ids=str,

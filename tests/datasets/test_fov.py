@@ -8,6 +8,7 @@ from PIL import Image
 from mmseg_fundus.datasets import DRIVEVesselDataset, FundusVesselDataset, find_fov, fov_cache
 from mmseg_fundus.datasets.reading import read_mask, read_picture
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
+from mmseg_fundus.errors import DataError
 
 SIZE = 320
 
@@ -48,6 +49,10 @@ def cut_above_and_below(picture, fov):
     return border(picture[40:280], fov[40:280])
 
 
+def cut_and_a_dark_corner(picture, fov):
+    return border(*(a[40:280] for a in dark_corner(picture, fov)))
+
+
 def cut_by_the_frame(picture, fov):
     return picture[40:280, 5:300], fov[40:280, 5:300]
 
@@ -83,6 +88,7 @@ CASES = [
     (light_over_the_rim, 0.97),
     (border, 0.98),
     (cut_above_and_below, 0.98),
+    (cut_and_a_dark_corner, 0.97),
     (cut_by_the_frame, 0.98),
     (writing, 0.98),
     (noise, 0.985),
@@ -107,6 +113,12 @@ def test_fov_is_found_whatever_happened_to_the_picture(eyes, change, at_least):
 def test_a_picture_that_shows_no_eye_is_all_field_of_view(size, fill):
     fills = dict(black=np.zeros, white=lambda s, t: np.full(s, 255, t), noise=lambda s, t: np.random.default_rng(0).integers(0, 256, s, t))
     assert find_fov(fills[fill]((*size, 3), np.uint8)).all()
+
+
+@pytest.mark.parametrize('picture', [np.zeros((9, 9)), np.zeros((9, 9, 4), np.uint8), np.zeros((9, 9, 3)), np.zeros((0, 9, 3), np.uint8)])
+def test_what_is_no_picture_is_refused(picture):
+    with pytest.raises(DataError, match='find_fov takes a picture'):
+        find_fov(picture)
 
 
 def test_fov_of_drive_agrees_with_the_shipped_masks(real_drive):

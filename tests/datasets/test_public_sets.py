@@ -93,6 +93,24 @@ def test_mmsegmentations_converted_folders(tmp_path, kind, ids, suffixes, second
         assert label_files(kind(root, 'test', observer='second')) == [second]
 
 
+def test_names_that_repeat_in_training_and_test_are_told_apart(tmp_path):
+    dataset = FIVESVesselDataset(layouts.write_fives_original(tmp_path), 'all')
+    found = [dataset.get_data_info(i)['name'] for i in range(5)]
+    assert found == ['10_G', 'train_Original_1_A', '2_D', 'test_Original_1_A', '2_N']
+
+
+def test_a_label_that_looks_inverted_is_told(tmp_path, monkeypatch):
+    root = layouts.write_chase(tmp_path)
+    said = []
+    monkeypatch.setattr('mmseg_fundus.datasets.vessel_dataset.print_log', lambda text, **kwargs: said.append(text))
+    ChaseDB1VesselDataset(root, 'test')
+    assert len(said) == 1
+    label = Image.open(root / 'Image_12L_1stHO.png')
+    Image.fromarray(~np.asarray(label)).save(root / 'Image_12L_1stHO.png')
+    ChaseDB1VesselDataset(root, 'test')
+    assert '1 of 8 labels are mostly vessel' in said[1] and 'Image_12L_1stHO.png' in said[1]
+
+
 def test_all_is_training_and_test_together(tmp_path):
     assert len(ChaseDB1VesselDataset(layouts.write_chase(tmp_path), 'all')) == 28
 
@@ -107,7 +125,8 @@ SPOIL = {
     'missing label': ('STARE', 'labels-ah/im0044.ah.ppm', None, 'im0044.ppm has no label in .*labels-ah'),
     'missing picture': ('CHASE_DB1', 'Image_05L.jpg', None, 'label .*Image_05L_1stHO.png has no picture'),
     'missing mask': ('HRF', 'mask/03_g_mask.tif', None, '03_g.jpg has no field-of-view mask'),
-    'extra picture': ('CHASE_DB1', 'Image_05L.jpg', 'Image_15L.jpg', 'Image_15L.jpg has no label'),
+    'extra picture': ('STARE', 'stare-images/im0001.ppm', 'stare-images/im0007.ppm', 'im0007.ppm has no label'),
+    'picture of no child': ('CHASE_DB1', 'Image_05L.jpg', 'Image_15L.jpg', 'Image_15L.jpg: unexpected file name'),
     'foreign name': ('CHASE_DB1', 'Image_05L.jpg', 'eye.jpg', 'eye.jpg: unexpected file name, expected names such as Image_01L.jpg'),
     'plain and gzipped': ('STARE', 'stare-images/im0001.ppm', 'stare-images/im0001.ppm.gz', 'have the same id'),
     'truncated picture': ('HRF', 'images/02_h.jpg', 0.5, '02_h.jpg is truncated or damaged'),

@@ -82,13 +82,13 @@ SPOIL = {
         lambda d, a: (zipped(d, a), zipfile.ZipFile(a, 'a').writestr('b/Image_05L.jpg', b'')),
         'b/Image_05L.jpg is there twice',
     ),
-    'truncated': (lambda d, a: a.write_bytes(zipped(d, a).read_bytes()[:-900]), 'a.zip: not a whole zip or tar archive'),
+    'truncated': (lambda d, a: a.write_bytes(zipped(d, a).read_bytes()[:-900]), 'a.zip is no whole zip or tar archive'),
     'a bit wrong': (
         lambda d, a: a.write_bytes(zipped(d, a).read_bytes().replace((d / 'Image_05L.jpg').read_bytes()[:400], b'\0' * 400)),
         'a.zip is damaged',
     ),
-    'rar': (lambda d, a: a.write_bytes(b'Rar!' + bytes(100)), 'not a whole zip or tar archive; other kinds'),
-    'missing': (lambda d, a: None, 'a.zip: file not found'),
+    'rar': (lambda d, a: a.write_bytes(b'Rar!' + bytes(100)), 'no whole zip or tar archive.*rar'),
+    'missing': (lambda d, a: None, 'a.zip: archive not found'),
 }
 
 
@@ -120,6 +120,30 @@ def test_a_picture_that_is_too_large_is_refused(source, tmp_path, monkeypatch):
     monkeypatch.setattr('mmseg_fundus.datasets.unpacking._LARGEST', 100)
     with pytest.raises(DataError, match='is larger than'):
         unpack('CHASE_DB1', [zipped(layouts.write_chase(source), tmp_path / 'a.zip')], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize('kind', ['gz', 'bz2', 'xz'])
+def test_a_damaged_compressed_archive_leaves_nothing(source, tmp_path, kind):
+    layouts.write_chase(source)
+    path = tmp_path / f'a.tar.{kind}'
+    with tarfile.open(path, f'w:{kind}') as file:
+        file.add(source, '.')
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match='a.tar'):
+        unpack('CHASE_DB1', [path], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+def test_what_the_check_refuses_leaves_nothing(source, tmp_path):
+    def check(folder):
+        assert len(PUBLIC['CHASE_DB1'](folder, 'all')) == 28
+        raise DataError('no')
+
+    with pytest.raises(DataError, match='no'):
+        unpack('CHASE_DB1', [zipped(layouts.write_chase(source), tmp_path / 'a.zip')], tmp_path / 'out', check=check)
     assert nothing_left(tmp_path)
 
 

@@ -112,7 +112,7 @@ def test_the_table_of_pictures_has_a_line_for_each():
     pictures = list(eyes(3))
     _, metric = evaluated(pictures)
     rows = list(csv.DictReader(io.StringIO(report_csv(metric.report))))
-    assert [row['picture'] for row in rows] == ['eye0.png', 'eye1.png', 'eye2.png']
+    assert [row['picture'] for row in rows] == ['eye0', 'eye1', 'eye2']
     name, label, fov, p = pictures[1]
     assert float(rows[1]['Dice']) == pytest.approx(sk.f1_score(label[fov], p[fov] > 0.5), abs=1e-6)
     assert int(rows[1]['TP']) + int(rows[1]['FN']) == label[fov].sum()
@@ -160,10 +160,10 @@ def test_a_picture_without_vessels_is_left_out_of_the_means_of_what_it_does_not_
 
 
 def test_an_evaluation_forgets_the_one_before():
-    first, metric = evaluated(eyes(2))
-    for name, label, fov, p in eyes(2):
+    _, metric = evaluated(eyes(2))
+    for name, label, fov, p in eyes(3, seed=5):
         metric.process({}, [sample((p > 0.5).astype(int), np.where(fov, label, 255), name, p, label)])
-    assert metric.evaluate(2) == first
+    assert metric.evaluate(3) == evaluated(eyes(3, seed=5))[0]
 
 
 def test_without_detail_only_what_is_pooled_inside_the_field_of_view():
@@ -182,6 +182,13 @@ def test_bad_labels_are_refused(prediction, label, words):
 def test_a_sample_without_label_is_refused():
     with pytest.raises(DataError, match='x.png: no label'):
         VesselMetric().process({}, [dict(img_path='x.png', pred_sem_seg=None)])
+
+
+def test_a_prediction_of_another_shape_and_logits_that_are_no_numbers_are_refused():
+    with pytest.raises(DataError, match='differ in size'):
+        VesselMetric().process({}, [sample(np.zeros((3, 4), int), np.zeros((4, 3), int))])
+    with pytest.raises(DataError, match='/data/x.png: the logits hold NaN'):
+        VesselMetric().process({}, [sample([[0]], [[0]], '/data/x.png', np.array([[np.nan]], np.float32))])
 
 
 def test_predictions_are_written_on_request(tmp_path):

@@ -57,6 +57,10 @@ def drive(tmp_path):
     return root
 
 
+def names_of(dataset):
+    return [dataset.get_data_info(i)['name'] for i in range(len(dataset))]
+
+
 def maps_of(drive):
     """Probability maps, labels and fields of view of the test pictures."""
     dataset, rng = DRIVEVesselDataset(drive, 'test', verify=False), np.random.default_rng(0)
@@ -90,7 +94,7 @@ def test_probability_maps_of_any_kind_score_as_scikit_learn_says(drive, tmp_path
         y.append(label[fov])
         p.append(probability[fov])
     dataset = DRIVEVesselDataset(drive, 'test')
-    files = match_predictions(tmp_path / 'maps', [dataset.get_data_info(i)['img_path'] for i in range(3)])
+    files = match_predictions(tmp_path / 'maps', names_of(dataset))
     y, p = np.concatenate(y), np.concatenate(p)
     pooled = score_files(dataset, files)['field of view']['pooled']
     tolerance = dict(abs=1e-12 if not rounding else 1e-2)
@@ -107,7 +111,7 @@ def test_masks_of_any_kind_score_the_same_and_have_no_areas_under_curves(drive, 
         for name, _, _, p in maps_of(drive):
             mask = (p > 0.5).astype(np.uint8) * scale
             np.save(folder / f'{name}.npy', mask > 0) if kind == 'npy' else Image.fromarray(mask).save(folder / f'{name}.{kind}')
-        files = match_predictions(folder, [dataset.get_data_info(i)['img_path'] for i in range(3)])
+        files = match_predictions(folder, names_of(dataset))
         reports.append(score_files(dataset, files))
     assert reports[0] == reports[1] == reports[2] == reports[3]
     assert 'AUC-ROC' not in reports[0]['field of view']['pooled'] and 'AUC-ROC' not in reports[0]['pictures'][0]
@@ -143,7 +147,10 @@ def one_prediction(tmp_path, write):
 @pytest.mark.parametrize(
     'write, words',
     [
-        (lambda p: np.save(f'{p}.npy', np.full((4, 4), 1.5)), 'x.npy: values from 1.5 to 1.5, expected probabilities from 0 to 1'),
+        (
+            lambda p: np.save(f'{p}.npy', np.full((4, 4), 1.5)),
+            r'x.npy: values from 1.5 to 1.5 \(float64\), expected probabilities from 0 to 1',
+        ),
         (lambda p: np.save(f'{p}.npy', np.full((4, 4), np.nan)), 'x.npy: values from nan'),
         (lambda p: np.save(f'{p}.npy', np.zeros((4, 4, 2))), r'x.npy: found an array float64 \(4, 4, 2\), expected one probability'),
         (lambda p: np.savez(f'{p}.npz', a=np.zeros(1), b=np.zeros(1)), 'x.npz holds 2 arrays'),
@@ -159,9 +166,12 @@ def test_a_bad_prediction_is_named(tmp_path, write, words):
 @pytest.mark.parametrize(
     'files, pictures, words',
     [
-        (['01_test.png'], ['01_test.tif', '02_test.tif'], 'has no prediction for 02_test.tif'),
-        (['01_test_a.png', '01_test_b.png'], ['01_test.tif'], '2 predictions .*keep one'),
-        (['010_test.png'], ['01_test.tif'], 'no prediction for 01_test.tif'),
+        (['01_test.png'], ['01_test', '02_test'], 'has no prediction for 02_test'),
+        (['01_test_a.png', '01_test_b.png'], ['01_test'], '2 predictions .*keep one'),
+        (['010_test.png'], ['01_test'], 'no prediction for 01_test'),
+        (['01_training.png'], ['01_test'], 'no prediction for 01_test'),
+        (['eye_2.png'], ['eye', 'eye_2'], 'no prediction for eye '),
+        (['a_x.png', 'b.png'], ['a', 'a_x'], 'no prediction for a '),
     ],
 )
 def test_a_missing_or_ambiguous_prediction_is_named(tmp_path, files, pictures, words):
@@ -169,6 +179,39 @@ def test_a_missing_or_ambiguous_prediction_is_named(tmp_path, files, pictures, w
         (tmp_path / name).touch()
     with pytest.raises(DataError, match=words):
         match_predictions(tmp_path, pictures)
+
+
+MASK = np.kron([[0, 1], [1, 0]], np.ones((4, 4))).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    'write',
+    [
+        lambda p: Image.fromarray(MASK.astype(np.uint16) * 65535).save(f'{p}.png'),
+        lambda p: Image.fromarray(MASK.astype(np.uint16) * 255).save(f'{p}.png'),
+        lambda p: Image.fromarray(MASK.astype(np.int32) * 255).save(f'{p}.tif'),
+        lambda p: Image.fromarray(np.dstack([MASK * 255] * 3)).save(f'{p}.png'),
+        lambda p: np.save(f'{p}.npy', MASK.astype(np.int64) * 255),
+        lambda p: np.save(f'{p}.npy', MASK.astype(float)),
+    ],
+)
+def test_masks_are_read_whatever_their_depth(tmp_path, write):
+    values, is_map = read_prediction(one_prediction(tmp_path, write))
+    assert np.array_equal(values, MASK) and not is_map
+
+
+@pytest.mark.parametrize(
+    'write, words',
+    [
+        (lambda p: Image.fromarray(MASK * 2).save(f'{p}.png'), 'holds 2 different values \\(0, 2\\)'),
+        (lambda p: Image.fromarray(np.dstack([MASK * 255, MASK * 0, MASK * 0])).save(f'{p}.png'), 'coloured or transparent'),
+        (lambda p: Image.fromarray(np.dstack([MASK * 0 + 255] * 3 + [MASK * 255])).save(f'{p}.png'), 'coloured or transparent'),
+        (lambda p: Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)).save(f'{p}.png'), 'values from 0 to 63 .*0 to 65535'),
+    ],
+)
+def test_what_is_neither_mask_nor_map_is_refused(tmp_path, write, words):
+    with pytest.raises(DataError, match=words):
+        read_prediction(one_prediction(tmp_path, write))
 
 
 def test_a_prediction_of_another_size_is_refused(drive, tmp_path):
