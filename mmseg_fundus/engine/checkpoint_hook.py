@@ -33,12 +33,13 @@ class VesselCheckpointHook(Hook):
         max_keep_ckpts (int): How many ``epoch_N.pth`` stay; -1 for all.
         save_best (str, optional): Validation metric whose best epoch is kept.
         rule (str): ``'greater'`` or ``'less'`` is better.
+        slim (bool): Leave a frozen encoder out, which is in its weights file; its fingerprint and origin are kept.
     """
 
     priority = 'VERY_LOW'
     out_dir = None  # mmengine prints it
 
-    def __init__(self, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater'):
+    def __init__(self, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater', slim=True):
         if not isinstance(interval, int) or interval < 1:
             raise ConfigError(f'VesselCheckpointHook: interval={interval!r} must be 1 epoch or more')
         if rule not in ('greater', 'less'):
@@ -49,6 +50,7 @@ class VesselCheckpointHook(Hook):
         self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
         self.rule = rule
+        self.slim = slim
 
     def before_train(self, runner) -> None:
         if not is_main_process():
@@ -65,6 +67,15 @@ class VesselCheckpointHook(Hook):
             runner.logger.warning(
                 f'{len(earlier)} checkpoints of an earlier training were moved to {aside} (--resume would have continued it)'
             )
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        source = getattr(getattr(model, 'backbone', None), 'source', None)
+        if source is not None:
+            checkpoint['meta']['encoder'] = dict(file=source.path, sha256=source.sha256, layout=source.layout)
+        checkpoint['message_hub']['log_scalars'] = {}  # curves are in the events; what is left needs no pickle
+        if self.slim and hasattr(model, 'slim_state_dict'):
+            checkpoint['state_dict'] = model.slim_state_dict(checkpoint['state_dict'])
 
     def after_train_epoch(self, runner) -> None:
         epoch = runner.epoch + 1

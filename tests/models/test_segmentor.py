@@ -82,3 +82,44 @@ def test_a_checkpoint_without_encoder_keeps_the_one_that_was_loaded(build):
 def test_unknown_test_settings_are_refused(build):
     with pytest.raises(ConfigError, match=r"\['sise'\]"):
         build(sise=(64, 64))
+
+
+def test_a_slim_state_names_the_encoder_it_leaves_out_and_gives_the_same_logits(build):
+    model, x = build(), torch.randn(1, 3, 64, 64)
+    slim = model.slim_state_dict(model.state_dict())
+    assert not any(name.startswith('backbone.') for name in slim) and len(slim['encoder_sha256']) == 32
+    other = build()
+    with torch.no_grad():
+        for parameter in other.decode_head.parameters():
+            parameter.add_(1)
+        for load in (other.load_state_dict, lambda state: mmengine_load(other, state, strict=True)):
+            load(dict(slim))
+            assert torch.equal(other(x), model(x))
+
+
+def test_a_slim_state_is_refused_where_the_encoder_is_another_or_missing(build, other_weights):
+    slim = build().slim_state_dict(build().state_dict())
+    with pytest.raises(CheckpointError, match='trained with another frozen encoder .*other_weights.pth.*name the weights file'):
+        build(f"model['backbone']['weights'] = {str(other_weights(seed=5))!r}").load_state_dict(dict(slim))
+    with pytest.raises(CheckpointError, match="decoder alone.*weights='from_checkpoint' names none.*export_checkpoint"):
+        build("model['backbone']['weights'] = 'from_checkpoint'").load_state_dict(dict(slim))
+
+
+@pytest.mark.parametrize('extra', ["model['backbone']['weights'] = 'random'", "model['backbone']['trainable_blocks'] = 1"])
+def test_an_encoder_that_no_file_has_stays_in_the_checkpoint(build, extra):
+    state = build(extra).state_dict()
+    assert build(extra).slim_state_dict(state) is state
+
+
+def test_the_fingerprint_is_that_of_the_values_not_of_the_file(build, other_weights):
+    def print_of(path):
+        return build(f"model['backbone']['weights'] = {str(path)!r}").backbone.fingerprint()
+
+    path = other_weights(seed=0)
+    flat = {name: tensor.clone() for name, tensor in torch.load(path, weights_only=False)['teacher'].items()}
+    copy = path.with_name('copy.pth')
+    torch.save(flat, copy)
+    assert print_of(path) == print_of(copy) == build().backbone.fingerprint()
+    flat['backbone.cls_token'][0, 0, 0] += 1e-3
+    torch.save(flat, copy)
+    assert print_of(copy) != print_of(path)

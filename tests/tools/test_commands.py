@@ -5,6 +5,8 @@ import os
 import re
 import sys
 
+from mmseg_fundus.models.safe_load import safe_load
+
 
 def dice_of(output):
     found = re.findall(r'Epoch\(test\).*Dice: ([\d.]+)', output)
@@ -90,6 +92,24 @@ assert first.shape == (64, 64) and numpy.array_equal(first, second)
 """
     done = shell(sys.executable, '-c', code, **env)
     assert done.returncode == 0, done.stdout
+
+
+def test_checkpoints_leave_the_frozen_encoder_out_and_can_be_made_whole(shell, root, tiny_config, other_weights, tmp_path):
+    config = tiny_config("train_cfg['max_epochs'] = 1")
+    assert shell(sys.executable, root / 'tools/train.py', config, '--work-dir', 'run').returncode == 0
+    slim = tmp_path / 'run/epoch_1.pth'
+    saved = safe_load(slim)  # nothing in it needs to be unpickled
+    assert not any(name.startswith('backbone.') for name in saved['state_dict']) and saved['meta']['encoder']['sha256']
+    done = shell(sys.executable, root / 'tools/export_checkpoint.py', config, slim, 'whole/full.pth')
+    assert done.returncode == 0 and '--weights from_checkpoint' in done.stdout, done.stdout
+    test, figures = (sys.executable, root / 'tools/test.py', config), []
+    for name, checkpoint, weights in (('slim', slim, ()), ('full', 'whole/full.pth', ('--weights', 'from_checkpoint'))):
+        done = shell(*test, checkpoint, '--work-dir', name, *weights)
+        assert done.returncode == 0, done.stdout
+        figures.append(json.loads((tmp_path / name / 'results.json').read_text())['metrics'])
+    assert figures[0] == figures[1]
+    done = shell(*test, slim, '--weights', other_weights(seed=9))
+    assert done.returncode == 1 and 'trained with another frozen encoder' in done.stdout.strip().splitlines()[-1], done.stdout
 
 
 def test_the_slurm_script_hands_its_arguments_to_srun(shell, root, tmp_path):

@@ -1,3 +1,4 @@
+import hashlib
 from math import isqrt
 
 import torch
@@ -148,6 +149,19 @@ class FrozenVisionTransformer(VisionTransformer):
         found.tensors = {}
         self.source = found
 
+    @property
+    def in_weights_file(self) -> bool:
+        """Whether all of the encoder can be had again from the file it came from: nothing in it is trained."""
+        return self.source is not None and not self.trainable_blocks
+
+    def fingerprint(self) -> bytes:
+        """SHA-256 of the encoder's tensors, names and values (32 bytes): the same for every copy of the same weights."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.state_dict().items()):
+            digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+        return digest.digest()
+
     def init_weights(self) -> None:
         """Nothing: the constructor loaded the weights, and mmengine must not overwrite them."""
         self._is_init = True
@@ -167,7 +181,7 @@ class FrozenVisionTransformer(VisionTransformer):
                 f'the checkpoint holds {len(brought)} of {len(mine)} encoder tensors (missing: {", ".join(missing[:3])} ...); '
                 'it needs all of them or none'
             )
-        if self.source is not None and not self.trainable_blocks:
+        if self.in_weights_file:
             changed = [name for name in mine if not torch.equal(mine[name].cpu(), state_dict[prefix + name].cpu().to(mine[name].dtype))]
             if changed:
                 raise CheckpointError(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ...boxes import box_around
 from ...errors import CheckpointError, ConfigError
+from .slim import fill_encoder, slim_state_dict
 from .tta import tta_poses
 from .windows import blend_windows
 
@@ -26,7 +27,7 @@ class VesselSegmentor(EncoderDecoder):
     - Test pipelines hold no size and labels stay at native resolution: ``test_cfg`` says how a picture is predicted.
     - Outside the field of view, where a sample has one, the prediction is background.
     - Loading a checkpoint is strict, however it is loaded: a name too many or too few is an error, except that the encoder as a
-      whole may be absent (then what the backbone loaded stays).
+      whole may be absent (then what the backbone loaded stays, if it is the one that the checkpoint was trained with).
 
     ``test_cfg``:
 
@@ -74,12 +75,15 @@ class VesselSegmentor(EncoderDecoder):
             raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
         tta_poses(cfg.get('tta', False))
 
+    def slim_state_dict(self, state_dict: dict) -> dict:
+        """``state_dict`` as a checkpoint keeps it: without the encoder where a weights file has it, see :mod:`.slim`."""
+        return slim_state_dict(state_dict, self.backbone)
+
     def _refuse_misfit(self, state_dict, prefix, *args, **kwargs) -> None:
+        fill_encoder(state_dict, prefix, self.backbone)
         mine = {prefix + name: tensor for name, tensor in self.state_dict().items()}
         encoder = prefix + 'backbone.'
-        with_encoder = any(name.startswith(encoder) for name in state_dict)
-        needed = [name for name in mine if with_encoder or not name.startswith(encoder)]
-        missing = [name for name in needed if name not in state_dict and not name.endswith('num_batches_tracked')]
+        missing = [name for name in mine if name not in state_dict and not name.endswith('num_batches_tracked')]
         unexpected = [name for name in state_dict if name not in mine and name.startswith(prefix)]
         wrong = [
             f'{name} {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}'

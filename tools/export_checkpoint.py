@@ -1,0 +1,50 @@
+"""Make a full, self-contained checkpoint: decoder and encoder in one file that needs no weights file beside it.
+
+Example:
+    python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.pth
+"""
+
+import argparse
+from pathlib import Path
+
+import _setup  # noqa: F401
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+
+from mmseg_fundus.engine.cli import known_checkpoint, run
+from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.errors import CheckpointError
+from mmseg_fundus.files import write_whole
+from mmseg_fundus.models.safe_load import safe_load
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Write a checkpoint that holds the encoder too; use it with --weights from_checkpoint.')
+    parser.add_argument('config', help='config file the checkpoint was trained with')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('out', type=Path, help='file to write')
+    parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.out.exists():
+        raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
+    cfg = load_config(args.config, weights=args.weights)
+    found = safe_load(known_checkpoint(args.checkpoint))
+    if not isinstance(found, dict) or 'state_dict' not in found:
+        raise CheckpointError(f'{args.checkpoint} is no checkpoint of a training: it has no state_dict')
+    init_default_scope('mmseg')
+    model = MODELS.build(cfg.model)
+    model.load_state_dict(found['state_dict'])
+    meta = {**found.get('meta', {}), 'exported_from': str(Path(args.checkpoint).absolute())}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(args.out, lambda temporary: torch.save({'meta': meta, 'state_dict': model.state_dict()}, temporary))
+    sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
+    print(f'{args.out}: {sizes[1]:.1f} MB ({sizes[0]:.1f} MB without the encoder); use it with --weights from_checkpoint')
+
+
+if __name__ == '__main__':
+    run(main)
