@@ -7,4 +7,4 @@ setup_env tests
 export OMP_NUM_THREADS=1 # tiny models: fifty times faster than several threads on a busy two-core machine
 "$PYTHON" -m ruff check .
 "$PYTHON" -m ruff format --check .
-"$PYTHON" -m pytest -n "${TEST_PROCESSES:-2}" "$@"
+"$PYTHON" -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"
