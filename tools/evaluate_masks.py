@@ -6,7 +6,6 @@ Example:
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -14,11 +13,9 @@ import _setup  # noqa: F401
 
 from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.engine.results_hook import without_nan
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
-from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_csv
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows, write_results
 
 
 def parse_args():
@@ -58,10 +55,7 @@ def main():
     second = score_second_observer(dataset_of) if dataset.observer == 'first' else None
     if second:
         reports['second observer'] = second
-    rows = {}
-    for method, scored in reports.items():
-        rows.update({method: scored[FOV]['pooled'], f'{method}, mean': scored[FOV]['mean'], f'{method}, sd': scored[FOV]['sd']})
-        rows[f'{method}, unmasked'] = scored[FRAME]['pooled']
+    rows = {row: figures for method, scored in reports.items() for row, figures in report_rows(scored, method).items()}
     print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({dataset.split}), field of view, pooled'))
     if args.out:
         folder = Path(args.out)
@@ -76,9 +70,7 @@ def main():
             'data': dataset.describe(),
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
         }
-        text = json.dumps(without_nan(results), indent=2) + '\n'
-        write_whole(folder / 'results.json', lambda path: path.write_text(text))
-        write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(report)))
+        write_results(folder, results)
         print(f'{folder}/results.json, {folder}/per_picture.csv')
 
 

@@ -1,8 +1,7 @@
 """Write the results table of configs/README.md from the results.json files in configs/results.
 
 Example:
-    cp work_dirs/run/test/results.json configs/results/setr_mla_vitb16_frozen_native.json
-    python tools/results_table.py
+    python tools/results_table.py --add work_dirs/run/test/results.json
 """
 
 import argparse
@@ -15,6 +14,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.evaluation.report import FOV, FRAME
+from mmseg_fundus.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = '<!-- results: made by tools/results_table.py, do not edit -->', '<!-- end of results -->'
@@ -27,6 +27,9 @@ def parse_args():
         '--results', type=Path, default=ROOT / 'configs/results', metavar='DIR', help='folder of results.json files, any names'
     )
     parser.add_argument('--readme', type=Path, default=ROOT / 'configs/README.md', metavar='FILE', help='file to write the table into')
+    parser.add_argument(
+        '--add', type=Path, metavar='FILE', help='first take this results.json into the folder, without the paths of this machine'
+    )
     parser.add_argument('--check', action='store_true', help='change nothing; exit status 1 if the table is not up to date')
     return parser.parse_args()
 
@@ -40,6 +43,22 @@ def load(path: Path) -> dict:
             f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({type(error).__name__}: {error})'
         ) from error
     return results
+
+
+def without_paths(value):
+    """``value`` with absolute paths cut to their last name: they say nothing elsewhere."""
+    if isinstance(value, dict):
+        return {key: without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_paths(item) for item in value]
+    return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
+
+
+def add(path: Path, folder: Path) -> None:
+    results = without_paths(load(path))
+    name = f'{method_of(results)} {results["data"]["class"].removesuffix("VesselDataset")}'.replace(' ', '_')
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f'{name}.json', lambda temporary: temporary.write_text(json.dumps(results, indent=2) + '\n'))
 
 
 def cell(value) -> str:
@@ -97,6 +116,8 @@ def table(folder: Path, configs: list) -> str:
 
 def main():
     args = parse_args()
+    if args.add:
+        add(args.add, args.results)
     text = args.readme.read_text()
     if BEGIN not in text or END not in text:
         raise ConfigError(f'{args.readme} lacks the lines {BEGIN!r} and {END!r}, between which the table goes')

@@ -2,7 +2,6 @@
 
 import lzma
 import re
-import shutil
 import tarfile
 import tempfile
 import zipfile
@@ -14,6 +13,8 @@ from ..errors import ConfigError, DataError
 
 _LARGEST = 256 * 2**20  # bytes of one picture, unpacked; the public sets' largest are a tenth of it
 _BUFFER = 2**20
+# what the standard library raises on archives it cannot read; RuntimeError: a password, or a compression method it does not have
+_UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 _ARCHIVE = r'.+\.(zip|tar|tgz|tar\.(gz|bz2|xz))'
 
 
@@ -100,7 +101,7 @@ def unpack(name: str, archives: list, folder, check=None) -> dict:
             check(target)
         if folder.is_dir():
             folder.rmdir()
-        shutil.move(target, folder)
+        target.rename(folder)
     found = {rule.target.replace(r'\1', '*') if '/' in rule.target else rule.pattern: n for rule, n in zip(RULES[name], counts)}
     return {**found, 'left out': left_out}
 
@@ -127,7 +128,7 @@ def _take(archive: Path, name: str, target: Path, counts: list, scratch: Path, d
                 inner.unlink()
             elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
                 left_out += 1
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise DataError(f'{archive} is damaged or protected ({error}); download it again') from error
     except OSError as error:
         if error.errno is not None:  # disk full, no permission

@@ -2,6 +2,7 @@ import logging
 import os
 import re
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -158,7 +159,7 @@ class FundusVesselDataset(BaseSegDataset):
             return list_converted(root, part, self.OBSERVERS[self.observer])
         return self.list_samples(root, part)
 
-    def _list_split(self, root: Path) -> list:
+    def _list_split(self, root: Path) -> tuple:
         """Samples of the split, before a hold-out is taken from them; and the hold-out that a split file names."""
         part = 'test' if self.split == 'test' else 'training'
         flat = not self.OBSERVERS and '{part}' not in self.folders['picture'][0]
@@ -202,10 +203,11 @@ class FundusVesselDataset(BaseSegDataset):
             samples = hold_out(samples, self.val_fraction, self.split_seed)[self.split == 'val']
         if self.verify and is_main_process():
             verify_samples(samples, f'{type(self).__name__} {root} ({self.split})', note)
-        stems = [stem_of(sample['img_path']) for sample in samples]
-        for sample, stem in zip(samples, stems):
-            inside = Path(sample['img_path']).relative_to(root) if stems.count(stem) > 1 else Path(stem)  # FIVES: 1_A in train and test
-            sample['name'] = '_'.join([*inside.parts[:-1], stem])
+        counts = Counter(stem_of(sample['img_path']) for sample in samples)
+        for sample in samples:
+            stem = stem_of(sample['img_path'])
+            folders = Path(sample['img_path']).relative_to(root).parts[:-1] if counts[stem] > 1 else ()  # FIVES: 1_A in train and test
+            sample['name'] = '_'.join([*folders, stem])
             if self.fov != 'auto':
                 sample.pop('fov_path', None)
             sample.update(fov_mode=self.fov, label_map=None, reduce_zero_label=False, seg_fields=[])

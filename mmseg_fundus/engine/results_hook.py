@@ -1,17 +1,13 @@
-import json
-import math
 import platform
 import time
 from importlib import metadata
-from pathlib import Path
 
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from ..evaluation.report import report_csv
-from ..files import write_whole
+from ..evaluation.report import write_results
 from ..stack import installed_versions
 from ..version import __version__
 
@@ -68,17 +64,4 @@ class ResultsHook(Hook):
                 **installed_versions(),
             },
         }
-        folder = Path(runner.work_dir)
-        text = json.dumps(without_nan(results), indent=2) + '\n'
-        write_whole(folder / 'results.json', lambda path: path.write_text(text))
-        if phase == 'test' and report:
-            write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(report)))
-
-
-def without_nan(value):
-    """``value`` as JSON can hold it: figures that are not defined become ``None``, tuples lists."""
-    if isinstance(value, dict):
-        return {str(key): without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        write_results(runner.work_dir, results)

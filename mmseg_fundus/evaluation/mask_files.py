@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..datasets.fov_cache import check_size, field_of_view
+from ..datasets.fov_cache import check_size
 from ..datasets.reading import is_picture, read_grey, read_mask, read_picture, stem_of
+from ..datasets.transforms import LoadVesselAnnotations
 from ..errors import DataError, NothingThereError
 from .report import make_report
 from .score_histogram import ScoreHistogram
@@ -129,12 +130,11 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
     inside, whole, names, sums, any_map = [], [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
         info = dataset.get_data_info(i)
-        picture = read_picture(info['img_path'])
-        label = check_size(read_mask(info['seg_map_path']), picture, info['seg_map_path'], info)
+        loaded = LoadVesselAnnotations().transform(dict(info, img=read_picture(info['img_path'])))
+        label, fov = loaded['label'], loaded['fov'] > 0
         probability, is_map = read_prediction(Path(path))
-        check_size(probability, picture, f'the prediction {path}', info)
+        check_size(probability, label, f'the prediction {path}', info)
         any_map |= is_map
-        fov = field_of_view(info, picture) > 0
         names.append(info['name'])
         for records, valid, total in ((inside, fov, sums[0]), (whole, np.ones_like(fov), sums[1])):
             record, histogram = score_picture(probability > threshold, probability, label, valid)

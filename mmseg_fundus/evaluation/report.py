@@ -1,11 +1,14 @@
-"""Scores as tables: on the console and as CSV."""
+"""Scores as tables: on the console, as CSV and JSON."""
 
 import csv
 import io
+import json
 import math
+from pathlib import Path
 
 from prettytable import PrettyTable
 
+from ..files import write_whole
 from .scores import NAMES
 
 FOV, FRAME = 'field of view', 'whole frame'
@@ -34,12 +37,12 @@ def make_report(names: list, inside: tuple, whole: tuple | None = None) -> dict:
     return {**{area: summary for area, (_, summary) in areas.items()}, 'pictures': rows}
 
 
-def report_table(report: dict, title: str) -> str:
-    """The console's table: pooled, mean and standard deviation over pictures, and pooled over the whole frame."""
-    rows = {'pooled': report[FOV]['pooled'], 'mean': report[FOV]['mean'], 'sd': report[FOV]['sd']}
+def report_rows(report: dict, name: str = '') -> dict:
+    """Rows of :func:`figures_table`: pooled, mean and standard deviation over pictures, and pooled over the whole frame."""
+    found = {'pooled': report[FOV]['pooled'], 'mean': report[FOV]['mean'], 'sd': report[FOV]['sd']}
     if FRAME in report:
-        rows['unmasked, pooled'] = report[FRAME]['pooled']
-    return figures_table(rows, title)
+        found['unmasked'] = report[FRAME]['pooled']
+    return {f'{name}, {row}' if name else row: figures for row, figures in found.items()}
 
 
 def figures_table(rows: dict, title: str) -> str:
@@ -61,3 +64,21 @@ def report_csv(report: dict) -> str:
     for row in rows:
         writer.writerow({key: f'{value:.6f}' if isinstance(value, float) else value for key, value in row.items()})
     return text.getvalue()
+
+
+def without_nan(value):
+    """``value`` as JSON can hold it: figures that are not defined become ``None``, tuples lists."""
+    if isinstance(value, dict):
+        return {str(key): without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def write_results(folder, results: dict) -> None:
+    """Write ``results.json`` and, where ``results`` has a ``report``, ``per_picture.csv``; each is whole or as it was."""
+    folder = Path(folder)
+    text = json.dumps(without_nan(results), indent=2) + '\n'
+    write_whole(folder / 'results.json', lambda path: path.write_text(text))
+    if results.get('report'):
+        write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(results['report'])))

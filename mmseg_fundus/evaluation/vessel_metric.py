@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..errors import DataError
 from .counts import IGNORE
-from .report import make_report, report_table
+from .report import figures_table, make_report, report_rows
 from .score_histogram import ScoreHistogram
 from .scores import score_picture, summarise
 
@@ -126,9 +126,8 @@ class VesselMetric(BaseMetric):
         names = [result['picture'] for result in results]
         self.report = make_report(names, areas['inside'], areas.get('whole'))
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
-        print_log(
-            '\n' + report_table(self.report, f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'), logger='current'
-        )
+        title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
+        print_log('\n' + figures_table(report_rows(self.report), title), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

@@ -123,7 +123,7 @@ class VesselSegmentor(EncoderDecoder):
         return self._cut(self.decode_head(self.extract_feat(inputs)), inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
-        """As :meth:`_forward`; the name that mmseg's sliding window calls."""
+        """mmseg's name for :meth:`_forward`."""
         return self._forward(inputs)
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
