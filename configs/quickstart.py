@@ -5,7 +5,10 @@ model = dict(
     backbone=dict(weights='weights/standin_vitb16.pth', out_indices=(0, 1, 2, 3), norm_outputs=True),
     test_cfg=dict(size=(320, 320)),
 )
-train_dataloader = dict(dataset=dict(data_root='data/synthetic', augmentation=dict(size=(320, 320), rotate=5, scale=(0.95, 1.05))))
+train_dataloader = dict(
+    sampler=dict(views=6),
+    dataset=dict(data_root='data/synthetic', augmentation=dict(size=(320, 320), rotate=5, scale=(0.95, 1.05))),
+)
 val_dataloader = dict(dataset=dict(data_root='data/synthetic'))
 test_dataloader = dict(dataset=dict(data_root='data/synthetic'))
 optim_wrapper = dict(optimizer=dict(lr=3e-3))

@@ -13,4 +13,4 @@ model = dict(
     decode_head=dict(patch_size=32),
     test_cfg=dict(size=(512, 512)),
 )
-train_dataloader = dict(dataset=dict(augmentation=dict(size=(512, 512))))
+train_dataloader = dict(sampler=dict(views=None), dataset=dict(augmentation=dict(size=(512, 512))))

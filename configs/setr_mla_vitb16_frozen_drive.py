@@ -1,6 +1,10 @@
 # DRIVE, 20 training pictures of which 4 are held out. Sixteen pictures are four steps an epoch: more epochs, a higher rate than FIVES.
 _base_ = './setr_mla_vitb16_frozen.py'
-train_dataloader = val_dataloader = test_dataloader = dict(
+val_dataloader = test_dataloader = dict(
+    dataset=dict(type='DRIVEVesselDataset', data_root='data/DRIVE', val_fraction=0.2),
+)
+train_dataloader = dict(
+    sampler=dict(views=60),
     dataset=dict(type='DRIVEVesselDataset', data_root='data/DRIVE', val_fraction=0.2),
 )
 optim_wrapper = dict(optimizer=dict(lr=1e-3))

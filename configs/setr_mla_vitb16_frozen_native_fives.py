@@ -5,6 +5,6 @@ val_dataloader = test_dataloader = dict(
     dataset=dict(type='FIVESVesselDataset', data_root='data/FIVES', val_fraction=0.1),
 )
 train_dataloader = dict(
-    sampler=dict(repeats=4),
+    sampler=dict(repeats=4, views=None),  # 16 views of each would be 64 GB of encoder maps
     dataset=dict(type='FIVESVesselDataset', data_root='data/FIVES', val_fraction=0.1, augmentation=dict(size=(512, 512))),
 )

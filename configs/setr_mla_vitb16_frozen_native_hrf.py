@@ -5,6 +5,6 @@ val_dataloader = test_dataloader = dict(
     dataset=dict(type='HRFVesselDataset', data_root='data/HRF', val_fraction=0.2),
 )
 train_dataloader = dict(
-    sampler=dict(repeats=40),
+    sampler=dict(repeats=40, views=160),
     dataset=dict(type='HRFVesselDataset', data_root='data/HRF', val_fraction=0.2, augmentation=dict(size=(512, 512))),
 )

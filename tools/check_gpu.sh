@@ -13,7 +13,7 @@ gpus=${1:-1}
 mkdir -p work_dirs
 for mode in fp32 amp; do
     options=(--work-dir "work_dirs/check_gpu_$mode" --cfg-options train_cfg.val_interval=20 default_hooks.logger.interval=1)
-    [ $mode = fp32 ] || options+=(--amp)
+    if [ $mode = fp32 ]; then options+=(model.precision=float32 model.backbone.precision=float32); else options+=(--amp); fi
     bash tools/dist_train.sh configs/quickstart.py "$gpus" "${options[@]}" >"work_dirs/check_gpu_$mode.log" 2>&1 ||
         { tail -n 5 "work_dirs/check_gpu_$mode.log" >&2; exit 1; }
     echo "$mode:"

@@ -31,7 +31,7 @@ def parse_args():
     parser.add_argument('--epochs', type=int, metavar='N', help='epochs; the learning rate schedule follows')
     parser.add_argument('--lr', type=float, metavar='RATE', help='learning rate')
     parser.add_argument('--seed', type=int, metavar='N', help='random seed')
-    parser.add_argument('--amp', action='store_true', help='mixed precision: bf16 where the GPU has it, else fp16 with loss scaling')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: bf16 where the machine has it, else fp16 with loss scaling')
     add_common_arguments(parser)
     return parser.parse_args()
 

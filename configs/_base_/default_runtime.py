@@ -20,6 +20,7 @@ default_hooks = dict(
     checkpoint=dict(type='VesselCheckpointHook', interval=5, max_keep_ckpts=3, save_best='Dice'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='VesselOverlayHook', val_pictures=3),
+    feature_cache=dict(type='FeatureCacheHook'),  # the frozen encoder sees each view once; enabled=False: every time
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),  # batch norm statistics are averaged over ranks before they are validated or saved

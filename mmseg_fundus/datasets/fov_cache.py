@@ -11,7 +11,7 @@ from ..files import write_whole
 from .fov import find_fov
 from .reading import read_bytes, read_mask, read_picture
 
-_VERSION = 1  # of find_fov: another number, other files
+FOUND_VERSION = 1  # of find_fov: another number, other files
 
 
 def cache_folder() -> Path:
@@ -35,7 +35,7 @@ def cached_fov(path) -> np.ndarray:
         DataError: If the picture cannot be read.
     """
     key = hashlib.sha256(read_bytes(path)).hexdigest()
-    file = cache_folder() / f'fov-v{_VERSION}' / key[:2] / f'{key}.png'
+    file = cache_folder() / f'fov-v{FOUND_VERSION}' / key[:2] / f'{key}.png'
     try:
         return read_mask(file)
     except DataError:

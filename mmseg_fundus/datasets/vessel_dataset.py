@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PackSegInputs
 from mmseg.registry import DATASETS
 
+from ..checksum import checksum
 from ..errors import ConfigError, DataError
 from .division import divide, hold_out
 from .fov_cache import check_size
@@ -104,6 +105,8 @@ class FundusVesselDataset(BaseSegDataset):
         self.observer = observer
         self.fov = fov
         self.verify = verify
+        self.feature_cache = None  # both are set by FeatureCacheHook
+        self.tell_contents = False
         self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
         super().__init__(
             data_root=str(data_root),
@@ -174,10 +177,21 @@ class FundusVesselDataset(BaseSegDataset):
     def prepare_data(self, idx):
         """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline."""
         if not isinstance(idx, View):
-            return super().prepare_data(idx)
+            sample = super().prepare_data(idx)
+            return self._with_contents(sample) if self.tell_contents else sample
         info = self.get_data_info(idx.index)
-        info['view_seed'] = (idx.seed, idx.epoch, idx.index, idx.draw)
-        return self.pipeline(info)
+        info['view_seed'] = (idx.seed, checksum(info['name'].encode()), idx.number)
+        return self.feature_cache.sample(info, idx.index, idx.number, self.pipeline) if self.feature_cache else self.pipeline(info)
+
+    @staticmethod
+    def _with_contents(sample: dict) -> dict:
+        """Tell the model what a whole picture's maps are kept under: its name and a checksum of its pixels and field of view."""
+        data = sample['data_samples']
+        seal = checksum(sample['inputs'].numpy())
+        if 'fov' in data.metainfo:
+            seal = checksum(data.fov, seal)
+        data.set_metainfo({'maps_of': (f'{data.get("name", "picture")}-{seal:08x}', seal)})
+        return sample
 
     def describe(self) -> dict:
         """What the figures were measured on, for ``results.json``."""

@@ -2,12 +2,14 @@ from .checkpoint_hook import VesselCheckpointHook
 from .config import load_config
 from .distributed import prepare_launcher
 from .epoch_seed_hook import EpochSeedHook
+from .feature_cache_hook import FeatureCacheHook
 from .overlay_hook import VesselOverlayHook
 from .results_hook import ResultsHook
 from .trainable_constructor import TrainableOptimWrapperConstructor
 
 __all__ = [
     'EpochSeedHook',
+    'FeatureCacheHook',
     'ResultsHook',
     'TrainableOptimWrapperConstructor',
     'VesselCheckpointHook',

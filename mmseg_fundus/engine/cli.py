@@ -17,8 +17,8 @@ from .distributed import close
 REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
 
 
-def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options that ``train.py`` and ``test.py`` share."""
+def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True) -> None:
+    """Options that the tools which take a config share; ``launcher`` for those that run in several processes."""
     parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
     parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
@@ -30,13 +30,15 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='override settings of the config, e.g. train_dataloader.batch_size=2 model.backbone.out_indices="(0,6,11)"',
     )
+    if not launcher:
+        return
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='how the processes were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
 def common_options(args) -> dict:
     """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`."""
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
     options = dict(args.cfg_options or {})
     if args.allow_unsafe:
         options['model.backbone.allow_unsafe'] = True

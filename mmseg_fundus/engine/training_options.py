@@ -1,10 +1,15 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
+import inspect
+
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmseg.registry import MODELS
 
 from ..errors import ConfigError
+from ..models.backbones import FrozenVisionTransformer
+from ..models.precision import native_bfloat16
 from .checkpoint_hook import latest_whole_checkpoint
 from .cli import known_checkpoint
 
@@ -66,16 +71,20 @@ def _set_epochs(cfg: Config, epochs: int) -> None:
 
 
 def _enable_amp(cfg: Config) -> None:
-    if not torch.cuda.is_available():
-        raise ConfigError('--amp needs a GPU, none was found; leave it out')
+    """Bfloat16 inside the model where the machine has it (float32's range: no loss scaling), else float16 on a GPU."""
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if native_bfloat16(device) and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
+        cfg.model.precision = 'bfloat16'
+        if MODELS.get(cfg.model.backbone.type) is FrozenVisionTransformer:
+            cfg.model.backbone.precision = 'bfloat16'
+        return
+    if device == 'cpu':
+        raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')
     wrapper = cfg.optim_wrapper
     if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
     wrapper.type = 'AmpOptimWrapper'
-    if torch.cuda.is_bf16_supported():
-        wrapper.update(dtype='bfloat16', loss_scale=1.0)  # bf16 has float32's range: no scaling
-    else:
-        wrapper.update(dtype='float16', loss_scale='dynamic')
+    wrapper.update(dtype='float16', loss_scale='dynamic')
 
 
 def choose_checkpoint(cfg: Config, resume) -> None:

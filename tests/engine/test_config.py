@@ -1,6 +1,8 @@
 import pytest
+import torch
 
 from mmseg_fundus.engine import load_config
+from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import ConfigError
 
 
@@ -68,3 +70,15 @@ def test_a_broken_config_is_one_error_that_names_it(tmp_path, text, words):
 def test_a_missing_config_suggests_its_neighbour(root):
     with pytest.raises(ConfigError, match='config file not found.*did you mean setr_mla_vitb16_frozen.py'):
         load_config(root / 'configs' / 'setr_mla_vitb16_frosen.py')
+
+
+def test_amp_is_bfloat16_in_the_model_where_the_machine_has_it_and_refused_on_a_cpu_without(tiny_config, monkeypatch):
+    cfg = load_config(tiny_config())
+    cfg.model.precision = cfg.model.backbone.precision = 'float32'
+    monkeypatch.setattr('mmseg_fundus.engine.training_options.native_bfloat16', lambda device: True)
+    apply_training_options(cfg, amp=True)
+    assert (cfg.model.precision, cfg.model.backbone.precision, cfg.optim_wrapper.type) == ('bfloat16', 'bfloat16', 'OptimWrapper')
+    monkeypatch.setattr('mmseg_fundus.engine.training_options.native_bfloat16', lambda device: False)
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match='--amp needs a GPU or a CPU'):
+            apply_training_options(cfg, amp=True)

@@ -134,7 +134,6 @@ def test_misspelt_or_contradicting_config(call, tiny_config, line, words):
         (['--cfg-options', 'data_rot=/x'], ["no 'data_rot'", '--data-root']),
         (['--cfg-options', 'train_dataloader.dataset.data_rot=/x'], ["'data_rot' that it does not take"]),
         (['--cfg-options', 'train_dataloader.batchsize=2'], ["'batchsize'"]),
-        (['--amp'], ['--amp needs a GPU']),
         (['--batch-size', '0'], ['--batch-size 0: 1 or more']),
         (['--lr', '-1'], ['--lr -1.0: a rate above 0']),
         (['--seed', '-1'], ['--seed -1']),
@@ -146,7 +145,7 @@ def test_misspelt_or_contradicting_config(call, tiny_config, line, words):
 )
 def test_wrong_options(call, tiny_config, options, words, monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
-    if torch.cuda.is_available() and options[0] in ('--amp', '--launcher'):
+    if torch.cuda.is_available() and options[0] == '--launcher':
         pytest.skip('this machine has a GPU, which these options need')
     assert_one_line(*call('train', tiny_config(), *options), *words)
 

@@ -5,7 +5,7 @@ train_dataloader = dict(
     batch_size=4,
     num_workers=2,
     persistent_workers=True,
-    sampler=dict(type='ViewSampler', shuffle=True),
+    sampler=dict(type='ViewSampler', shuffle=True, views=8),  # different views of each picture; None: new ones in each epoch
     dataset=dict(
         type='FIVESVesselDataset',
         data_root='data/FIVES',

@@ -1,6 +1,7 @@
 # picture -> frozen ViT-B/16 (4 maps, 768 channels) -> MLA fusion (64) -> 4 upsampling stages -> logits at input resolution
 model = dict(
     type='VesselSegmentor',
+    precision='auto',  # of neck and head: bfloat16 where the machine computes it natively, else float32
     data_preprocessor=dict(type='FundusDataPreprocessor'),  # VisionFM's fundus mean and std
     backbone=dict(
         type='FrozenVisionTransformer',
@@ -8,6 +9,7 @@ model = dict(
         arch=dict(embed_dims=768, num_layers=12, num_heads=12, feedforward_channels=3072),
         patch_size=16,
         out_indices=(2, 5, 8, 11),
+        precision='auto',
     ),
     neck=dict(type='MLAFusionNeck', in_channels=768, channels=64, num_levels=4, fusion='sum'),
     decode_head=dict(

@@ -9,6 +9,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import CheckpointError, ConfigError, WeightsError
+from ..precision import check_precision, computing_in, resolve_precision
 from ..weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
 
 RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'
@@ -43,6 +44,8 @@ class FrozenVisionTransformer(VisionTransformer):
             are the raw residual stream, the last block's included.
         trainable_blocks (int | str): 0 keeps everything frozen; ``n`` trains the last n of the blocks that run (and the final norm
             if ``norm_outputs``); ``'all'`` trains everything that runs.
+        precision (str): Of convolution and matrix products: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
+            computes it natively.  The residual stream, norms and maps are float32 in each case.
 
     Shapes:
         Input ``(N, 3, H, W)``, any size; padded at the right and bottom with zeros to multiples of the patch size.
@@ -64,6 +67,7 @@ class FrozenVisionTransformer(VisionTransformer):
         out_indices=(2, 5, 8, 11),
         norm_outputs=False,
         trainable_blocks=0,
+        precision='float32',
         init_cfg=None,
     ):
         if init_cfg is not None:
@@ -90,6 +94,7 @@ class FrozenVisionTransformer(VisionTransformer):
         )
         self.patch_size = patch_size
         self.norm_outputs = norm_outputs
+        self.precision = check_precision('FrozenVisionTransformer', precision)
         self.trainable_blocks = self._check_trainable(trainable_blocks, indices[-1] + 1)
         self.has_weights = weights == RANDOM
         self.source = None  # EncoderWeights of the file, once read
@@ -161,6 +166,20 @@ class FrozenVisionTransformer(VisionTransformer):
             digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
         return digest.digest()
+
+    def identity(self) -> dict:
+        """What decides the maps of a given input: weights, settings and arithmetic."""
+        return {
+            'fingerprint': self.fingerprint().hex(),
+            'heads': self.arch_settings['num_heads'],
+            'out_indices': list(self.out_indices),
+            'norm_outputs': self.norm_outputs,
+            'precision': resolve_precision(self.precision, self.pos_embed.device),
+        }
+
+    def map_shape(self, height: int, width: int) -> tuple:
+        """``(levels, h, w, channels)`` of the maps of an input of this size in pixels."""
+        return len(self.out_indices), -(-height // self.patch_size), -(-width // self.patch_size), self.embed_dims
 
     def init_weights(self) -> None:
         """Nothing: the constructor loaded the weights, and mmengine must not overwrite them."""
@@ -238,6 +257,10 @@ class FrozenVisionTransformer(VisionTransformer):
             raise WeightsError(
                 "weights='from_checkpoint' but no checkpoint with a full encoder was loaded; load one, or name the weights file"
             )
+        with computing_in(self.precision, x.device):
+            return tuple(level.float() for level in self._run(x))
+
+    def _run(self, x: Tensor) -> list:
         running = self.out_indices[-1] + 1
         first_trained = running - self.trainable_blocks  # -1: the embedding is trained as well
         grad = torch.is_grad_enabled()
@@ -251,4 +274,4 @@ class FrozenVisionTransformer(VisionTransformer):
                 with torch.set_grad_enabled(grad and self.trainable_blocks > 0):
                     tokens = self.ln1(x) if self.norm_outputs else x
                     maps.append(self._format_output(tokens, grid))
-        return tuple(maps)
+        return maps

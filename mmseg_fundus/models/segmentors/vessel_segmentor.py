@@ -8,6 +8,8 @@ from torch import Tensor
 
 from ...boxes import box_around
 from ...errors import CheckpointError, ConfigError
+from ...feature_cache import PictureMaps, training_maps
+from ..precision import check_precision, computing_in
 from .slim import fill_encoder, slim_state_dict
 from .tta import tta_poses
 from .windows import blend_windows
@@ -39,14 +41,20 @@ class VesselSegmentor(EncoderDecoder):
     - ``threshold``: probability above which a pixel is vessel, 0.5.
 
     Args:
-        Those of ``EncoderDecoder``.
+        precision (str): Of the convolutions of neck and heads: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
+            computes it natively.  Parameters, batch norm, logits and losses are float32 in each case; the backbone has its own.
+        The others are those of ``EncoderDecoder``.
 
     Shapes:
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, precision='float32', **kwargs):
         super().__init__(*args, **kwargs)
+        self.precision = check_precision('VesselSegmentor', precision)
+        self.feature_cache = None  # of FeatureCacheHook: training views
+        self.validation_records = None  # of FeatureCacheHook: whole pictures
+        self._picture_maps = None  # of the picture that is being predicted
         if self.out_channels != 2:
             raise ConfigError(
                 f'VesselSegmentor: the decode head has {self.out_channels} output channels; vessels are segmented with two classes and '
@@ -105,10 +113,25 @@ class VesselSegmentor(EncoderDecoder):
     def _patch_size(self) -> int:
         return getattr(self.backbone, 'patch_size', 1)
 
-    def extract_feat(self, inputs: Tensor):
-        """Feature maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size."""
+    def encode(self, inputs: Tensor) -> tuple:
+        """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size."""
         patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        return super().extract_feat(F.pad(inputs, (0, -width % patch, 0, -height % patch)))
+        return self.backbone(F.pad(inputs, (0, -width % patch, 0, -height % patch)))
+
+    def fuse(self, maps: tuple):
+        """Feature maps for the heads: the backbone's through the neck."""
+        with computing_in(self.precision, maps[0].device):
+            return self.neck(maps) if self.with_neck else maps
+
+    def extract_feat(self, inputs: Tensor):
+        """Feature maps of ``(N, 3, H, W)`` pictures."""
+        return self.fuse(self.encode(inputs))
+
+    def decode(self, features, inputs: Tensor) -> Tensor:
+        """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
+        with computing_in(self.precision, inputs.device):
+            logits = self.decode_head(features)
+        return self._cut(logits.float(), inputs)
 
     def _cut(self, logits: Tensor, inputs: Tensor) -> Tensor:
         """Head output -> logits exactly over ``inputs``: upsample to the padded size if the head has a stride, drop the padding."""
@@ -120,7 +143,11 @@ class VesselSegmentor(EncoderDecoder):
 
     def _forward(self, inputs: Tensor, data_samples=None) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures ``(N, 3, H, W)``."""
-        return self._cut(self.decode_head(self.extract_feat(inputs)), inputs)
+        if self._picture_maps is None:
+            maps = self.encode(inputs)
+        else:
+            maps = self._picture_maps.encode(self.encode, inputs, self.backbone.map_shape(*inputs.shape[2:]))
+        return self.decode(self.fuse(maps), inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """mmseg's name for :meth:`_forward`."""
@@ -128,25 +155,29 @@ class VesselSegmentor(EncoderDecoder):
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Losses of the decode head (prefix ``decode.``) and of auxiliary heads (``aux.``)."""
-        features = self.extract_feat(inputs)
-        logits = self._cut(self.decode_head(features), inputs)
+        maps = training_maps(self.encode, self.feature_cache, inputs, data_samples) if self.feature_cache else self.encode(inputs)
+        features = self.fuse(maps)
+        logits = self.decode(features, inputs)
         losses = add_prefix(self.decode_head.loss_by_feat(logits, data_samples), 'decode')
         losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
         if self.with_auxiliary_head:
-            losses.update(self._auxiliary_head_forward_train(features, data_samples))
+            with computing_in(self.precision, inputs.device):
+                losses.update(self._auxiliary_head_forward_train(features, data_samples))
         return losses
 
     @staticmethod
     def _batch_dice(logits: Tensor, data_samples: list) -> Tensor:
         """Vessel Dice of a training batch, hard decisions, pooled, for the log."""
         label = torch.stack([sample.gt_sem_seg.data[0] for sample in data_samples])
-        found, vessel, valid = logits.argmax(1) == 1, label == 1, label != IGNORE
+        found, vessel, valid = logits[:, 1] > logits[:, 0], label == 1, label != IGNORE
         return 2 * (found & vessel).sum() / ((found & valid).sum() + vessel.sum()).clamp(min=1)
 
     # ---- prediction
 
     def inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says; ``fov`` ``(H, W)`` in a picture's metainfo counts."""
+        if self.validation_records is not None and self._picture_maps is None and all('maps_of' in meta for meta in batch_img_metas):
+            return torch.cat([self._recalled(inputs[i : i + 1], meta) for i, meta in enumerate(batch_img_metas)])
         fovs = [meta.get('fov') for meta in batch_img_metas]
         if any(fov is None for fov in fovs):
             return self._averaged(inputs, None)
@@ -161,6 +192,14 @@ class VesselSegmentor(EncoderDecoder):
                 box = (slice(i, i + 1), slice(None), *box_around(fov[i, 0].cpu()))
                 logits[box] = self._averaged(inputs[box], fov[box]).float()
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
+
+    def _recalled(self, inputs: Tensor, meta: dict) -> Tensor:
+        """:meth:`inference` of one picture, whose maps are kept."""
+        self._picture_maps = PictureMaps(self.validation_records, *meta['maps_of'])
+        try:
+            return self.inference(inputs, [meta])
+        finally:
+            self._picture_maps = None
 
     def _averaged(self, inputs: Tensor, fov: Tensor | None) -> Tensor:
         """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``."""

@@ -1,0 +1,249 @@
+"""The measurements; each returns ``{name of what was measured: number}`` and is told where to put temporary files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from mmengine.runner.checkpoint import save_checkpoint
+from mmseg.structures import SegDataSample
+
+from ..datasets import DRIVEVesselDataset, View
+from ..datasets.synthetic import write_drive_layout
+from ..feature_cache import FeatureCache, RecordFolder
+from ..models.precision import native_bfloat16
+from ..models.standin import write_standin
+from . import systems
+from .timing import interleaved
+
+DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+PRECISIONS = ('float32', 'bfloat16') if native_bfloat16(DEVICE) else ('float32',)
+
+
+def _drive_like(folder: Path) -> Path:
+    """Pictures of DRIVE's number and size, synthetic."""
+    root = folder / 'pictures'
+    return root if root.exists() else write_drive_layout(root, training=20, test=1, size=584)
+
+
+def _step(model):
+    """A training step as a function of a batch."""
+    model = model.to(DEVICE).train()
+    wrapper = systems.optimizer(model)
+    return lambda data: model.train_step(data, wrapper)
+
+
+def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """Training steps, milliseconds a picture: stock, ours without and with the cache (reading included), the decoder alone."""
+    data = systems.batch(number, size)
+    stock = _step(systems.stock())
+    variants = {'stock': lambda: stock(data)}
+    root = _drive_like(folder)
+    for precision in PRECISIONS:
+        model = systems.ours('float32', precision)
+        uncached = _step(systems.ours(PRECISIONS[-1], precision))
+        variants[f'ours, no cache, decoder {precision}'] = lambda uncached=uncached: uncached(data)
+        dataset = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
+        samples = [dataset.get_data_info(i) for i in range(len(dataset))]
+        cache = FeatureCache(folder / 'steps', samples, 'benchmark', precision, (size, size), model.backbone.map_shape(size, size))
+        dataset.feature_cache = model.feature_cache = cache
+        cached = _step(model)
+        views = [View(i % len(dataset), i // len(dataset)) for i in range(4 * number)]
+        places = iter(range(10**9))
+
+        def read_and_step(dataset=dataset, cached=cached, views=views, places=places):
+            first = next(places) * number
+            cached(pseudo_collate([dataset[views[(first + i) % len(views)]] for i in range(number)]))
+
+        for _ in range(4):
+            read_and_step()  # fill
+        variants[f'ours, cache, decoder {precision}'] = read_and_step
+        variants[f'decoder alone, {precision}'] = _decoder_step(precision, size, number)
+    return interleaved(variants, rounds, number)
+
+
+def _decoder_step(precision: str, size: int, number: int):
+    """The limit: loss, gradients and update of neck and head on maps that lie in memory."""
+    model = systems.ours('float32', precision).to(DEVICE).train()
+    wrapper = systems.optimizer(model)
+    levels, height, width, channels = model.backbone.map_shape(size, size)
+    maps = [torch.randn(number, height, width, channels, device=DEVICE).permute(0, 3, 1, 2) for _ in range(levels)]
+    inputs = torch.zeros(number, 3, size, size, device=DEVICE)
+    label = (torch.rand(number, size, size, device=DEVICE) < 0.1).long()
+
+    def step():
+        logits = model.decode(model.fuse(maps), inputs)
+        wrapper.update_params(model.decode_head.loss_decode(logits, label))
+
+    return step
+
+
+class _Clock(Hook):
+    """Wall clock time of each training epoch, without validation."""
+
+    def __init__(self):
+        self.seconds = []
+
+    def before_train_epoch(self, runner) -> None:
+        self.start = time.perf_counter()
+
+    def after_train_epoch(self, runner) -> None:
+        self.seconds.append(time.perf_counter() - self.start)
+
+
+def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """Epochs of the DRIVE crop config through the runner, seconds: 5 crops of each of 16 pictures, 3 epochs, each way twice."""
+    taken = {'cache, first epoch': [], 'cache, later epochs': [], 'no cache': []}
+    root = _drive_like(folder)
+    for turn in range(2):
+        for enabled in (False, True):
+            cfg = Config.fromfile(str(CONFIGS / 'setr_mla_vitb16_frozen_native.py'))
+            cfg.merge_from_dict(
+                {
+                    'model.backbone.weights': 'random',
+                    'train_dataloader.batch_size': number,
+                    'train_dataloader.sampler.repeats': 5,
+                    'train_dataloader.sampler.views': 5,
+                    'train_dataloader.dataset.augmentation.size': (size, size),
+                    'train_cfg.max_epochs': 3,
+                    'default_hooks.feature_cache.enabled': enabled,
+                    'default_hooks.feature_cache.folder': str(folder / f'epochs{turn}'),
+                    'default_hooks.checkpoint.interval': 100,
+                    'log_level': 'WARNING',
+                }
+            )
+            cfg.train_dataloader.dataset.data_root = str(root)
+            cfg.val_dataloader = cfg.val_evaluator = cfg.val_cfg = None
+            cfg.default_hooks.checkpoint.save_best = None
+            cfg.work_dir = str(folder / f'run{turn}{enabled}')
+            cfg.experiment_name = f'benchmark{time.time_ns()}'
+            clock = _Clock()
+            runner = Runner.from_cfg(cfg)
+            runner.register_hook(clock)
+            runner.train()
+            if enabled:
+                taken['cache, first epoch'].append(clock.seconds[0])
+            taken['cache, later epochs' if enabled else 'no cache'] += clock.seconds[1:]
+    return {name: float(np.median(seconds)) for name, seconds in taken.items()}
+
+
+def _picture() -> dict:
+    """A test picture of DRIVE's size, all of it field of view."""
+    generator = torch.Generator().manual_seed(0)
+    sample = SegDataSample(metainfo=dict(img_shape=(584, 565), ori_shape=(584, 565), fov=np.ones((584, 565), np.uint8)))
+    return dict(inputs=[torch.randint(256, (3, 584, 565), generator=generator, dtype=torch.uint8)], data_samples=[sample])
+
+
+def _predict(model):
+    model = model.to(DEVICE).eval()
+
+    def predict():
+        with torch.no_grad():
+            model.test_step(_picture())
+
+    return predict
+
+
+def inference(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """A 584x565 picture by 16 windows of 224, milliseconds: stock ``slide_inference`` and ours."""
+    variants = {'stock': _predict(systems.stock())}
+    for precision in PRECISIONS:
+        variants[f'ours, {precision}'] = _predict(systems.ours(precision, precision))
+    return interleaved(variants, rounds)
+
+
+def validation(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """The same picture at every validation, milliseconds: without and with kept maps."""
+    variants = {}
+    for name in ('no cache', 'cache'):
+        model = systems.ours(PRECISIONS[-1], PRECISIONS[-1])
+        if name == 'cache':
+            model.validation_records = RecordFolder(folder / 'validation')
+        predict = _predict(model)
+        variants[name] = predict if name == 'no cache' else _recalling(model)
+    return interleaved(variants, rounds)
+
+
+def _recalling(model):
+    data = model.data_preprocessor(_picture())
+
+    def predict():
+        data['data_samples'][0].set_metainfo(dict(maps_of=('picture', 0)))
+        with torch.no_grad():
+            model.predict(data['inputs'].to(DEVICE), data['data_samples'])
+
+    return predict
+
+
+def checkpoints(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """A checkpoint with Adam's state after a step, MB."""
+    sizes = {}
+    weights = write_standin(folder / 'standin.pth')
+    for name, model in (('stock', systems.stock()), ('ours', systems.ours(weights=str(weights)))):
+        model = model.to(DEVICE).train()
+        wrapper = systems.optimizer(model)
+        model.train_step(systems.batch(number, size), wrapper)
+        state = model.state_dict()
+        if name == 'ours':
+            state = model.slim_state_dict(state)
+        path = folder / f'{name}.pth'
+        save_checkpoint(dict(state_dict=state, optimizer=wrapper.state_dict()), str(path))
+        sizes[name] = path.stat().st_size / 1e6
+        path.unlink()
+    return sizes
+
+
+MEMORY_SYSTEMS = {
+    'stock': systems.stock,
+    'ours with the same neck and head': lambda: systems.ours(PRECISIONS[-1], 'float32', paper=True),
+    'ours': lambda: systems.ours(PRECISIONS[-1], PRECISIONS[-1]),
+    "the guide's, encoder trained": systems.guide,
+}
+
+
+def memory(folder: Path, size: int, number: int, rounds: int) -> dict:
+    """Peak memory of three training steps in a process of its own, MB: on a CPU what it has beyond the imports, on a GPU allocated."""
+    code = 'from mmseg_fundus.benchmark.cases import memory_of; import sys; memory_of(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))'
+    found = {}
+    for name in MEMORY_SYSTEMS:
+        out = subprocess.run(
+            [sys.executable, '-c', code, name, str(size), str(number)], capture_output=True, text=True, check=True, env=os.environ
+        ).stdout
+        found[name] = json.loads(out.strip().splitlines()[-1])
+    return found
+
+
+def memory_of(name: str, size: int, number: int) -> None:
+    """Print the peak memory of one of :data:`MEMORY_SYSTEMS`, MB."""
+    import resource
+
+    from mmengine.registry import init_default_scope
+
+    init_default_scope('mmseg')
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    step = _step(MEMORY_SYSTEMS[name]())
+    for _ in range(3):
+        step(systems.batch(number, size))
+    if DEVICE == 'cuda':
+        print(torch.cuda.max_memory_allocated() / 1e6)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1.024 / 1e3 - before * 1.024)
+
+
+CASES = {
+    'step': (steps, 'ms a picture'),
+    'epoch': (epochs, 's'),
+    'validation': (validation, 'ms a picture'),
+    'inference': (inference, 'ms a picture'),
+    'memory': (memory, 'MB'),
+    'checkpoint': (checkpoints, 'MB'),
+}

@@ -1,0 +1,55 @@
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from ..stack import installed_versions
+from ..version import __version__
+
+TITLES = {
+    'step': 'Training step',
+    'epoch': 'Epoch of the DRIVE crop config (16 pictures, 5 crops each)',
+    'validation': 'Validation, 584x565 by 16 windows, same picture again',
+    'inference': 'Inference, 584x565 by 16 windows',
+    'memory': 'Peak memory of training steps',
+    'checkpoint': 'Checkpoint with optimizer',
+}
+
+
+def machine() -> dict:
+    """What a benchmark ran on."""
+    processor = platform.processor()
+    info = Path('/proc/cpuinfo')
+    if info.exists():
+        processor = next((line.split(':')[1].strip() for line in info.read_text().splitlines() if line.startswith('model name')), processor)
+    return {
+        'processor': processor,
+        'cores': os.cpu_count(),
+        'threads': torch.get_num_threads(),
+        'GPU': torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+        'mmseg_fundus': __version__,
+        **installed_versions(),
+    }
+
+
+def markdown(report: dict) -> str:
+    """A benchmark's report as a page: machine, sizes, and a table for each case with ratios to its first row."""
+    where = report['machine']
+    device = where['GPU'] or f'{where["processor"]}, {where["cores"]} cores, no GPU'
+    versions = ', '.join(f'{name} {version}' for name, version in where.items() if name not in ('processor', 'cores', 'threads', 'GPU'))
+    lines = [
+        '# Benchmark',
+        '',
+        'Made by `python tools/benchmark.py --markdown docs/benchmark.md`; the systems are in `mmseg_fundus/benchmark/systems.py`.',
+        '',
+        f'{device}, {where["threads"]} threads; {versions}. ViT-B/16, {report["size"]} pixels, batch {report["batch"]}; '
+        f'medians of {report["rounds"]} interleaved rounds.',
+    ]
+    for case, found in report['cases'].items():
+        first = next(iter(found['values'].values()))
+        lines += ['', f'## {TITLES[case]}', '', f'| | {found["unit"]} | first row / this |', '|---|---|---|']
+        lines += [f'| {name} | {value:.4g} | {first / value:.2f} |' for name, value in found['values'].items()]
+    return '\n'.join(lines) + '\n'

@@ -1,0 +1,102 @@
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmseg.datasets import PackSegInputs
+
+from ..checksum import checksum
+from ..datasets.fov_cache import FOUND_VERSION
+from .records import RecordFolder
+
+VERSION = 1  # of what is stored and how views are drawn: another number, other files
+
+
+def digest(*parts) -> str:
+    """16 hexadecimal digits that stand for JSON-like values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def picture_digest(info: dict) -> str:
+    """What a sample's views are made from: its name and the contents of its files."""
+    found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {FOUND_VERSION}'.encode())
+    for key in ('img_path', 'seg_map_path', 'fov_path'):
+        found.update(hashlib.sha256(Path(info[key]).read_bytes()).digest() if key in info else b'-')
+    return found.hexdigest()[:16]
+
+
+class FeatureCache:
+    """The views of a training's pictures and the frozen encoder's maps of them, each computed once.
+
+    A view (picture and label, uint8) lies under the contents of its picture's files, the way of drawing and its number; the maps
+    (float16) also under the encoder's weights and settings, and count only with the very view that they were computed from.
+
+    Args:
+        folder (str | Path): Where the caches of all trainings lie.
+        samples (Sequence[dict]): The data set's, in its order.
+        drawing (str): Settings and seed of the random view.
+        encoder (str): What tells the encoder and its input apart from others.
+        size (Sequence[int]): Height and width of a view.
+        map_shape (Sequence[int]): ``(levels, h, w, channels)`` of its maps.
+
+    Raises:
+        OSError: If a file of a sample cannot be read.
+    """
+
+    def __init__(self, folder, samples, drawing: str, encoder: str, size, map_shape):
+        drawn = digest(VERSION, drawing)
+        self.views = RecordFolder(Path(folder) / f'views-{drawn}')
+        self.maps = RecordFolder(Path(folder) / f'maps-{digest(drawn, encoder)}')
+        self.view_shape = (4, *size)
+        self.map_shape = tuple(map_shape)
+        with ThreadPoolExecutor() as pool:
+            self.pictures = list(pool.map(picture_digest, samples))
+
+    @property
+    def bytes_per_view(self) -> int:
+        """Disk space of one view and its maps."""
+        return RecordFolder.record_size(self.view_shape, np.uint8) + RecordFolder.record_size(self.map_shape, np.float16)
+
+    def sample(self, info: dict, index: int, number: int, pipeline) -> dict:
+        """View ``number`` of a picture, as ``pipeline`` would make it.
+
+        Its data sample brings the maps (``encoder_maps``, a float16 tensor of ``map_shape``) or, where they are not there yet, says
+        in its metainfo what to keep them as (``keep_maps``, arguments of :meth:`keep`).
+
+        Args:
+            info (dict): The data set's sample, with ``view_seed``.
+            index (int): Of the picture in the data set.
+            number (int): Of the view.
+            pipeline (Compose): Load, draw, pack; the last transform is a ``PackSegInputs``.
+        """
+        name = self.pictures[index]
+        view = self.views.read(name, number, self.view_shape, np.uint8)
+        if view is None:
+            results = info
+            for transform in pipeline.transforms[:-1]:
+                results = transform(results)
+            view = np.concatenate([results['img'].transpose(2, 0, 1), results['gt_seg_map'][None]])
+            self.views.write(name, number, view)
+        else:
+            results = dict(
+                info,
+                img=np.ascontiguousarray(view[:3].transpose(1, 2, 0)),
+                gt_seg_map=view[3],
+                img_shape=self.view_shape[1:],
+                seg_fields=['gt_seg_map'],
+            )
+        pack: PackSegInputs = pipeline.transforms[-1]
+        packed = pack(results)
+        seal = checksum(view)
+        maps = self.maps.read(name, number, self.map_shape, np.float16, seal)
+        if maps is None:
+            packed['data_samples'].set_metainfo({'keep_maps': (name, number, seal)})
+        else:
+            packed['data_samples'].encoder_maps = torch.from_numpy(maps)
+        return packed
+
+    def keep(self, maps: np.ndarray, name: str, number: int, seal: int) -> None:
+        """Store the maps of a view that :meth:`sample` handed out without."""
+        self.maps.write(name, number, maps, seal)

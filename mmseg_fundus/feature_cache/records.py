@@ -1,0 +1,104 @@
+import os
+from pathlib import Path
+
+import numpy as np
+from mmengine.logging import print_log
+from torch.utils.data import get_worker_info
+
+from ..checksum import checksum
+
+_MARK = b'REC1'  # behind every record, with its checksum
+
+
+class RecordFolder:
+    """Arrays of one shape per file, numbered, that any number of processes read and write at once.
+
+    A file is a row of records, each an array's bytes, a checksum and a mark; a record that was never written is a hole.  Reading
+    checks the sum, so that a record cut short by a kill or a full disk, damaged, being written by somebody else at this moment, or
+    made from something else (its ``seal`` differs) is simply not there.  Files are read through the operating system's page cache,
+    which all processes of a machine share.
+
+    A write that fails is logged once and ends writing for this process; what is there stays readable.
+
+    Args:
+        folder (str | Path): Made when the first record is written.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.writable = True
+        self._told = False
+
+    def file(self, name: str) -> Path:
+        """Where the records called ``name`` lie."""
+        return self.folder / f'{name}.records'
+
+    @staticmethod
+    def record_size(shape, dtype) -> int:
+        """Bytes that a record takes."""
+        return int(np.prod(shape)) * np.dtype(dtype).itemsize + 8
+
+    def read(self, name: str, number: int, shape, dtype, seal: int = 0):
+        """Record ``number`` of ``name``; ``None`` if there is no whole one with this seal.
+
+        Args:
+            name (str): Of the file.
+            number (int): From 0.
+            shape (Sequence[int]), dtype: Of the array.
+            seal (int): What the record must have been written with, 32 bits.
+
+        Returns:
+            np.ndarray | None: Writable.
+        """
+        size = self.record_size(shape, dtype)
+        buffer = np.empty(size, np.uint8)
+        try:
+            file = os.open(self.file(name), os.O_RDONLY)
+        except OSError:
+            return None
+        try:
+            count = os.preadv(file, [buffer], number * size)
+        except OSError:
+            return None
+        finally:
+            os.close(file)
+        if count < size or bytes(buffer[-8:]) != _trailer(buffer[:-8], seal):
+            return None
+        return buffer[:-8].view(dtype).reshape(shape)
+
+    def write(self, name: str, number: int, array: np.ndarray, seal: int = 0) -> None:
+        """Put an array at ``number`` of ``name``; one that is there already is replaced."""
+        if not self.writable:
+            return
+        array = np.ascontiguousarray(array)
+        payload = array.reshape(-1).view(np.uint8)
+        record = memoryview(np.concatenate([payload, np.frombuffer(_trailer(payload, seal), np.uint8)]))
+        position = number * len(record)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(self.file(name), os.O_RDWR | os.O_CREAT, 0o644)
+            try:
+                if os.pread(file, 8, position + len(payload)).strip(b'\0'):
+                    self._tell(f'a record of {self.file(name)} was damaged or out of date and is computed again')
+                written = 0
+                while written < len(record):
+                    written += os.pwrite(file, record[written:], position + written)
+            finally:
+                os.close(file)
+        except OSError as error:
+            self.writable = False
+            self._told = False
+            self._tell(f'{self.folder}: {error.strerror}; nothing more is kept there, what is missing is computed each time')
+
+    def size(self) -> int:
+        """Bytes that the folder takes on disk."""
+        return sum(path.stat().st_blocks * 512 for path in self.folder.glob('*.records'))
+
+    def _tell(self, message: str) -> None:
+        if not self._told and get_worker_info() is None:
+            print_log(f'feature cache: {message}', logger='current', level=30)
+        self._told = True
+
+
+def _trailer(payload: np.ndarray, seal: int) -> bytes:
+    return checksum(payload, seal).to_bytes(4, 'little') + _MARK

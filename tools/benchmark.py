@@ -1,0 +1,51 @@
+"""Time, memory and checkpoint sizes, side by side with stock mmsegmentation parts, on random weights and pictures.
+
+Example:
+    python tools/benchmark.py --cases step inference --out benchmark.json
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import _setup  # noqa: F401
+from mmengine.registry import init_default_scope
+
+from mmseg_fundus.benchmark import CASES, machine, markdown
+from mmseg_fundus.engine.cli import run
+from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.files import write_whole
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Compare with stock mmsegmentation parts (on two CPU cores some 10 minutes).')
+    parser.add_argument('--cases', nargs='+', choices=list(CASES), default=list(CASES), help='what to measure (default: all)')
+    parser.add_argument('--size', type=int, default=224, help='height and width of training views (default: 224)')
+    parser.add_argument('--batch', type=int, default=4, help='pictures in a step (default: 4)')
+    parser.add_argument('--rounds', type=int, default=7, help='timed calls of each (default: 7)')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write the figures there as JSON')
+    parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables there')
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if min(args.size, args.batch, args.rounds) < 1:
+        raise ConfigError('--size, --batch and --rounds must be 1 or more')
+    init_default_scope('mmseg')
+    report = dict(machine=machine(), size=args.size, batch=args.batch, rounds=args.rounds, cases={})
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.cases:
+            measure, unit = CASES[name]
+            report['cases'][name] = dict(unit=unit, values=measure(Path(folder), args.size, args.batch, args.rounds))
+    page = markdown(report)
+    print(page)
+    if args.out:
+        write_whole(args.out, lambda path: path.write_text(json.dumps(report, indent=1) + '\n'))
+    if args.markdown:
+        write_whole(args.markdown, lambda path: path.write_text(page))
+
+
+if __name__ == '__main__':
+    run(main)

@@ -1,0 +1,79 @@
+"""Fill the feature cache of a config ahead of its training: all views and validation pictures through the frozen encoder, once.
+
+Example:
+    python tools/cache_features.py configs/setr_mla_vitb16_frozen_native.py --data-root /data/DRIVE --weights VFM_Fundus_weights.pth
+"""
+
+import argparse
+
+import _setup  # noqa: F401
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner, set_random_seed
+from mmengine.utils import ProgressBar
+from mmseg.registry import HOOKS, MODELS
+from torch.utils.data import DataLoader
+
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
+from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.inputs import check_inputs
+from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.feature_cache import training_maps
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description="Compute a frozen encoder's maps of all views of a training before it starts.")
+    parser.add_argument('config', help='config file')
+    parser.add_argument('--batch-size', type=int, default=8, metavar='N', help='views at a time (default: 8)')
+    parser.add_argument('--epochs', type=int, metavar='N', help="epochs of the training, if not the config's")
+    add_common_arguments(parser, launcher=False)
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    if args.batch_size < 1:
+        raise ConfigError(f'--batch-size {args.batch_size}: 1 or more was expected')
+    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    check_inputs(cfg, ('train', 'val'))
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    settings = cfg.default_hooks.get('feature_cache')
+    if not settings:
+        raise ConfigError(f'{args.config} has no default_hooks.feature_cache')
+    seed = cfg.get('randomness', {}).get('seed')
+    set_random_seed(seed)
+    model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    train_loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
+    val_loader = Runner.build_dataloader(cfg.val_dataloader, seed=seed) if cfg.get('val_dataloader') else None
+    epochs = args.epochs or cfg.train_cfg.get('max_epochs')
+    if not HOOKS.build(settings).connect(model, train_loader, val_loader, epochs):
+        raise ConfigError('nothing to fill: the line above says why this training keeps no maps')
+    computed = fill(model, train_loader, epochs, args.batch_size)
+    if model.validation_records is not None:
+        for batch in val_loader:
+            with torch.no_grad():
+                model.val_step(batch)
+    print(f'\n{computed} views computed, the others were there')
+
+
+def fill(model, loader, epochs, batch_size: int) -> int:
+    """Compute the maps that are missing of all views; returns how many those were."""
+    sampler, dataset = loader.sampler, loader.dataset
+    number = sampler.views if epochs is None else min(sampler.views, epochs * sampler.repeats)
+    views = [sampler.view(index, drawn) for drawn in range(number) for index in range(len(dataset))]
+    bar, computed = ProgressBar(len(views)), 0
+    for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
+        missing = [i for i, sample in enumerate(batch['data_samples']) if 'keep_maps' in sample.metainfo]
+        computed += len(missing)
+        if missing:
+            chosen = {name: [values[i] for i in missing] for name, values in batch.items()}
+            data = model.data_preprocessor(chosen, training=True)
+            with torch.no_grad():
+                training_maps(model.encode, model.feature_cache, data['inputs'], data['data_samples'])
+        bar.update(len(batch['data_samples']))
+    return computed
+
+
+if __name__ == '__main__':
+    run(main)
