@@ -4,7 +4,7 @@ from pathlib import Path
 
 def write_whole(path: Path, write) -> None:
     """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written."""
-    temporary = path.with_name(f'.{path.name}.tmp')
+    temporary = path.with_name(f'.{os.getpid()}.{path.name}.tmp')
     try:
         write(temporary)
         with temporary.open('rb') as file:

@@ -1,9 +1,6 @@
 import logging
-import os
 import re
-import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from mmcv.transforms import LoadImageFromFile
@@ -14,12 +11,13 @@ from mmseg.registry import DATASETS
 
 from ..checksum import checksum
 from ..errors import ConfigError, DataError
+from .decoded import KEPT_BYTES, DecodedPictures, decoded_size
 from .division import divide, hold_out
-from .fov_cache import check_size
 from .layout import converted, find_root, index_folder, list_converted, pair
 from .random_view import RandomFundusView
-from .reading import PICTURE_SUFFIXES, read_mask, read_picture, stem_of
+from .reading import PICTURE_SUFFIXES, stem_of
 from .transforms import FOV_MODES, LoadVesselAnnotations
+from .verify import verify_samples
 from .view_sampler import View
 
 SPLITS = ('train', 'val', 'trainval', 'test', 'all')
@@ -105,6 +103,8 @@ class FundusVesselDataset(BaseSegDataset):
         self.observer = observer
         self.fov = fov
         self.verify = verify
+        self.draws = augmentation is not None
+        self._decoded = None
         self.feature_cache = None  # both are set by FeatureCacheHook
         self.tell_contents = False
         self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
@@ -181,7 +181,20 @@ class FundusVesselDataset(BaseSegDataset):
             return self._with_contents(sample) if self.tell_contents else sample
         info = self.get_data_info(idx.index)
         info['view_seed'] = (idx.seed, checksum(info['name'].encode()), idx.number)
-        return self.feature_cache.sample(info, idx.index, idx.number, self.pipeline) if self.feature_cache else self.pipeline(info)
+        if not self.draws:
+            return self.pipeline(info)
+        pack = self.pipeline.transforms[-1]
+        if self.feature_cache:
+            return self.feature_cache.sample(info, idx.index, idx.number, self._view, pack)
+        return pack(self._view(info))
+
+    def _view(self, info: dict) -> dict:
+        """A random view of a sample, not packed yet."""
+        load, annotate, draw = self.pipeline.transforms[:3]
+        if self._decoded is None:  # in this process
+            small = decoded_size([self.get_data_info(i) for i in range(len(self))]) <= KEPT_BYTES
+            self._decoded = DecodedPictures() if small else False
+        return draw(self._decoded.load(info, lambda info: annotate(load(info))) if self._decoded else annotate(load(info)))
 
     @staticmethod
     def _with_contents(sample: dict) -> dict:
@@ -251,38 +264,3 @@ def training_pipeline(augmentation) -> list:
         *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
         dict(type=PackSegInputs),
     ]
-
-
-def verify_sample(sample: dict) -> float:
-    """Decode one sample's files and compare their sizes; returns the label's share of vessel, raises :class:`DataError`."""
-    share = float('nan')
-    picture = read_picture(sample['img_path'])
-    for key in ('seg_map_path', 'fov_path'):
-        if key in sample:
-            mask = check_size(read_mask(sample[key]), picture, sample[key], sample)
-            if key == 'seg_map_path':
-                share = float(mask.mean())
-            if key == 'fov_path' and not mask.any():
-                raise DataError(f'{sample[key]} is empty: no pixel lies in the field of view')
-    return share
-
-
-def verify_samples(samples: list, name: str, note: str = '') -> None:
-    """Check all samples, several at a time, and log one line (``note`` at its end)."""
-    start = time.perf_counter()
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        shares = list(pool.map(verify_sample, samples))
-    odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if not 0 < share < 0.5]
-    if odd:
-        path, share = odd[0]
-        print_log(
-            f'{len(odd)} of {len(samples)} labels are {"without any vessel" if not share else "mostly vessel"}, the first {path} '
-            f'({share:.0%} vessel); are black and white exchanged?',
-            logger='current',
-            level=logging.WARNING,
-        )
-    height, width = read_picture(samples[0]['img_path']).shape[:2]
-    print_log(
-        f'{name}: {len(samples)} pictures ({width}x{height} pixels the first) checked in {time.perf_counter() - start:.1f} s{note}',
-        logger='current',
-    )

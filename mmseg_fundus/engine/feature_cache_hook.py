@@ -103,8 +103,7 @@ class FeatureCacheHook(Hook):
         if getattr(model.data_preprocessor, 'batch_augments', None) or getattr(model.data_preprocessor, 'size', None):
             return 'the data preprocessor changes the pictures (batch_augments or size)'
         dataset = loader.dataset
-        own = isinstance(dataset, FundusVesselDataset) and len(dataset.pipeline.transforms) > 2
-        if not own or not isinstance(dataset.pipeline.transforms[-2], RandomFundusView):
+        if not isinstance(dataset, FundusVesselDataset) or not dataset.draws:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
         if not isinstance(loader.sampler, ViewSampler) or loader.sampler.views is None:
             return "every view is a new one; train_dataloader.sampler=dict(type='ViewSampler', views=N) draws N of each picture"

@@ -21,7 +21,7 @@ from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
 from ..datasets.reading import read_picture
-from ..datasets.vessel_dataset import verify_samples
+from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
 from ..stack import installed_versions
 from ..visualization import draw_overlay

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmseg.datasets import PackSegInputs
 
 from ..checksum import checksum
-from ..datasets.fov_cache import FOUND_VERSION
+from ..datasets.decoded import sample_digest
 from .records import RecordFolder
 
 VERSION = 1  # of what is stored and how views are drawn: another number, other files
@@ -17,14 +16,6 @@ VERSION = 1  # of what is stored and how views are drawn: another number, other 
 def digest(*parts) -> str:
     """16 hexadecimal digits that stand for JSON-like values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def picture_digest(info: dict) -> str:
-    """What a sample's views are made from: its name and the contents of its files."""
-    found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {FOUND_VERSION}'.encode())
-    for key in ('img_path', 'seg_map_path', 'fov_path'):
-        found.update(hashlib.sha256(Path(info[key]).read_bytes()).digest() if key in info else b'-')
-    return found.hexdigest()[:16]
 
 
 class FeatureCache:
@@ -52,15 +43,15 @@ class FeatureCache:
         self.view_shape = (4, *size)
         self.map_shape = tuple(map_shape)
         with ThreadPoolExecutor() as pool:
-            self.pictures = list(pool.map(picture_digest, samples))
+            self.pictures = list(pool.map(sample_digest, samples))
 
     @property
     def bytes_per_view(self) -> int:
         """Disk space of one view and its maps."""
         return RecordFolder.record_size(self.view_shape, np.uint8) + RecordFolder.record_size(self.map_shape, np.float16)
 
-    def sample(self, info: dict, index: int, number: int, pipeline) -> dict:
-        """View ``number`` of a picture, as ``pipeline`` would make it.
+    def sample(self, info: dict, index: int, number: int, draw, pack) -> dict:
+        """View ``number`` of a picture, as ``pack(draw(info))`` would make it.
 
         Its data sample brings the maps (``encoder_maps``, a float16 tensor of ``map_shape``) or, where they are not there yet, says
         in its metainfo what to keep them as (``keep_maps``, arguments of :meth:`keep`).
@@ -69,14 +60,13 @@ class FeatureCache:
             info (dict): The data set's sample, with ``view_seed``.
             index (int): Of the picture in the data set.
             number (int): Of the view.
-            pipeline (Compose): Load, draw, pack; the last transform is a ``PackSegInputs``.
+            draw (callable): Makes ``img`` and ``gt_seg_map`` of the view from ``info``.
+            pack (PackSegInputs): Makes the sample from them.
         """
         name = self.pictures[index]
         view = self.views.read(name, number, self.view_shape, np.uint8)
         if view is None:
-            results = info
-            for transform in pipeline.transforms[:-1]:
-                results = transform(results)
+            results = draw(info)
             view = np.concatenate([results['img'].transpose(2, 0, 1), results['gt_seg_map'][None]])
             self.views.write(name, number, view)
         else:
@@ -87,7 +77,6 @@ class FeatureCache:
                 img_shape=self.view_shape[1:],
                 seg_fields=['gt_seg_map'],
             )
-        pack: PackSegInputs = pipeline.transforms[-1]
         packed = pack(results)
         seal = checksum(view)
         maps = self.maps.read(name, number, self.map_shape, np.float16, seal)

@@ -1,13 +1,13 @@
 """A stand-in for VisionFM's weights file: its exact layout, random contents."""
 
 import argparse
-import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from ..files import write_whole
 from .weights import expected_shapes
 
 LABEL = 'stand-in with random weights, NOT VisionFM: for trying and testing only'
@@ -63,10 +63,5 @@ def write_standin(path, seed: int = 0, **arch) -> Path:
     """Save :func:`standin_checkpoint` to ``path`` (under a temporary name first); its folder is made if needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        torch.save(standin_checkpoint(seed, **arch), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, lambda temporary: torch.save(standin_checkpoint(seed, **arch), temporary))
     return path

@@ -102,7 +102,7 @@ def test_names_that_repeat_in_training_and_test_are_told_apart(tmp_path):
 def test_a_label_that_looks_inverted_is_told(tmp_path, monkeypatch):
     root = layouts.write_chase(tmp_path)
     said = []
-    monkeypatch.setattr('mmseg_fundus.datasets.vessel_dataset.print_log', lambda text, **kwargs: said.append(text))
+    monkeypatch.setattr('mmseg_fundus.datasets.verify.print_log', lambda text, **kwargs: said.append(text))
     ChaseDB1VesselDataset(root, 'test')
     assert len(said) == 1
     label = Image.open(root / 'Image_12L_1stHO.png')
@@ -155,7 +155,7 @@ def test_a_missing_extra_or_truncated_file_is_named_in_one_line(tmp_path, case):
 
 def test_pictures_that_are_missing_altogether_are_told(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr('mmseg_fundus.datasets.vessel_dataset.print_log', lambda text, **kwargs: said.append(text))
+    monkeypatch.setattr('mmseg_fundus.datasets.verify.print_log', lambda text, **kwargs: said.append(text))
     DRIVEVesselDataset(write_drive_layout(tmp_path, training=18, test=20, size=32), 'trainval')
     assert said[-1].endswith("of the data set's 20 2 are missing: 39, 40")
     DRIVEVesselDataset(tmp_path, 'test')
