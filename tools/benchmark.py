@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import _setup  # noqa: F401
+from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 from mmseg_fundus.benchmark import CASES, machine, markdown
@@ -34,6 +35,7 @@ def main():
     if min(args.size, args.batch, args.rounds) < 1:
         raise ConfigError('--size, --batch and --rounds must be 1 or more')
     init_default_scope('mmseg')
+    MMLogger.get_instance('mmseg_fundus', log_level='WARNING')
     report = dict(machine=machine(), size=args.size, batch=args.batch, rounds=args.rounds, cases={})
     with tempfile.TemporaryDirectory() as folder:
         for name in args.cases:

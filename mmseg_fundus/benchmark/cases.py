@@ -12,6 +12,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
+from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
 from mmseg.structures import SegDataSample
@@ -224,19 +225,21 @@ def memory(folder: Path, size: int, number: int, rounds: int) -> dict:
 
 def memory_of(name: str, size: int, number: int) -> None:
     """Print the peak memory of one of :data:`MEMORY_SYSTEMS`, MB."""
-    import resource
-
-    from mmengine.registry import init_default_scope
-
     init_default_scope('mmseg')
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    before = _resident('VmRSS')
     step = _step(MEMORY_SYSTEMS[name]())
     for _ in range(3):
         step(systems.batch(number, size))
     if DEVICE == 'cuda':
         print(torch.cuda.max_memory_allocated() / 1e6)
     else:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1.024 / 1e3 - before * 1.024)
+        print(_resident('VmHWM') - before)
+
+
+def _resident(field: str) -> float:
+    """Resident memory of this process, MB: now (``VmRSS``) or at most (``VmHWM``); Linux."""
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024 / 1e6
 
 
 CASES = {

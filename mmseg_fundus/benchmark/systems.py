@@ -1,16 +1,17 @@
 """What is compared: ours, stock mmsegmentation parts, and the guide's system as it behaves on the VFM file."""
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-SLIDE = dict(mode='slide', crop_size=(224, 224), stride=(144, 144))
+SLIDE = ConfigDict(mode='slide', crop_size=(224, 224), stride=(144, 144))
 BLOCKS = (2, 5, 8, 11)
 
 
-def _paper_decoder(loss: str) -> dict:
+def _paper_decoder(loss: dict) -> dict:
     """mmsegmentation's own MLA neck and head on ViT-B maps."""
     return dict(
         neck=dict(type='MLANeck', in_channels=[768] * 4, out_channels=256, norm_cfg=dict(type='BN'), act_cfg=dict(type='ReLU')),
@@ -25,7 +26,7 @@ def _paper_decoder(loss: str) -> dict:
             dropout_ratio=0,
             norm_cfg=dict(type='BN'),
             align_corners=False,
-            loss_decode=dict(type=loss),
+            loss_decode=loss,
         ),
     )
 
@@ -44,7 +45,7 @@ def stock():
             type='EncoderDecoder',
             data_preprocessor=dict(type='FundusDataPreprocessor'),
             backbone=dict(type='mmpretrain.VisionTransformer', arch='base', out_indices=BLOCKS, out_type='featmap', frozen_stages=12),
-            **_paper_decoder('CrossEntropyLoss'),
+            **_paper_decoder(dict(type='CrossEntropyLoss', avg_non_ignore=True)),
             test_cfg=SLIDE,
         )
     )
@@ -58,7 +59,7 @@ def ours(encoder: str = 'float32', decoder: str = 'float32', paper: bool = False
             precision=decoder,
             data_preprocessor=dict(type='FundusDataPreprocessor'),
             backbone=dict(type='FrozenVisionTransformer', weights=weights, out_indices=BLOCKS, precision=encoder),
-            **(_paper_decoder('VesselLoss') if paper else _our_decoder(4)),
+            **(_paper_decoder(dict(type='VesselLoss')) if paper else _our_decoder(4)),
             test_cfg=SLIDE,
         )
     )

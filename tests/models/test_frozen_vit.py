@@ -188,3 +188,12 @@ def test_pictures_are_normalised_with_visionfms_statistics():
     rgb = bgr.flip(0).float() / 255
     expected = (rgb - torch.tensor(VFM_MEAN)[:, None, None]) / torch.tensor(VFM_STD)[:, None, None]
     assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_compiled_it_computes_the_same(tiny_vit, monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch, 'compile', lambda function: lambda *args: (compiled.append(len(args)), function(*args))[1])
+    x = torch.randn(2, 3, 64, 64)
+    for plain, other in zip(tiny_vit()(x), tiny_vit(compile=True)(x)):
+        assert torch.equal(plain, other)
+    assert compiled == [2]

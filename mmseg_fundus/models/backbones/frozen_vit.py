@@ -1,3 +1,4 @@
+import functools
 import hashlib
 from math import isqrt
 
@@ -46,6 +47,7 @@ class FrozenVisionTransformer(VisionTransformer):
             if ``norm_outputs``); ``'all'`` trains everything that runs.
         precision (str): Of convolution and matrix products: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
             computes it natively.  The residual stream, norms and maps are float32 in each case.
+        compile (bool): Let ``torch.compile`` translate the encoder when it first runs; takes a while, needs a C++ compiler.
 
     Shapes:
         Input ``(N, 3, H, W)``, any size; padded at the right and bottom with zeros to multiples of the patch size.
@@ -68,6 +70,7 @@ class FrozenVisionTransformer(VisionTransformer):
         norm_outputs=False,
         trainable_blocks=0,
         precision='float32',
+        compile=False,
         init_cfg=None,
     ):
         if init_cfg is not None:
@@ -95,6 +98,7 @@ class FrozenVisionTransformer(VisionTransformer):
         self.patch_size = patch_size
         self.norm_outputs = norm_outputs
         self.precision = check_precision('FrozenVisionTransformer', precision)
+        self.compile_encoder = compile
         self.trainable_blocks = self._check_trainable(trainable_blocks, indices[-1] + 1)
         self.has_weights = weights == RANDOM
         self.source = None  # EncoderWeights of the file, once read
@@ -257,8 +261,9 @@ class FrozenVisionTransformer(VisionTransformer):
             raise WeightsError(
                 "weights='from_checkpoint' but no checkpoint with a full encoder was loaded; load one, or name the weights file"
             )
+        run = _compiled_run() if self.compile_encoder else FrozenVisionTransformer._run
         with computing_in(self.precision, x.device):
-            return tuple(level.float() for level in self._run(x))
+            return tuple(level.float() for level in run(self, x))
 
     def _run(self, x: Tensor) -> list:
         running = self.out_indices[-1] + 1
@@ -275,3 +280,8 @@ class FrozenVisionTransformer(VisionTransformer):
                     tokens = self.ln1(x) if self.norm_outputs else x
                     maps.append(self._format_output(tokens, grid))
         return maps
+
+
+@functools.cache
+def _compiled_run():
+    return torch.compile(FrozenVisionTransformer._run)
