@@ -103,7 +103,7 @@ class _Clock(Hook):
 
 def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
     """Epochs of the DRIVE crop config through the runner, seconds: 5 crops of each of 16 pictures, 3 epochs, each way twice."""
-    taken = {'cache, first epoch': [], 'cache, later epochs': [], 'no cache': []}
+    taken = {'no cache': [], 'cache, first epoch': [], 'cache, later epochs': []}
     root = _drive_like(folder)
     for turn in range(2):
         for enabled in (False, True):
