@@ -93,7 +93,8 @@ def tiny_config(tmp_path, tiny_weights, drive_like):
         loader = 'dict(num_workers=0, persistent_workers=False, dataset=dict(data_root={root!r}{more}))'
         lines = [
             f'_base_ = {str(ROOT / "configs" / "setr_mla_vitb16_frozen_drive.py")!r}',
-            f'model = dict(backbone=dict(weights={str(tiny_weights)!r}, arch={TINY!r}, pretrain_size=64, out_indices=(0, 1, 2, 3)),',
+            f'model = dict(backbone=dict(weights={str(tiny_weights)!r}, arch={TINY!r}, pretrain_size=64, out_indices=(0, 1, 2, 3),',
+            "        precision='float32'), precision='float32',",
             '    neck=dict(in_channels=48, channels=16),',
             '    decode_head=dict(in_channels=16, stage_channels=(16, 16, 8, 8)), test_cfg=dict(size=(64, 64)))',
             'train_dataloader = ' + loader.format(root=str(drive_like), more=', augmentation=dict(size=(64, 64))'),

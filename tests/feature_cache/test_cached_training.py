@@ -29,7 +29,6 @@ def train(tiny_config, tmp_path, monkeypatch):
         cfg = load_config(tiny_config(f"train_cfg['max_epochs'] = {epochs}"), settings)
         cfg.experiment_name = f'{tmp_path.name}{len(list(tmp_path.iterdir()))}{np.random.randint(10**9)}'
         cfg.work_dir = str(tmp_path / 'work' / cfg.experiment_name)
-        cfg.model.backbone.precision = cfg.model.precision = 'float32'
         runner = Runner.from_cfg(cfg)
         runner.train()
         lines = [json.loads(line) for line in next(Path(cfg.work_dir).rglob('scalars.json')).read_text().splitlines()]

@@ -14,7 +14,7 @@ def tool(shell, root, tiny_config, tmp_path):
     def run(script, *options, cache='cache'):
         command = [sys.executable, root / 'tools' / script] if script.endswith('.py') else ['bash', root / 'tools' / script]
         gpus = [] if script.endswith('.py') else [2]
-        settings = ['model.backbone.precision=float32', f'default_hooks.feature_cache.folder={tmp_path / cache}']
+        settings = [f'default_hooks.feature_cache.folder={tmp_path / cache}']
         return shell(*command, tiny_config(), *gpus, '--cfg-options', 'train_dataloader.sampler.views=2', *settings, *options)
 
     return run
