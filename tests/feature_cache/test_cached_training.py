@@ -97,6 +97,29 @@ def test_other_weights_are_computed_anew(train, other_weights):
     assert seen == PICTURES + HELD_OUT
 
 
+@pytest.mark.parametrize('change', [{'model.test_cfg.size': (48, 48)}, {'model.test_cfg.crop_to_fov': True}])
+def test_another_way_of_predicting_computes_the_validation_pictures_anew(train, change):
+    train(epochs=1)
+    *_, seen, _ = train(epochs=1, **change)
+    assert seen == HELD_OUT
+
+
+def test_validation_by_windows_is_read_from_the_cache_and_its_figures_stay(train):
+    windows = dict(_delete_=True, mode='slide', crop_size=(32, 32), stride=(16, 16), window_batch=2)
+    first, second = (train(epochs=2, **{'model.test_cfg': windows}) for _ in range(2))
+    assert np.array_equal(first[1], second[1]) and first[2] > PICTURES * VIEWS + 4 and second[2] == 0
+
+
+def test_a_changed_mask_of_a_validation_picture_computes_it_anew(train, drive_like, tmp_path):
+    root = shutil.copytree(drive_like, tmp_path / 'DRIVE')
+    options = {f'{split}_dataloader.dataset.data_root': str(root) for split in ('train', 'val', 'test')}
+    *_, runner = train(epochs=1, **options)
+    mask = Path(runner.val_dataloader.dataset.get_data_info(0)['fov_path'])
+    Image.fromarray(np.roll(np.array(Image.open(mask).convert('L')), 5, axis=0)).save(mask)
+    *_, seen, _ = train(epochs=1, **options)
+    assert seen == HELD_OUT
+
+
 @pytest.mark.parametrize('part', ['images', '1st_manual', 'mask'])
 def test_a_changed_picture_label_or_mask_is_drawn_anew_and_the_others_are_not(train, drive_like, tmp_path, part):
     root = shutil.copytree(drive_like, tmp_path / 'DRIVE')

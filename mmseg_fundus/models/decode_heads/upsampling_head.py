@@ -1,18 +1,17 @@
 import torch
 from mmcv.cnn import ConvModule
-from mmseg.models.decode_heads.decode_head import BaseDecodeHead
-from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from .vessel_head import VesselHead
 
 # Channels of the stages, from the coarsest on (the plan of the guide's SETR); patch 8 uses three of them, patch 32 all five.
 STAGE_CHANNELS = (128, 128, 64, 64, 32)
 
 
 @MODELS.register_module()
-class VesselUpsamplingHead(BaseDecodeHead):
+class VesselUpsamplingHead(VesselHead):
     """Progressive upsampling from the patch grid to full resolution: log2(patch size) stages, then a 1x1 classifier.
 
     A stage is 3x3 convolution, batch norm, ReLU and 2x bilinear upsampling (``align_corners=False``).  The classifier is computed
@@ -23,7 +22,6 @@ class VesselUpsamplingHead(BaseDecodeHead):
         in_channels (int): Channels of the fused map.
         patch_size (int): 8, 16 or 32 (a power of two up to 32); the encoder's.
         stage_channels (Sequence[int], optional): Channels of each stage; :data:`STAGE_CHANNELS` cut to length by default.
-        num_classes, out_channels (int): Always 2: background and vessel, softmax.
         dropout_ratio (float): Channel dropout before the classifier, 0 to 1.
         norm_cfg (dict): Normalisation of the stages.
         **kwargs: The rest of mmseg's ``BaseDecodeHead`` (``loss_decode``, ``ignore_index`` ...).
@@ -38,8 +36,6 @@ class VesselUpsamplingHead(BaseDecodeHead):
         in_channels=64,
         patch_size=16,
         stage_channels=None,
-        num_classes=2,
-        out_channels=2,
         dropout_ratio=0.0,
         norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
         in_index=0,
@@ -53,16 +49,9 @@ class VesselUpsamplingHead(BaseDecodeHead):
             raise ConfigError(
                 f'VesselUpsamplingHead: patch size {patch_size} takes {stages} stages, stage_channels={tuple(widths)} names {len(widths)}'
             )
-        if (num_classes, out_channels) != (2, 2):
-            raise ConfigError(
-                'VesselUpsamplingHead: vessels are segmented with two classes (background, vessel) and softmax; '
-                'leave num_classes=2 and out_channels out'
-            )
         super().__init__(
             in_channels=in_channels,
             channels=widths[-1],
-            num_classes=2,
-            out_channels=2,  # said outright, or mmseg warns that binary heads could have one
             dropout_ratio=dropout_ratio,
             norm_cfg=norm_cfg,
             in_index=in_index,
@@ -84,21 +73,3 @@ class VesselUpsamplingHead(BaseDecodeHead):
         x = self._transform_inputs(inputs).contiguous(memory_format=torch.channels_last)
         convolution, upsampling = self.stages[-1]
         return upsampling(self.cls_seg(convolution(self.stages[:-1](x))).float())
-
-    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: list) -> dict:
-        """The terms of the loss one by one (``loss_ce``, ``loss_dice``), and pixel accuracy in percent (``acc_seg``).
-
-        A loss module without ``terms`` is handled as mmseg does.
-        """
-        if not hasattr(self.loss_decode, 'terms'):
-            return super().loss_by_feat(seg_logits, batch_data_samples)
-        label = self._stack_batch_gt(batch_data_samples).squeeze(1)
-        logits = seg_logits
-        if logits.shape[2:] != label.shape[1:]:
-            logits = resize(logits, size=label.shape[1:], mode='bilinear', align_corners=self.align_corners)
-        terms = self.loss_decode.terms(logits, label, ignore_index=self.ignore_index)
-        losses = {f'loss_{name}': value for name, value in terms.items()}
-        valid = label != self.ignore_index
-        right = (logits.detach()[:, 1] > logits.detach()[:, 0]) == (label == 1)
-        losses['acc_seg'] = 100 * (right & valid).sum() / valid.sum().clamp(min=1)
-        return losses

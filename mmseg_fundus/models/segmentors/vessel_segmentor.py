@@ -55,6 +55,7 @@ class VesselSegmentor(EncoderDecoder):
         self.feature_cache = None  # of FeatureCacheHook: training views
         self.validation_records = None  # of FeatureCacheHook: whole pictures
         self._picture_maps = None  # of the picture that is being predicted
+        self._head_needs_picture = getattr(self.decode_head, 'needs_picture', False)
         if self.out_channels != 2:
             raise ConfigError(
                 f'VesselSegmentor: the decode head has {self.out_channels} output channels; vessels are segmented with two classes and '
@@ -115,8 +116,11 @@ class VesselSegmentor(EncoderDecoder):
 
     def encode(self, inputs: Tensor) -> tuple:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size."""
+        return self.backbone(self._padded(inputs))
+
+    def _padded(self, inputs: Tensor) -> Tensor:
         patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        return self.backbone(F.pad(inputs, (0, -width % patch, 0, -height % patch)))
+        return F.pad(inputs, (0, -width % patch, 0, -height % patch))
 
     def fuse(self, maps: tuple):
         """Feature maps for the heads: the backbone's through the neck."""
@@ -130,7 +134,7 @@ class VesselSegmentor(EncoderDecoder):
     def decode(self, features, inputs: Tensor) -> Tensor:
         """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
         with computing_in(self.precision, inputs.device):
-            logits = self.decode_head(features)
+            logits = self.decode_head(features, self._padded(inputs)) if self._head_needs_picture else self.decode_head(features)
         return self._cut(logits.float(), inputs)
 
     def _cut(self, logits: Tensor, inputs: Tensor) -> Tensor:
