@@ -34,6 +34,9 @@ def main():
     args = parse_args()
     if min(args.size, args.batch, args.rounds) < 1:
         raise ConfigError('--size, --batch and --rounds must be 1 or more')
+    for path in (args.out, args.markdown):
+        if path and not path.absolute().parent.is_dir():
+            raise ConfigError(f'{path.absolute().parent}: no such folder')
     init_default_scope('mmseg')
     MMLogger.get_instance('mmseg_fundus', log_level='WARNING')
     report = dict(machine=machine(), size=args.size, batch=args.batch, rounds=args.rounds, cases={})

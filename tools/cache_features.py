@@ -10,12 +10,12 @@ import _setup  # noqa: F401
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, set_random_seed
+from mmengine.runner import Runner, load_checkpoint, set_random_seed
 from mmengine.utils import ProgressBar
 from mmseg.registry import HOOKS, MODELS
 from torch.utils.data import DataLoader
 
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.errors import ConfigError
@@ -33,8 +33,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    if args.batch_size < 1:
-        raise ConfigError(f'--batch-size {args.batch_size}: 1 or more was expected')
+    if args.batch_size < 1 or (args.epochs is not None and args.epochs < 1):
+        raise ConfigError(f'--batch-size {args.batch_size}, --epochs {args.epochs}: 1 or more was expected')
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
     check_inputs(cfg, ('train', 'val'))
     init_default_scope(cfg.get('default_scope', 'mmseg'))
@@ -44,13 +44,15 @@ def main():
     seed = cfg.get('randomness', {}).get('seed')
     set_random_seed(seed)
     model = MODELS.build(cfg.model).to('cuda' if torch.cuda.is_available() else 'cpu').eval()
+    if cfg.get('load_from'):
+        load_checkpoint(model, known_checkpoint(cfg.load_from), map_location='cpu')
     train_loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
     val_loader = Runner.build_dataloader(cfg.val_dataloader, seed=seed) if cfg.get('val_dataloader') else None
     epochs = args.epochs or cfg.train_cfg.get('max_epochs')
     if not HOOKS.build(settings).connect(model, train_loader, val_loader, epochs):
         raise ConfigError('nothing to fill: the line above says why this training keeps no maps')
     computed = fill(model, train_loader, epochs, args.batch_size)
-    if model.validation_records is not None:
+    if model.picture_cache is not None:
         for batch in val_loader:
             with torch.no_grad():
                 model.val_step(batch)

@@ -19,7 +19,7 @@ from mmseg.structures import SegDataSample
 
 from ..datasets import DRIVEVesselDataset, View
 from ..datasets.synthetic import write_drive_layout
-from ..feature_cache import FeatureCache, RecordFolder
+from ..feature_cache import FeatureCache, PictureCache
 from ..models.precision import native_bfloat16
 from ..models.standin import write_standin
 from . import systems
@@ -168,7 +168,7 @@ def validation(folder: Path, size: int, number: int, rounds: int) -> dict:
     for name in ('no cache', 'cache'):
         model = systems.ours(PRECISIONS[-1], PRECISIONS[-1])
         if name == 'cache':
-            model.validation_records = RecordFolder(folder / 'validation')
+            model.picture_cache = PictureCache(folder / 'validation', 'benchmark')
         predict = _predict(model)
         variants[name] = predict if name == 'no cache' else _recalling(model)
     return interleaved(variants, rounds)

@@ -1,15 +1,12 @@
-import contextlib
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from ..errors import DataError
-from ..files import write_whole
+from ..records import RecordFolder
 from .fov_cache import FOUND_VERSION, cache_folder
-from .reading import read_bytes
+from .reading import picture_size
 
 KEPT_BYTES = 4e9  # decoded pictures of a larger data set are not kept
 
@@ -22,59 +19,51 @@ def sample_digest(info: dict) -> str:
     return found.hexdigest()[:16]
 
 
-def decoded_size(samples: list) -> int:
-    """Bytes of all samples' pictures and labels, decoded; a file that is no picture counts nothing here."""
-    total = 0
-    for sample in samples:
-        with contextlib.suppress(OSError, DataError):
-            total += 4 * np.prod(Image.open(io.BytesIO(read_bytes(sample['img_path']))).size)
-    return total
-
-
 class DecodedPictures:
-    """Decoded pictures and labels of a small data set, in memory once for all processes of a machine.
+    """Decoded pictures and labels of a small data set, held once for all processes of a machine.
 
-    They are files that are mapped into memory, so that the operating system holds one copy whoever reads them, and gives it up
-    when memory is short.  Without room for them nothing changes but the time.
+    They are records in the cache folder, read through the operating system's page cache, which is one copy in memory whoever
+    reads, and is given up when memory is short.  Without room for them nothing changes but the time.
+
+    Args:
+        samples (Sequence[dict]): The data set's.
     """
 
-    def __init__(self):
-        self.folder = cache_folder() / 'decoded-v1'
+    def __init__(self, samples):
+        self.records = RecordFolder(cache_folder() / 'decoded-v1')
+        self.sizes = {}
+        for sample in samples:
+            try:
+                self.sizes[sample['img_path']] = picture_size(sample['img_path'])
+            except DataError:  # told when it is decoded
+                continue
+        self.small = sum(4 * height * width for height, width in self.sizes.values()) <= KEPT_BYTES
         self._digests = {}
 
     def load(self, info: dict, decode) -> dict:
-        """A sample with ``img`` ``(H, W, 3)`` and ``gt_seg_map`` ``(H, W)``, both uint8 and read-only.
+        """A sample with ``img`` ``(H, W, 3)`` and ``gt_seg_map`` ``(H, W)``, both uint8.
 
         Args:
             info (dict): The data set's sample.
             decode (callable): Makes them from ``info``, the first time.
         """
-        key = info['img_path']
-        if key not in self._digests:
-            self._digests[key] = sample_digest(info)
-        file = self.folder / f'{self._digests[key]}.npy'
-        try:
-            planes = np.load(file, mmap_mode='r')
-        except (OSError, ValueError, EOFError):
+        path = info['img_path']
+        if not self.small or path not in self.sizes:
+            return decode(info)
+        if path not in self._digests:
+            self._digests[path] = sample_digest(info)
+        name, (height, width) = self._digests[path], self.sizes[path]
+        planes = self.records.read(name, 0, (4 * height * width,), np.uint8)
+        if planes is None:
             results = decode(info)
-            with contextlib.suppress(OSError):
-                self.folder.mkdir(parents=True, exist_ok=True)
-                planes = np.concatenate([results['img'].reshape(-1), results['gt_seg_map'].reshape(-1)])
-                shape = np.array(results['img'].shape[:2], np.int64).view(np.uint8)
-                write_whole(file, lambda path: _save(path, np.concatenate([shape, planes])))
+            if results['img'].shape == (height, width, 3) and sample_digest(info) == name:
+                self.records.write(name, 0, np.concatenate([results['img'].reshape(-1), results['gt_seg_map'].reshape(-1)]))
             return results
-        height, width = (int(side) for side in planes[:16].view(np.int64))
-        split = 16 + 3 * height * width
         return dict(
             info,
-            img=planes[16:split].reshape(height, width, 3),
-            gt_seg_map=planes[split:].reshape(height, width),
+            img=planes[: 3 * height * width].reshape(height, width, 3),
+            gt_seg_map=planes[3 * height * width :].reshape(height, width),
             img_shape=(height, width),
             ori_shape=(height, width),
             seg_fields=['gt_seg_map'],
         )
-
-
-def _save(path: Path, array: np.ndarray) -> None:
-    with open(path, 'wb') as file:  # np.save would add .npy to a temporary name
-        np.save(file, array)

@@ -29,6 +29,15 @@ def stem_of(path) -> str:
     return Path(Path(path).name.removesuffix('.gz')).stem
 
 
+def picture_size(path) -> tuple:
+    """Height and width of a picture file in pixels, without decoding it; raises :class:`DataError` if it is none."""
+    try:
+        width, height = Image.open(io.BytesIO(read_bytes(path))).size
+    except OSError as error:
+        raise DataError(f'{path} is no picture that can be read ({error})') from error
+    return height, width
+
+
 def read_bytes(path) -> bytes:
     """A file's contents, those of a ``.gz`` unpacked.
 

@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 
 from ..checksum import checksum
 from ..errors import ConfigError, DataError
-from .decoded import KEPT_BYTES, DecodedPictures, decoded_size
+from .decoded import DecodedPictures
 from .division import divide, hold_out
 from .layout import converted, find_root, index_folder, list_converted, pair
 from .random_view import RandomFundusView
@@ -47,6 +47,7 @@ class FundusVesselDataset(BaseSegDataset):
             load, augment, pack.  Not together with ``pipeline``.
         pipeline (list): An mmseg pipeline instead.
         verify (bool): Decode every file once at start, on the main process, and compare sizes.
+        keep_decoded (bool): Keep decoded pictures of a small data set in the cache folder, for the views that are drawn.
         img_dir, label_dir, fov_dir (str): Folders below ``data_root``; ``{part}`` stands for ``training`` or ``test``.  ``fov_dir``
             is looked at if it is given.
         img_suffix, label_suffix, fov_suffix (str): What the file names have between the id and the dot, e.g. ``'_mask'``.
@@ -74,6 +75,7 @@ class FundusVesselDataset(BaseSegDataset):
         augmentation=None,
         pipeline=(),
         verify=True,
+        keep_decoded=True,
         img_dir='{part}/images',
         label_dir='{part}/labels',
         fov_dir=None,
@@ -104,6 +106,7 @@ class FundusVesselDataset(BaseSegDataset):
         self.fov = fov
         self.verify = verify
         self.draws = augmentation is not None
+        self.keep_decoded = keep_decoded
         self._decoded = None
         self.feature_cache = None  # both are set by FeatureCacheHook
         self.tell_contents = False
@@ -191,10 +194,11 @@ class FundusVesselDataset(BaseSegDataset):
     def _view(self, info: dict) -> dict:
         """A random view of a sample, not packed yet."""
         load, annotate, draw = self.pipeline.transforms[:3]
+        if not self.keep_decoded:
+            return draw(annotate(load(info)))
         if self._decoded is None:  # in this process
-            small = decoded_size([self.get_data_info(i) for i in range(len(self))]) <= KEPT_BYTES
-            self._decoded = DecodedPictures() if small else False
-        return draw(self._decoded.load(info, lambda info: annotate(load(info))) if self._decoded else annotate(load(info)))
+            self._decoded = DecodedPictures([self.get_data_info(i) for i in range(len(self))])
+        return draw(self._decoded.load(info, lambda info: annotate(load(info))))
 
     @staticmethod
     def _with_contents(sample: dict) -> dict:

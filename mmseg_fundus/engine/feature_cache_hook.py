@@ -1,4 +1,5 @@
-import io
+import glob
+import os
 import shutil
 from pathlib import Path
 
@@ -6,18 +7,19 @@ import numpy as np
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
-from PIL import Image
+from mmseg.structures import SegDataSample
 
 from ..checksum import checksum
 from ..datasets import FundusVesselDataset, RandomFundusView, ViewSampler
 from ..datasets.fov_cache import cache_folder
-from ..datasets.reading import read_bytes
+from ..datasets.reading import picture_size
 from ..errors import ConfigError
-from ..feature_cache import FeatureCache, RecordFolder, digest
-from ..feature_cache.cache import VERSION
+from ..feature_cache import FeatureCache, PictureCache, digest
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
+from ..records import RecordFolder
 
 GB = 1e9
 
@@ -37,18 +39,21 @@ class FeatureCacheHook(Hook):
     """
 
     def __init__(self, folder=None, max_gb=20.0, validation=True, enabled=True):
-        if not max_gb > 0:
-            raise ConfigError(f'FeatureCacheHook: max_gb={max_gb} must be above 0')
+        if not isinstance(max_gb, (int, float)) or not max_gb > 0:
+            raise ConfigError(f'FeatureCacheHook: max_gb={max_gb!r} must be a number above 0, in units of 10^9 bytes')
+        if not isinstance(enabled, bool) or not isinstance(validation, bool):
+            raise ConfigError(f'FeatureCacheHook: enabled={enabled!r}, validation={validation!r} must be True or False')
         self.folder = folder
         self.max_gb = max_gb
         self.validation = validation
         self.enabled = enabled
 
     def before_train(self, runner) -> None:
-        model = getattr(runner.model, 'module', runner.model)
-        loop = runner.train_loop
-        epochs = loop.max_epochs if runner.cfg.train_cfg.get('by_epoch', True) else None
-        self.connect(model, loop.dataloader, runner.val_loop.dataloader if runner.val_loop else None, epochs)
+        model, loop = getattr(runner.model, 'module', runner.model), runner.train_loop
+        if not isinstance(loop, EpochBasedTrainLoop):  # mmengine's iteration loops have started their workers already
+            print_log(f'feature cache: off, train_cfg.type is {type(loop).__name__}, not EpochBasedTrainLoop', logger='current')
+            return
+        self.connect(model, loop.dataloader, runner.val_loop.dataloader if runner.val_loop else None, loop.max_epochs)
 
     def connect(self, model, train_loader, val_loader=None, epochs=None) -> bool:
         """Have a model and its data sets use the cache; ``False`` if there is something that cannot be kept.
@@ -65,31 +70,27 @@ class FeatureCacheHook(Hook):
         if reason:
             print_log(f'feature cache: off, {reason}', logger='current')
             return False
-        folder = Path(self.folder).expanduser() if self.folder else cache_folder() / 'features'
-        dataset, sampler = train_loader.dataset, train_loader.sampler
+        folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
+        dataset, sampler, backbone = train_loader.dataset, train_loader.sampler, model.backbone
         drawing: RandomFundusView = dataset.pipeline.transforms[-2]
-        backbone = model.backbone
-        encoder = digest(VERSION, backbone.identity(), _normalisation(model.data_preprocessor))
+        encoder = digest(backbone.identity(), _normalisation(model.data_preprocessor))
         samples = [dataset.get_data_info(i) for i in range(len(dataset))]
         cache = FeatureCache(folder, samples, repr(drawing), encoder, drawing.size, backbone.map_shape(*drawing.size))
         views = sampler.views if epochs is None else min(sampler.views, epochs * sampler.repeats)
-        need = len(samples) * views * cache.bytes_per_view
-        parts = [f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB']
-        folders = [cache.views, cache.maps]
-        validation = None
-        if val_loader is not None and self.validation and isinstance(val_loader.dataset, FundusVesselDataset):
-            prediction = {name: value for name, value in (model.test_cfg or {}).items() if name not in ('threshold', 'window_batch')}
-            if not prediction.get('tta'):
-                validation = RecordFolder(folder / f'pictures-{digest(encoder, prediction)}')
-                folders.append(validation)
-                held = [val_loader.dataset.get_data_info(i)['img_path'] for i in range(len(val_loader.dataset))]
-                size = sum(_prediction_size(path, prediction, backbone) for path in held)
-                parts.append(f'{len(held)} validation pictures, {size / GB:.2f} GB')
-                need += size
-        self._check_room(need, ', '.join(parts), folder, folders, backbone.identity()['precision'])
+        need, there = len(samples) * views * cache.bytes_per_view, cache.size()
+        parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
+        pictures = PictureCache(folder, encoder)
+        records = pictures.records(model.test_cfg or {})
+        validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
+        if validation:
+            held_out = [val_loader.dataset.get_data_info(i) for i in range(len(val_loader.dataset))]
+            size = sum(_prediction_size(info['img_path'], model.test_cfg or {}, backbone) for info in held_out)
+            need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
+            parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
+        self._check_room(need, there, parts, folder, backbone.identity()['precision'])
         model.feature_cache = dataset.feature_cache = cache
-        if validation is not None:
-            model.validation_records = validation
+        if validation:
+            model.picture_cache = pictures
             val_loader.dataset.tell_contents = True
         return True
 
@@ -100,17 +101,18 @@ class FeatureCacheHook(Hook):
             return f'the backbone {type(getattr(model, "backbone", model)).__name__} cannot be told from others'
         if model.backbone.trainable_blocks:
             return 'the encoder is trained (model.backbone.trainable_blocks)'
-        if getattr(model.data_preprocessor, 'batch_augments', None) or getattr(model.data_preprocessor, 'size', None):
-            return 'the data preprocessor changes the pictures (batch_augments or size)'
-        dataset = loader.dataset
+        dataset, preprocessor = loader.dataset, model.data_preprocessor
         if not isinstance(dataset, FundusVesselDataset) or not dataset.draws:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
+        divisor = getattr(preprocessor, 'size_divisor', None) or 1
+        padded = any(side % divisor for side in dataset.pipeline.transforms[-2].size)
+        if padded or getattr(preprocessor, 'batch_augments', None) or getattr(preprocessor, 'size', None):
+            return 'the data preprocessor changes the pictures (batch_augments, size or size_divisor)'
         if not isinstance(loader.sampler, ViewSampler) or loader.sampler.views is None:
             return "every view is a new one; train_dataloader.sampler=dict(type='ViewSampler', views=N) draws N of each picture"
         return None
 
-    def _check_room(self, need: int, parts: str, folder: Path, folders: list, precision: str) -> None:
-        there = sum(records.size() for records in folders)
+    def _check_room(self, need: int, there: int, parts: str, folder: Path, precision: str) -> None:
         place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         free = shutil.disk_usage(place).free
         remedy = 'lower train_dataloader.sampler.views, or train without: default_hooks.feature_cache.enabled=False'
@@ -134,13 +136,13 @@ class FeatureCacheHook(Hook):
 def _normalisation(preprocessor) -> int:
     """Checksum of what a data preprocessor makes of every grey value in every channel."""
     probe = torch.stack([torch.arange(256).roll(85 * channel).reshape(16, 16) for channel in range(3)]).to(torch.uint8)
-    inputs = preprocessor(dict(inputs=[probe], data_samples=None), training=False)['inputs']
+    inputs = preprocessor(dict(inputs=[probe], data_samples=[SegDataSample()]), training=False)['inputs']
     return checksum(inputs.cpu().numpy())
 
 
 def _prediction_size(path, test_cfg: dict, backbone) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
-    width, height = Image.open(io.BytesIO(read_bytes(path))).size
+    height, width = picture_size(path)
     windows = 1
     if test_cfg.get('mode') == 'slide':
         scaled = [max(round(side * test_cfg.get('zoom', 1.0)), 1) for side in (height, width)]

@@ -1,5 +1,4 @@
-from .cache import FeatureCache, digest
+from .cache import FeatureCache, PictureCache, digest
 from .maps import PictureMaps, training_maps
-from .records import RecordFolder
 
-__all__ = ['FeatureCache', 'PictureMaps', 'RecordFolder', 'digest', 'training_maps']
+__all__ = ['FeatureCache', 'PictureCache', 'PictureMaps', 'digest', 'training_maps']

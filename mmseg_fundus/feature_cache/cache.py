@@ -8,7 +8,7 @@ import torch
 
 from ..checksum import checksum
 from ..datasets.decoded import sample_digest
-from .records import RecordFolder
+from ..records import RecordFolder
 
 VERSION = 1  # of what is stored and how views are drawn: another number, other files
 
@@ -68,6 +68,8 @@ class FeatureCache:
         if view is None:
             results = draw(info)
             view = np.concatenate([results['img'].transpose(2, 0, 1), results['gt_seg_map'][None]])
+            if sample_digest(info) != name:  # a file was changed since the start
+                return pack(results)
             self.views.write(name, number, view)
         else:
             results = dict(
@@ -89,3 +91,28 @@ class FeatureCache:
     def keep(self, maps: np.ndarray, name: str, number: int, seal: int) -> None:
         """Store the maps of a view that :meth:`sample` handed out without."""
         self.maps.write(name, number, maps, seal)
+
+    def size(self) -> int:
+        """Bytes of this training's pictures that are there already."""
+        return self.views.size(self.pictures) + self.maps.size(self.pictures)
+
+
+class PictureCache:
+    """The maps of whole pictures, for validation: under the encoder and the way of predicting.
+
+    Args:
+        folder (str | Path): Where the caches of all trainings lie.
+        encoder (str): As in :class:`FeatureCache`.
+    """
+
+    def __init__(self, folder, encoder: str):
+        self.folder = Path(folder)
+        self.encoder = encoder
+        self._records = {}
+
+    def records(self, test_cfg: dict) -> RecordFolder | None:
+        """Where the maps lie for a model's ``test_cfg``; ``None`` with test-time augmentation, whose windows differ in size."""
+        if test_cfg.get('tta'):
+            return None
+        prediction = digest(VERSION, self.encoder, {k: v for k, v in test_cfg.items() if k not in ('threshold', 'window_batch')})
+        return self._records.setdefault(prediction, RecordFolder(self.folder / f'pictures-{prediction}'))

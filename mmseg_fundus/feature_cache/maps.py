@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError
-from .records import RecordFolder
+from ..records import RecordFolder
 
 
 def to_half(maps: tuple) -> Tensor:
@@ -25,6 +25,12 @@ def from_half(half: Tensor) -> tuple:
     return tuple(half[:, level].float().permute(0, 3, 1, 2) for level in range(half.shape[1]))
 
 
+def _encoded(encode, inputs: Tensor) -> Tensor:
+    """Maps in float16, computed in the encoder's own precision, whatever autocast is on around it."""
+    with torch.autocast(inputs.device.type, enabled=False):
+        return to_half(encode(inputs))
+
+
 def training_maps(encode, cache, inputs: Tensor, samples: list) -> tuple:
     """Maps of a training batch: those that the samples bring, the others computed and kept.
 
@@ -40,11 +46,12 @@ def training_maps(encode, cache, inputs: Tensor, samples: list) -> tuple:
     maps = [sample.get('encoder_maps') for sample in samples]
     missing = [i for i, found in enumerate(maps) if found is None]
     if missing:
-        for i, half in zip(missing, to_half(encode(inputs[missing] if len(missing) < len(maps) else inputs))):
+        for i, half in zip(missing, _encoded(encode, inputs[missing] if len(missing) < len(maps) else inputs)):
             maps[i] = half
             if 'keep_maps' in samples[i].metainfo:
                 cache.keep(half.cpu().numpy(), *samples[i].metainfo['keep_maps'])
-    return from_half(torch.stack(maps))
+    with torch.autocast(inputs.device.type, enabled=False):
+        return from_half(torch.stack(maps))
 
 
 class PictureMaps:
@@ -69,7 +76,7 @@ class PictureMaps:
         found = [self.records.read(self.name, number, map_shape, np.float16, self.seal) for number in numbers]
         if all(maps is not None for maps in found):
             return from_half(torch.from_numpy(np.stack(found)).to(inputs.device))
-        half = to_half(encode(inputs))
+        half = _encoded(encode, inputs)
         for number, maps in zip(numbers, half.cpu().numpy()):
             self.records.write(self.name, number, maps, self.seal)
         return from_half(half)

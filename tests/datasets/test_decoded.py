@@ -9,7 +9,8 @@ import torch
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
-from mmseg_fundus.datasets import DRIVEVesselDataset, View, vessel_dataset
+from mmseg_fundus.datasets import DRIVEVesselDataset, View
+from mmseg_fundus.datasets import decoded as decoded_pictures
 
 
 @pytest.fixture
@@ -54,8 +55,9 @@ def test_a_changed_label_is_decoded_anew(views, decoded, tmp_path):
 
 def test_a_damaged_file_is_decoded_again(views, decoded, tmp_path):
     first = views()
-    for file in (tmp_path / 'cache').rglob('*.npy'):
-        file.write_bytes(file.read_bytes()[:-100])
+    for number, file in enumerate((tmp_path / 'cache').rglob('*.records')):
+        raw = file.read_bytes()
+        file.write_bytes(raw[:-100] if number % 2 else raw[:500] + bytes(800) + raw[1300:])
     assert torch.equal(views(), first) and len(decoded) == 12
     assert torch.equal(views(), first) and len(decoded) == 12
 
@@ -63,8 +65,13 @@ def test_a_damaged_file_is_decoded_again(views, decoded, tmp_path):
 def test_a_large_data_set_is_not_kept(views, decoded, tmp_path, monkeypatch):
     first = views()
     shutil.rmtree(tmp_path / 'cache')
-    monkeypatch.setattr(vessel_dataset, 'KEPT_BYTES', 6 * 4 * 64 * 64 - 1)
+    monkeypatch.setattr(decoded_pictures, 'KEPT_BYTES', 6 * 4 * 64 * 64 - 1)
     assert torch.equal(views(), first) and torch.equal(views(), first) and len(decoded) == 18
+    assert not (tmp_path / 'cache').exists()
+
+
+def test_it_can_be_turned_off(views, decoded, tmp_path):
+    assert torch.equal(views(keep_decoded=False), views(keep_decoded=False)) and len(decoded) == 12
     assert not (tmp_path / 'cache').exists()
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from PIL import Image
 
 from mmseg_fundus.datasets import ViewSampler
 from mmseg_fundus.engine import FeatureCacheHook, load_config
-from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
 
 
@@ -176,6 +177,7 @@ def test_the_size_is_said_and_bounded_before_the_first_step(train, tmp_path, mon
         ({'default_hooks.feature_cache.enabled': False}, 'enabled=False'),
         ({'train_dataloader.sampler.views': None}, 'every view is a new one'),
         ({'model.backbone.trainable_blocks': 1}, 'the encoder is trained'),
+        ({'model.data_preprocessor.size_divisor': 48}, 'size_divisor'),
     ],
 )
 def test_a_training_whose_maps_cannot_be_kept_says_why_and_runs_without(train, tmp_path, monkeypatch, options, reason):
@@ -192,6 +194,89 @@ def test_values_beyond_half_precision_are_refused(train, monkeypatch):
         train()
 
 
-def test_an_impossible_bound_is_refused():
-    with pytest.raises(ConfigError, match='max_gb=0'):
-        FeatureCacheHook(max_gb=0)
+@pytest.mark.parametrize('arguments', [dict(max_gb=0), dict(max_gb='20GB'), dict(enabled='off'), dict(validation=1)])
+def test_impossible_settings_are_refused(arguments):
+    with pytest.raises(ConfigError, match=f'{next(iter(arguments))}='):
+        FeatureCacheHook(**arguments)
+
+
+def test_a_loop_that_counts_iterations_keeps_nothing_and_says_so(train, tmp_path, monkeypatch):
+    logged = []
+    monkeypatch.setattr('mmseg_fundus.engine.feature_cache_hook.print_log', lambda text, **kwargs: logged.append(text))
+    loop = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=2, val_interval=5)
+    train(**{'train_cfg': loop, 'param_scheduler': None, 'default_hooks.checkpoint.interval': 100, **EVERY_STEP})
+    assert logged == ['feature cache: off, train_cfg.type is IterBasedTrainLoop, not EpochBasedTrainLoop']
+    assert not (tmp_path / 'cache').exists()
+
+
+def test_another_data_sets_records_do_not_count_as_there(train, drive_like, tmp_path, monkeypatch):
+    train(epochs=1)
+    root = shutil.copytree(drive_like, tmp_path / 'other' / 'DRIVE')
+    for label in (root / 'training' / '1st_manual').iterdir():
+        Image.fromarray(np.roll(np.array(Image.open(label).convert('L')), 3, axis=1)).save(label)
+    usage = type(shutil.disk_usage(tmp_path))(10**9, 10**9 - 1000, 1000)
+    monkeypatch.setattr('shutil.disk_usage', lambda path: usage)
+    with pytest.raises(ConfigError, match='are free'):
+        train(epochs=1, **{'train_dataloader.dataset.data_root': str(root)})
+    train(epochs=1)
+
+
+def test_a_label_edited_during_a_training_and_put_back_leaves_nothing_wrong(train, drive_like, tmp_path):
+    root = shutil.copytree(drive_like, tmp_path / 'DRIVE')
+    options = {f'{split}_dataloader.dataset.data_root': str(root) for split in ('train', 'val', 'test')}
+    options['train_dataloader.dataset.keep_decoded'] = False
+    *_, runner = train(epochs=1, **options)
+    dataset = runner.train_dataloader.dataset
+    label = Path(dataset.get_data_info(0)['seg_map_path'])
+    original = label.read_bytes()
+    Image.fromarray(255 - np.array(Image.open(label).convert('L'))).save(label)
+    dataset[runner.train_dataloader.sampler.view(0, 1)]
+    label.write_bytes(original)
+    found = dataset[runner.train_dataloader.sampler.view(0, 1)]['data_samples'].gt_sem_seg.data
+    dataset.feature_cache = None
+    assert torch.equal(found, dataset[runner.train_dataloader.sampler.view(0, 1)]['data_samples'].gt_sem_seg.data)
+
+
+def test_a_prediction_changed_after_the_start_finds_no_maps_of_the_other(train):
+    *_, runner = train(epochs=1)
+    model, batch = runner.model.eval(), next(iter(runner.val_dataloader))
+    for size in ((48, 48), (32, 64)):
+        model.test_cfg['size'] = size
+        with torch.no_grad():
+            first, again = (model.val_step(batch)[0].seg_logits.data for _ in range(2))
+            cache, model.picture_cache = model.picture_cache, None
+            plain = model.val_step(batch)[0].seg_logits.data
+            model.picture_cache = cache
+        assert torch.equal(first, again) and torch.allclose(first, plain, atol=0.05)
+
+
+def test_an_autocast_around_the_model_changes_no_map(train):
+    *_, runner = train(epochs=1)
+    model, dataset = runner.model, runner.train_dataloader.dataset
+    kept = dataset.feature_cache.maps.folder  # made without autocast
+    dataset.feature_cache.maps.folder = kept.with_name('maps-others')
+
+    def losses():
+        batch = pseudo_collate([dataset[runner.train_dataloader.sampler.view(i, 0)] for i in range(2)])
+        with torch.autocast('cpu', torch.bfloat16):
+            return model.loss(**model.data_preprocessor(batch, training=True))['decode.loss_ce']
+
+    computed = losses()
+    assert torch.allclose(computed, losses(), atol=1e-6)
+    written = {file.name: file.read_bytes() for file in dataset.feature_cache.maps.folder.iterdir()}
+    assert len(written) == 2 and all((kept / name).read_bytes().startswith(raw) for name, raw in written.items())
+
+
+def test_a_damaged_validation_picture_is_named(train, drive_like, tmp_path):
+    root = shutil.copytree(drive_like, tmp_path / 'DRIVE')
+    *_, runner = train(epochs=1, **{'val_dataloader.dataset.data_root': str(root)})
+    picture = Path(runner.val_dataloader.dataset.get_data_info(0)['img_path'])
+    picture.write_bytes(b'broken')
+    options = {'val_dataloader.dataset.data_root': str(root), 'val_dataloader.dataset.verify': False}
+    with pytest.raises(DataError, match=picture.name):
+        train(epochs=1, **options)
+
+
+def test_a_preprocessor_that_pads_test_pictures_is_no_obstacle(train):
+    *_, seen, _ = train(epochs=1, **{'model.data_preprocessor.test_cfg': dict(size_divisor=32)})
+    assert seen == PICTURES + HELD_OUT

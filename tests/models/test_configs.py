@@ -16,6 +16,7 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_native_chase_db1': (224, True, 'ChaseDB1VesselDataset'),
     'setr_mla_vitb16_frozen_native_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_native_fives': (512, True, 'FIVESVesselDataset'),
+    'setr_mla_vitb16_frozen_detail': (224, True, 'DRIVEVesselDataset'),
     'setr_mla_vitb16_frozen_paper': (224, False, 'FIVESVesselDataset'),
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),

@@ -174,6 +174,7 @@ class FrozenVisionTransformer(VisionTransformer):
     def identity(self) -> dict:
         """What decides the maps of a given input: weights, settings and arithmetic."""
         return {
+            'class': f'{type(self).__module__}.{type(self).__qualname__}',
             'fingerprint': self.fingerprint().hex(),
             'heads': self.arch_settings['num_heads'],
             'out_indices': list(self.out_indices),

@@ -53,7 +53,7 @@ class VesselSegmentor(EncoderDecoder):
         super().__init__(*args, **kwargs)
         self.precision = check_precision('VesselSegmentor', precision)
         self.feature_cache = None  # of FeatureCacheHook: training views
-        self.validation_records = None  # of FeatureCacheHook: whole pictures
+        self.picture_cache = None  # of FeatureCacheHook: whole pictures
         self._picture_maps = None  # of the picture that is being predicted
         self._head_needs_picture = getattr(self.decode_head, 'needs_picture', False)
         if self.out_channels != 2:
@@ -180,8 +180,9 @@ class VesselSegmentor(EncoderDecoder):
 
     def inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says; ``fov`` ``(H, W)`` in a picture's metainfo counts."""
-        if self.validation_records is not None and self._picture_maps is None and all('maps_of' in meta for meta in batch_img_metas):
-            return torch.cat([self._recalled(inputs[i : i + 1], meta) for i, meta in enumerate(batch_img_metas)])
+        records = self.picture_cache.records(self.test_cfg) if self.picture_cache and self._picture_maps is None else None
+        if records is not None and all('maps_of' in meta for meta in batch_img_metas):
+            return torch.cat([self._recalled(inputs[i : i + 1], meta, records) for i, meta in enumerate(batch_img_metas)])
         fovs = [meta.get('fov') for meta in batch_img_metas]
         if any(fov is None for fov in fovs):
             return self._averaged(inputs, None)
@@ -197,9 +198,9 @@ class VesselSegmentor(EncoderDecoder):
                 logits[box] = self._averaged(inputs[box], fov[box]).float()
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
 
-    def _recalled(self, inputs: Tensor, meta: dict) -> Tensor:
+    def _recalled(self, inputs: Tensor, meta: dict, records) -> Tensor:
         """:meth:`inference` of one picture, whose maps are kept."""
-        self._picture_maps = PictureMaps(self.validation_records, *meta['maps_of'])
+        self._picture_maps = PictureMaps(records, *meta['maps_of'])
         try:
             return self.inference(inputs, [meta])
         finally:

@@ -5,7 +5,7 @@ import numpy as np
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from ..checksum import checksum
+from .checksum import checksum
 
 _MARK = b'REC1'  # behind every record, with its checksum
 
@@ -79,6 +79,8 @@ class RecordFolder:
             file = os.open(self.file(name), os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 if os.pread(file, 8, position + len(payload)).strip(b'\0'):
+                    if os.pread(file, len(record), position) == record:
+                        return  # another process was faster
                     self._tell(f'a record of {self.file(name)} was damaged or out of date and is computed again')
                 written = 0
                 while written < len(record):
@@ -90,9 +92,9 @@ class RecordFolder:
             self._told = False
             self._tell(f'{self.folder}: {error.strerror}; nothing more is kept there, what is missing is computed each time')
 
-    def size(self) -> int:
-        """Bytes that the folder takes on disk."""
-        return sum(path.stat().st_blocks * 512 for path in self.folder.glob('*.records'))
+    def size(self, names=('*',)) -> int:
+        """Bytes that the records of these names (``*`` and ``?`` stand for anything) take on disk."""
+        return sum(path.stat().st_blocks * 512 for name in names for path in self.folder.glob(f'{name}.records'))
 
     def _tell(self, message: str) -> None:
         if not self._told and get_worker_info() is None:

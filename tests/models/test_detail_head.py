@@ -1,0 +1,71 @@
+"""The detail path beside the encoder: pictures and maps both count, at any size."""
+
+import pytest
+import torch
+from mmseg.registry import MODELS
+
+from mmseg_fundus.engine import load_config
+from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.models import VesselDetailHead
+
+
+def head(**options):
+    torch.manual_seed(0)
+    return VesselDetailHead(**{**dict(in_channels=6, patch_size=16, loss_decode=dict(type='VesselLoss')), **options})
+
+
+@pytest.mark.parametrize('widths', [(4,), (4, 5, 6), (12, 24, 48, 48), (3, 4, 5, 6, 7)])
+def test_logits_have_the_pictures_resolution_whatever_the_levels(widths):
+    logits = head(detail_channels=widths)((torch.randn(2, 6, 2, 3),), torch.randn(2, 3, 32, 48))
+    assert logits.shape == (2, 2, 32, 48) and logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize('widths', [(), (4, 5, 6, 7, 8, 9)])
+def test_levels_finer_than_a_pixel_or_none_are_refused(widths):
+    with pytest.raises(ConfigError, match='must name 1 to 5 levels'):
+        head(detail_channels=widths)
+
+
+def test_both_the_map_and_the_picture_decide_and_are_trained_on():
+    model = head().eval()
+    features, picture = torch.randn(1, 6, 2, 2, requires_grad=True), torch.randn(1, 3, 32, 32, requires_grad=True)
+    logits = model((features,), picture)
+    logits.square().sum().backward()
+    assert features.grad.abs().min() > 0 and picture.grad.abs().mean() > 0
+    assert not torch.equal(logits, model((features + 1,), picture)) and not torch.equal(logits, model((features,), picture + 1))
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_single_bright_pixel_stays_where_it_is():
+    """The path has full resolution: a change of one pixel changes the logits most at or next to it."""
+    model = head().eval()
+    picture = torch.zeros(1, 3, 32, 32)
+    changed = picture.clone()
+    changed[0, :, 20, 9] = 3
+    features = (torch.zeros(1, 6, 2, 2),)
+    difference = (model(features, changed) - model(features, picture)).abs().sum(1)[0]
+    row, column = divmod(int(difference.argmax()), 32)
+    assert abs(row - 20) <= 2 and abs(column - 9) <= 2
+
+
+@pytest.fixture
+def segmentor(tiny_config):
+    options = dict(
+        _delete_=True, type='VesselDetailHead', in_channels=16, patch_size=16, detail_channels=(4, 8), loss_decode=dict(type='VesselLoss')
+    )
+    return MODELS.build(load_config(tiny_config(), {'model.decode_head': options}).model)
+
+
+@pytest.mark.parametrize('size', [(64, 64), (50, 71), (17, 16)])
+def test_pictures_of_any_size_are_padded_for_the_detail_path_as_for_the_encoder(segmentor, size):
+    inputs = torch.randn(2, 3, *size)
+    logits = segmentor.eval()(inputs)
+    assert logits.shape == (2, 2, *size)
+    height, width = (-side % 16 for side in size)
+    padded = torch.nn.functional.pad(inputs, (0, width, 0, height))
+    assert torch.allclose(logits, segmentor(padded)[:, :, : size[0], : size[1]], atol=1e-5)
+
+
+def test_two_classes_are_fixed():
+    with pytest.raises(ConfigError, match='VesselDetailHead: vessels are segmented with two classes'):
+        head(num_classes=3)
