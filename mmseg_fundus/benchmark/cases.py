@@ -26,7 +26,6 @@ from . import systems
 from .timing import interleaved
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 PRECISIONS = ('float32', 'bfloat16') if native_bfloat16(DEVICE) else ('float32',)
 
 
@@ -107,7 +106,7 @@ def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
     root = _drive_like(folder)
     for turn in range(2):
         for enabled in (False, True):
-            cfg = Config.fromfile(str(CONFIGS / 'setr_mla_vitb16_frozen_native.py'))
+            cfg = Config.fromfile(str(systems.CONFIGS / 'setr_mla_vitb16_frozen_native.py'))
             cfg.merge_from_dict(
                 {
                     'model.backbone.weights': 'random',
