@@ -7,10 +7,10 @@ from mmengine.dist import all_reduce, get_dist_info
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
-from PIL import Image
 
 from ..errors import DataError
 from .counts import IGNORE
+from .mask_writer import MaskWriter
 from .report import figures_table, make_report, report_rows
 from .score_histogram import ScoreHistogram
 from .scores import score_picture, summarise
@@ -59,7 +59,7 @@ class VesselMetric(BaseMetric):
         self.detail = detail
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
-        self.report = self.histogram = None
+        self.report = self.histogram = self._writer = None
         self._reset()
 
     def _reset(self) -> None:
@@ -84,8 +84,8 @@ class VesselMetric(BaseMetric):
                 if not np.isfinite(probability).all():
                     raise DataError(f'{sample.get("img_path")}: the logits hold NaN or infinite values')
             if self.output_dir:
-                self.output_dir.mkdir(parents=True, exist_ok=True)
-                Image.fromarray(prediction.astype(np.uint8) * 255).save(self.output_dir / f'{name}.png')
+                self._writer = self._writer or MaskWriter(self.output_dir)
+                self._writer.write(name, prediction)
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
                 areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
@@ -99,6 +99,8 @@ class VesselMetric(BaseMetric):
 
     def evaluate(self, size: int) -> dict:
         """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch."""
+        if self._writer:
+            self._writer.finish()
         rank, processes = get_dist_info()
         if len(self.results) > len(range(rank, size, processes)):  # mmengine's sampler gives a process at most one too many
             for area, histogram in self._last.items():

@@ -1,0 +1,39 @@
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..files import write_whole
+
+WAITING = 16  # masks that may wait for the disk before a prediction waits for them
+
+
+class MaskWriter:
+    """Writes masks as PNG of 0 and 255 while the next picture is predicted; a file has its name only once it is whole.
+
+    Args:
+        folder (str | Path): Made if needed.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting = deque()
+
+    def write(self, name: str, mask: np.ndarray) -> None:
+        """Put ``mask`` ``(H, W)`` in line for ``<name>.png``; an earlier one's ``OSError`` is raised here or in :meth:`finish`."""
+        while len(self._waiting) >= WAITING:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(self._write, self.folder / f'{name}.png', mask))
+
+    def finish(self) -> None:
+        """Wait until all are written."""
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    @staticmethod
+    def _write(path: Path, mask: np.ndarray) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda temporary: Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, 'PNG'))
