@@ -18,7 +18,7 @@ def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_s
     config = tiny_config("train_cfg['max_epochs'] = 3")
     done = shell('bash', root / 'tools/dist_train.sh', config, 2, '--work-dir', tmp_path / 'run')
     assert done.returncode == 0, done.stdout
-    assert done.stdout.count('pictures, ') == 3, 'each validation is reported once, by the main process'
+    assert done.stdout.count('pixels in the field of view') == 3, 'each validation is reported once, by the main process'
     checkpoint = tmp_path / 'run/epoch_3.pth'
     figures, tables = [], []
     for processes in (1, 2, 3):
