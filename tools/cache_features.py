@@ -62,8 +62,7 @@ def main():
 def fill(model, loader, epochs, batch_size: int) -> int:
     """Compute the maps that are missing of all views; returns how many those were."""
     sampler, dataset = loader.sampler, loader.dataset
-    number = sampler.views if epochs is None else min(sampler.views, epochs * sampler.repeats)
-    views = [sampler.view(index, drawn) for drawn in range(number) for index in range(len(dataset))]
+    views = [sampler.view(index, drawn) for drawn in range(sampler.views_in(epochs)) for index in range(len(dataset))]
     bar, computed = ProgressBar(len(views)), 0
     for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
         missing = [i for i, sample in enumerate(batch['data_samples']) if 'keep_maps' in sample.metainfo]

@@ -139,7 +139,8 @@ def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
 def _picture() -> dict:
     """A test picture of DRIVE's size, all of it field of view."""
     generator = torch.Generator().manual_seed(0)
-    sample = SegDataSample(metainfo=dict(img_shape=(584, 565), ori_shape=(584, 565), fov=np.ones((584, 565), np.uint8)))
+    fov = np.ones((584, 565), np.uint8)
+    sample = SegDataSample(metainfo=dict(img_shape=(584, 565), ori_shape=(584, 565), fov=fov, maps_of=('picture', 0)))
     return dict(inputs=[torch.randint(256, (3, 584, 565), generator=generator, dtype=torch.uint8)], data_samples=[sample])
 
 
@@ -163,25 +164,9 @@ def inference(folder: Path, size: int, number: int, rounds: int) -> dict:
 
 def validation(folder: Path, size: int, number: int, rounds: int) -> dict:
     """The same picture at every validation, milliseconds: without and with kept maps."""
-    variants = {}
-    for name in ('no cache', 'cache'):
-        model = systems.ours(PRECISIONS[-1], PRECISIONS[-1])
-        if name == 'cache':
-            model.picture_cache = PictureCache(folder / 'validation', 'benchmark')
-        predict = _predict(model)
-        variants[name] = predict if name == 'no cache' else _recalling(model)
-    return interleaved(variants, rounds)
-
-
-def _recalling(model):
-    data = model.data_preprocessor(_picture())
-
-    def predict():
-        data['data_samples'][0].set_metainfo(dict(maps_of=('picture', 0)))
-        with torch.no_grad():
-            model.predict(data['inputs'].to(DEVICE), data['data_samples'])
-
-    return predict
+    plain, keeping = (systems.ours(PRECISIONS[-1], PRECISIONS[-1]) for _ in range(2))
+    keeping.picture_cache = PictureCache(folder / 'validation', 'benchmark')
+    return interleaved({'no cache': _predict(plain), 'cache': _predict(keeping)}, rounds)
 
 
 def checkpoints(folder: Path, size: int, number: int, rounds: int) -> dict:

@@ -43,6 +43,10 @@ class ViewSampler(DefaultSampler):
         """The view of picture ``index`` after ``drawn`` others of it since the training began."""
         return View(index, drawn, self.seed) if self.views is None else View(index, drawn % self.views)
 
+    def views_in(self, epochs: int | None) -> int:
+        """How many of the ``views`` of a picture that many epochs meet; all if their number is not known."""
+        return self.views if epochs is None else min(self.views, epochs * self.repeats)
+
     def __iter__(self) -> Iterator[View]:
         first = self.epoch * self.repeats
         return (self.view(i % self.pictures, first + i // self.pictures) for i in super().__iter__())

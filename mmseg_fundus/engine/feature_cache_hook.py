@@ -73,10 +73,11 @@ class FeatureCacheHook(Hook):
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
         dataset, sampler, backbone = train_loader.dataset, train_loader.sampler, model.backbone
         drawing: RandomFundusView = dataset.pipeline.transforms[-2]
-        encoder = digest(backbone.identity(), _normalisation(model.data_preprocessor))
+        identity = backbone.identity()
+        encoder = digest(identity, _normalisation(model.data_preprocessor))
         samples = [dataset.get_data_info(i) for i in range(len(dataset))]
         cache = FeatureCache(folder, samples, repr(drawing), encoder, drawing.size, backbone.map_shape(*drawing.size))
-        views = sampler.views if epochs is None else min(sampler.views, epochs * sampler.repeats)
+        views = sampler.views_in(epochs)
         need, there = len(samples) * views * cache.bytes_per_view, cache.size()
         parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
         pictures = PictureCache(folder, encoder)
@@ -87,7 +88,7 @@ class FeatureCacheHook(Hook):
             size = sum(_prediction_size(info['img_path'], model.test_cfg or {}, backbone) for info in held_out)
             need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
             parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
-        self._check_room(need, there, parts, folder, backbone.identity()['precision'])
+        self._check_room(need, there, parts, folder, identity['precision'])
         model.feature_cache = dataset.feature_cache = cache
         if validation:
             model.picture_cache = pictures
