@@ -6,6 +6,7 @@ Example:
 
 import argparse
 import json
+import statistics
 import sys
 from pathlib import Path
 
@@ -19,6 +20,16 @@ from mmseg_fundus.files import write_whole
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = '<!-- results: made by tools/results_table.py, do not edit -->', '<!-- end of results -->'
 FIGURES = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'Accuracy', 'MCC', 'clDice')
+ABOUT_TRAINING = ('trained on', 'encoder', 'seeds', 'steps', 'trained parameters', 'training', 'device')
+COLUMNS = (
+    *('method', 'trained on', 'data, pictures', 'field of view', 'encoder', 'seeds', 'steps', 'trained parameters', 'training'),
+    *('threshold', *FIGURES, 'Dice per picture', 'Dice unmasked', 's per picture', 'device'),
+)
+ABLATION_COLUMNS = (
+    *('method', 'change', 'trained on', 'data, pictures', 'encoder', 'seeds', 'steps', 'trained parameters', 'training'),
+    *('threshold', *FIGURES),
+)
+SAME_IN_A_ROW = ('trained on', 'data, pictures', 'field of view', 'encoder', 'steps')
 
 
 def parse_args():
@@ -54,64 +65,130 @@ def without_paths(value):
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
-def add(path: Path, folder: Path) -> None:
+def add(path: Path, folder: Path) -> Path:
+    """Take a results file into the folder, under a name that other seeds, data and thresholds of the same method do not have."""
     results = without_paths(load(path))
-    name = f'{method_of(results)} {results["data"]["class"].removesuffix("VesselDataset")}'.replace(' ', '_')
+    data, training = results['data'], trained(results)
+    parts = [method_of(results), data['class'].removesuffix('VesselDataset')]
+    if data['split'] != 'test':
+        parts.append(data['split'])
+    if (training.get('data') or data)['class'] != data['class']:
+        parts.append(f'from_{training["data"]["class"].removesuffix("VesselDataset")}')
+    if training.get('seed') is not None:
+        parts.append(f'seed{training["seed"]}')
+    if results.get('threshold_chosen_on'):
+        parts.append('chosen')
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / f'{name}.json', lambda temporary: temporary.write_text(json.dumps(results, indent=2) + '\n'))
-
-
-def cell(value) -> str:
-    return '' if value is None else f'{value:.4f}'.lstrip('0')
+    target = folder / f'{"_".join(parts)}.json'.replace(' ', '_')
+    write_whole(target, lambda temporary: temporary.write_text(json.dumps(results, indent=2) + '\n'))
+    return target
 
 
 def method_of(results: dict) -> str:
     return Path(results['config']).stem if results.get('config') else results.get('method', '?')
 
 
+def trained(results: dict) -> dict:
+    return results.get('trained') or {}
+
+
 def encoder_of(results: dict) -> str:
     weights = results.get('weights')
     if not weights:
-        return ''
+        return results.get('encoder', '')
     return (
         '; '.join(note.split(':')[0] for note in weights.get('notes') or [])
         or f'{Path(weights["path"]).name}, SHA-256 {weights["sha256"][:8]}'
     )
 
 
-def line(method: str, data: dict, report: dict, threshold: float, encoder: str = '', steps: str = '') -> str:
-    pooled, frame = report[FOV]['pooled'], report.get(FRAME, {}).get('pooled', {})
-    dice = f'{cell(report[FOV]["mean"].get("Dice"))} ± {cell(report[FOV]["sd"].get("Dice"))}'
-    where = f'{data["class"].removesuffix("VesselDataset")} {data["split"]}, {data["pictures"]}'
-    cells = [
-        method,
-        where,
-        data['field_of_view'],
-        encoder,
-        steps,
-        f'{threshold:g}',
-        *(cell(pooled.get(name)) for name in FIGURES),
-        dice,
-        cell(frame.get('Dice')),
-    ]
-    return f'| {" | ".join(cells)} |'
+def threshold_of(results: dict) -> str:
+    threshold = f'{results.get("prediction", {}).get("threshold", 0.5):g}'
+    chosen = results.get('threshold_chosen_on')
+    return f'{threshold}, chosen on {chosen["split"]}' if chosen else threshold
 
 
-def table(folder: Path, configs: list) -> str:
-    """The table as Markdown: runs, second observers where known, and what was not run."""
-    head = ['method', 'data, pictures', 'field of view', 'encoder', 'steps', 'threshold', *FIGURES, 'Dice per picture', 'Dice unmasked']
-    lines = [f'| {" | ".join(head)} |', '|' + '---|' * len(head)]
-    run_here = set()
+def number(value) -> str:
+    return '' if value is None or value != value else f'{value:.4f}'.removeprefix('0')
+
+
+def spread(values: list) -> str:
+    """One run's value, or mean ± standard deviation (n - 1) of several."""
+    values = [value for value in values if value is not None]
+    if len(values) < 2:
+        return number(values[0]) if values else ''
+    return f'{number(statistics.mean(values))} ± {number(statistics.stdev(values))}'
+
+
+def joined(values) -> str:
+    return ', '.join(dict.fromkeys(str(value) for value in values if value not in (None, '')))
+
+
+def cells(group: list, side: str = 'report') -> dict:
+    """The columns of one row, from the results of one or several seeds."""
+    first, pooled = group[0], [results[side][FOV]['pooled'] for results in group]
+    data, of_own = first['data'], side == 'report'
+    inside = first[side][FOV]
+    has_pictures = len(group) == 1 and inside.get('mean', {}).get('Dice') is not None
+    minutes = [f'{trained(results)["seconds"] / 60:.0f} min' for results in group if trained(results).get('seconds')]
+    training = trained(first).get('data')
+    row = {
+        'method': method_of(first) if of_own else 'second observer',
+        'change': first.get('change', ''),
+        'trained on': f'{training["class"].removesuffix("VesselDataset")} {training["split"]}, {training["pictures"]}' if training else '',
+        'data, pictures': f'{data["class"].removesuffix("VesselDataset")} {data["split"]}, {data["pictures"]}',
+        'field of view': data['field_of_view'],
+        'encoder': encoder_of(first),
+        'seeds': joined(trained(results).get('seed') for results in group),
+        'steps': joined(trained(results).get('steps') for results in group),
+        'trained parameters': joined(trained(results).get('trained_parameters') for results in group),
+        'training': joined(minutes),
+        'threshold': joined(threshold_of(results) for results in group) if of_own else '0.5',
+        **{name: spread([figures.get(name) for figures in pooled]) for name in FIGURES},
+        'Dice per picture': f'{number(inside["mean"]["Dice"])} ± {number(inside["sd"]["Dice"])}' if has_pictures else '',
+        'Dice unmasked': spread([results[side].get(FRAME, {}).get('pooled', {}).get('Dice') for results in group]),
+        's per picture': joined(f'{results["seconds_per_picture"]:.1f}' for results in group if results.get('seconds_per_picture')),
+        'device': joined(trained(results).get('device') for results in group),
+    }
+    return row if of_own else {**row, **dict.fromkeys(ABOUT_TRAINING, ''), 's per picture': ''}
+
+
+def table(rows: list, columns: tuple) -> list:
+    """Lines of Markdown; columns that no row has anything for are left out, repeated lines too."""
+    columns = [name for name in columns if any(row.get(name) for row in rows)]
+    lines = [f'| {" | ".join(str(row.get(name, "")) for name in columns)} |' for row in rows]
+    return [f'| {" | ".join(columns)} |', '|' + '---|' * len(columns), *dict.fromkeys(lines)]
+
+
+def tables(folder: Path, configs: list) -> str:
+    """Results on test pictures, then the ablation, which is scored on held-out training pictures; other seeds of a row are put together."""
+    groups = {}
     for path in sorted(folder.glob('*.json')):
         results = load(path)
-        threshold = results.get('prediction', {}).get('threshold', 0.5)
-        steps = str((results.get('trained') or {}).get('steps') or '')
-        lines.append(line(method_of(results), results['data'], results['report'], threshold, encoder_of(results), steps))
-        run_here.add(method_of(results))
-        if results.get('second_observer'):
-            lines.append(line('second observer', results['data'], results['second_observer'], 0.5))
-    lines += [f'| {config} | not run here |' + ' |' * (len(head) - 2) for config in configs if config not in run_here]
-    return '\n'.join(dict.fromkeys(lines))
+        row, chosen = cells([results]), results.get('threshold_chosen_on')
+        same = [row[name] for name in SAME_IN_A_ROW] + [f'chosen on {chosen["split"]}' if chosen else row['threshold']]
+        key = (results['data']['split'] != 'test', method_of(results), *same)
+        groups.setdefault(key, []).append(results)
+    tests, ablation = [], []
+    for (held_out, *_), group in groups.items():
+        rows = [cells(group)]
+        if group[0].get('second_observer'):
+            rows.append(cells(group, 'second_observer'))
+        (ablation if held_out else tests).extend(rows)
+    run_here = {row['method'] for row in tests}
+    tests += [{'method': config, 'data, pictures': 'not run here'} for config in configs if config not in run_here]
+    lines = table(tests, COLUMNS)
+    if ablation:
+        changes = {row['method']: first_comment(ROOT / 'configs/ablation' / f'{row["method"]}.py') for row in ablation}
+        ablation = [{**row, 'change': row['change'] or changes[row['method']]} for row in ablation]
+        ablation.sort(key=lambda row: (row['method'] != 'base', row['method']))
+        lines += ['', '### Ablation, on held-out training pictures', '', *table(ablation, ABLATION_COLUMNS)]
+    return '\n'.join(lines)
+
+
+def first_comment(path: Path) -> str:
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return lines[0].removeprefix('# ') if lines else ''
 
 
 def main():
@@ -124,7 +201,7 @@ def main():
     before, rest = text.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     configs = sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem != 'quickstart')
-    new = f'{before}{BEGIN}\n{table(args.results, configs)}\n{END}{after}'
+    new = f'{before}{BEGIN}\n{tables(args.results, configs)}\n{END}{after}'
     if args.check:
         if new != text:
             raise ConfigError(f'{args.readme} is not what {args.results} says; run tools/results_table.py')

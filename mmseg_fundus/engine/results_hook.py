@@ -16,15 +16,36 @@ from ..version import __version__
 class ResultsHook(Hook):
     """Writes ``results.json`` into the work folder after each validation and test: the figures and what they were made from.
 
-    A test also writes ``per_picture.csv``.
+    A test also writes ``per_picture.csv``, and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of
+    interrupted runs that it continues; validation counts), parameters that were trained.
     """
 
     def __init__(self):
         self._trained = None
+        self._seconds_before = 0.0
+        self._began = time.monotonic()
 
     def after_load_checkpoint(self, runner, checkpoint) -> None:
         meta = checkpoint.get('meta') or {}
-        self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter')}
+        self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(meta.get('training') or {})}
+        if runner._resume:
+            self._seconds_before = self._trained.get('seconds') or 0.0
+
+    def before_train(self, runner) -> None:
+        self._began = time.monotonic()
+
+    def before_save_checkpoint(self, runner, checkpoint) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        checkpoint['meta']['training'] = {
+            'data': _described(runner.train_dataloader),
+            'seed': runner.seed,
+            'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
+            'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
+            'device': _device(model),
+        }
+
+    def before_test(self, runner) -> None:
+        self._began = time.monotonic()
 
     @master_only
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -50,9 +71,11 @@ class ResultsHook(Hook):
             'epoch': epoch,
             'checkpoint': checkpoint,
             'config': runner.cfg.filename,
-            'data': loader.dataset.describe() if hasattr(loader.dataset, 'describe') else {'class': type(loader.dataset).__name__},
+            'data': _described(loader),
             'trained': self._trained if phase == 'test' else {'epochs': runner.epoch, 'steps': runner.iter},
             'weights': {'path': source.path, 'sha256': source.sha256, 'notes': source.notes} if source else None,
+            'seconds_per_picture': round((time.monotonic() - self._began) / len(loader.dataset), 3) if phase == 'test' else None,
+            'device': _device(getattr(runner.model, 'module', runner.model)),
             'seed': runner.seed,
             'processes': runner.world_size,
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
@@ -65,3 +88,12 @@ class ResultsHook(Hook):
             },
         }
         write_results(runner.work_dir, results)
+
+
+def _described(loader) -> dict:
+    return loader.dataset.describe() if hasattr(loader.dataset, 'describe') else {'class': type(loader.dataset).__name__}
+
+
+def _device(model) -> str:
+    device = next(model.parameters()).device
+    return torch.cuda.get_device_name(device) if device.type == 'cuda' else f'{device.type}, {torch.get_num_threads()} threads'

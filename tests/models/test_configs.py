@@ -16,7 +16,11 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_native_chase_db1': (224, True, 'ChaseDB1VesselDataset'),
     'setr_mla_vitb16_frozen_native_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_native_fives': (512, True, 'FIVESVesselDataset'),
-    'setr_mla_vitb16_frozen_detail': (224, True, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_detail': (192, True, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_detail_stare': (192, True, 'STAREVesselDataset'),
+    'setr_mla_vitb16_frozen_detail_chase_db1': (192, True, 'ChaseDB1VesselDataset'),
+    'setr_mla_vitb16_frozen_detail_hrf': (512, True, 'HRFVesselDataset'),
+    'setr_mla_vitb16_frozen_detail_fives': (512, True, 'FIVESVesselDataset'),
     'setr_mla_vitb16_frozen_paper': (224, False, 'FIVESVesselDataset'),
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
@@ -58,3 +62,16 @@ def test_leaf_configs_are_short(root, path):
     for config in (root / path).glob('*.py'):
         limit = 25 if path == 'configs' else 60
         assert len(config.read_text().splitlines()) <= limit, config
+
+
+def test_the_ablation_changes_one_thing_each_and_never_meets_a_test_picture(root):
+    paths = sorted((root / 'configs/ablation').glob('*.py'))
+    assert len(paths) > 5
+    for path in paths:
+        cfg = Config.fromfile(str(path))
+        assert cfg.train_dataloader.dataset.split == 'train' and cfg.val_dataloader.dataset.split == 'val', path
+        assert cfg.test_dataloader.dataset.split == 'val' and cfg.test_dataloader.dataset.val_fraction == 0.2, path
+        assert path.read_text().startswith('# ') and len(path.read_text().splitlines()) <= 5 + (path.stem == 'base'), path
+        cfg.model.backbone.update(weights='random', arch=dict(embed_dims=24, num_layers=12, num_heads=2, feedforward_channels=24))
+        cfg.model.neck.in_channels = 24
+        assert MODELS.build(cfg.model).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 2, 32, 32), path

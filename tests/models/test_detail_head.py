@@ -48,6 +48,29 @@ def test_a_single_bright_pixel_stays_where_it_is():
     assert abs(row - 20) <= 2 and abs(column - 9) <= 2
 
 
+def test_without_the_maps_the_same_network_is_trained_and_the_encoder_has_no_say():
+    """The rows of an ablation: maps zeroed, noise in their place, the detail path alone."""
+    maps, other, picture = torch.randn(1, 6, 2, 2, requires_grad=True), torch.randn(1, 6, 2, 2), torch.randn(1, 3, 32, 32)
+    full, zeros, noise, alone = (head(context=context).eval() for context in ('maps', 'zeros', 'noise', 'none'))
+    assert not torch.equal(full((maps,), picture), full((other,), picture))
+    assert torch.equal(zeros((maps,), picture), full((torch.zeros(1, 6, 2, 2),), picture))
+    assert torch.equal(zeros((maps,), picture), zeros((other,), picture)) and torch.equal(alone((maps,), picture), alone((other,), picture))
+    assert not torch.equal(noise((maps,), picture), noise((maps,), picture))  # drawn anew
+    torch.manual_seed(3)
+    first = noise((maps,), picture)
+    torch.manual_seed(3)
+    assert torch.equal(first, noise((other,), picture))
+    zeros((maps,), picture).sum().backward()
+    assert torch.equal(maps.grad, torch.zeros_like(maps))  # zeros, not none
+    size = {model.context: sum(p.numel() for p in model.parameters()) for model in (full, zeros, noise, alone)}
+    assert size['maps'] == size['zeros'] == size['noise'] > size['none']
+
+
+def test_an_unknown_context_is_named():
+    with pytest.raises(ConfigError, match="context='maps?' is unknown, use one of maps, zeros, noise, none"):
+        head(context='map')
+
+
 @pytest.fixture
 def segmentor(tiny_config):
     options = dict(

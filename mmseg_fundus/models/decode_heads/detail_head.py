@@ -7,6 +7,8 @@ from torch import Tensor, nn
 from ...errors import ConfigError
 from .vessel_head import VesselHead
 
+CONTEXTS = ('maps', 'zeros', 'noise', 'none')
+
 
 @MODELS.register_module()
 class VesselDetailHead(VesselHead):
@@ -19,6 +21,10 @@ class VesselDetailHead(VesselHead):
     Args:
         in_channels (int): Channels of the fused map.
         patch_size (int): The encoder's; a power of two.
+        context (str): What joins the deepest level.  ``'maps'``: the encoder's, fused.  The others show in an ablation what those add:
+            ``'zeros'`` and ``'noise'`` (standard normal, drawn anew each time) in their place in the same network, or ``'none'``, the
+            detail path alone, without the convolutions that join them (the neck is then not trained: with several processes set
+            ``find_unused_parameters=True``).
         detail_channels (Sequence[int]): Channels at full resolution, half, a quarter ...; as many levels as the patch has powers of
             two, or fewer.
         norm_cfg (dict): Normalisation behind each convolution.
@@ -35,6 +41,7 @@ class VesselDetailHead(VesselHead):
         self,
         in_channels=64,
         patch_size=16,
+        context='maps',
         detail_channels=(12, 24, 48, 48),
         dropout_ratio=0.0,
         norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
@@ -47,12 +54,16 @@ class VesselDetailHead(VesselHead):
                 f'VesselDetailHead: detail_channels={tuple(widths)} must name 1 to {int(patch_size).bit_length()} levels for patches of '
                 f'{patch_size}'
             )
+        if context not in CONTEXTS:
+            raise ConfigError(f'VesselDetailHead: context={context!r} is unknown, use one of {", ".join(CONTEXTS)}')
         super().__init__(
             in_channels=in_channels, channels=widths[0], dropout_ratio=dropout_ratio, norm_cfg=norm_cfg, in_index=in_index, **kwargs
         )
         self.patch_size = patch_size
+        self.context = context
         self.down = nn.ModuleList(self._pair(before, after) for before, after in zip([3, *widths], widths))
-        self.join = self._pair(widths[-1] + in_channels, widths[-1])
+        if context != 'none':
+            self.join = self._pair(widths[-1] + in_channels, widths[-1])
         self.up = nn.ModuleList(self._pair(deep + level, level) for deep, level in zip(widths[:0:-1], widths[-2::-1]))
 
     def _pair(self, before: int, after: int) -> nn.Sequential:
@@ -66,11 +77,19 @@ class VesselDetailHead(VesselHead):
         for convolutions in self.down:
             x = convolutions(F.max_pool2d(x, 2) if levels else x)
             levels.append(x)
-        context = self._resized(self._transform_inputs(inputs), levels.pop())
-        x = self.join(torch.cat([x, context], dim=1))
+        deepest = levels.pop()
+        if self.context != 'none':
+            maps = self._replaced(self._transform_inputs(inputs))
+            x = self.join(torch.cat([x, self._resized(maps, deepest)], dim=1))
         for convolutions, level in zip(self.up, reversed(levels)):
             x = convolutions(torch.cat([self._resized(x, level), level], dim=1))
         return self.cls_seg(x).float()
+
+    def _replaced(self, maps: Tensor) -> Tensor:
+        if self.context == 'maps':
+            return maps
+        nothing = maps * 0  # the neck still has its gradient, of zeros: several processes wait for it
+        return nothing if self.context == 'zeros' else nothing + torch.randn_like(maps)
 
     def _resized(self, x: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(x, size=like.shape[2:], mode='bilinear', align_corners=self.align_corners).to(like.dtype)

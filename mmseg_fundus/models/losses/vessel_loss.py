@@ -1,3 +1,4 @@
+import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
@@ -32,16 +33,59 @@ def vessel_dice_loss(logits: Tensor, label: Tensor, ignore_index: int = 255, smo
     return (1 - (2 * overlap + smooth) / (area + smooth)).mean()
 
 
-def vessel_cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = 255) -> Tensor:
-    """Cross entropy in nats: mean over the valid pixels of each picture, then over pictures (same arguments as the Dice loss)."""
+def vessel_cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = 255, focal_gamma: float = 0.0) -> Tensor:
+    """Cross entropy in nats: mean over the valid pixels of each picture, then over pictures (same arguments as the Dice loss).
+
+    With ``focal_gamma`` above 0 each pixel counts ``(1 - p) ** focal_gamma``, p the probability of its label: the focal loss
+    (https://arxiv.org/abs/1708.02002) without class weights.
+    """
     valid = (label != ignore_index).to(logits.dtype)
     loss = F.cross_entropy(logits, label.long(), ignore_index=ignore_index, reduction='none')
+    if focal_gamma:
+        loss = loss * (-torch.expm1(-loss)).clamp(min=1e-6) ** focal_gamma  # exp(-loss) is p; 0 has no gradient below gamma 1
     return _image_mean(loss, valid).mean()
+
+
+def soft_skeleton(image: Tensor, iterations: int) -> Tensor:
+    """Skeleton of a soft mask ``(N, 1, H, W)`` in [0, 1] by ``iterations`` erosions and openings, differentiable.
+
+    Shit et al., clDice (https://arxiv.org/abs/2003.07311), algorithm 1; exact for structures no wider than ``2 * iterations + 1`` pixels.
+    """
+
+    def eroded(x: Tensor) -> Tensor:
+        return -torch.maximum(F.max_pool2d(-x, (3, 1), 1, (1, 0)), F.max_pool2d(-x, (1, 3), 1, (0, 1)))
+
+    def ridge(x: Tensor) -> Tensor:
+        return F.relu(x - F.max_pool2d(eroded(x), 3, 1, 1))
+
+    skeleton = ridge(image)
+    for _ in range(iterations):
+        image = eroded(image)
+        skeleton = skeleton + F.relu(ridge(image) * (1 - skeleton))
+    return skeleton
+
+
+def vessel_cldice_loss(logits: Tensor, label: Tensor, ignore_index: int = 255, iterations: int = 4, smooth: float = 1.0) -> Tensor:
+    """Soft centerline Dice loss: 1 - the harmonic mean of topology precision and sensitivity of each picture, mean over pictures.
+
+    The share of the predicted skeleton inside the label and of the label's skeleton inside the prediction (clDice, equations 1 and
+    2); arguments and shapes as :func:`vessel_dice_loss`, ``iterations`` as :func:`soft_skeleton`.
+    """
+    valid = (label != ignore_index).to(logits.dtype)[:, None]
+    wanted = (label == 1).to(logits.dtype)[:, None]
+    found = logits.softmax(dim=1)[:, 1:] * valid
+
+    def inside(skeleton: Tensor, mask: Tensor) -> Tensor:
+        return ((skeleton * mask).flatten(1).sum(1) + smooth) / (skeleton.flatten(1).sum(1) + smooth)
+
+    precision = inside(soft_skeleton(found, iterations), wanted)
+    sensitivity = inside(soft_skeleton(wanted, iterations), found)
+    return (1 - 2 * precision * sensitivity / (precision + sensitivity)).mean()
 
 
 @MODELS.register_module()
 class VesselLoss(nn.Module):
-    """Cross entropy plus soft Dice on the vessel class, both blind to the ignored label (outside the field of view).
+    """Cross entropy plus soft Dice on the vessel class, all terms blind to the ignored label (outside the field of view).
 
     Every picture of a batch counts the same however many of its pixels are valid, so a batch of four gives the mean of four
     batches of one and gradient accumulation is exact.
@@ -50,6 +94,9 @@ class VesselLoss(nn.Module):
         ce_weight (float): Weight of the cross entropy.
         dice_weight (float): Weight of the Dice loss.
         smooth (float): See :func:`vessel_dice_loss`.
+        cldice_weight (float): Weight of :func:`vessel_cldice_loss`.
+        cldice_iterations (int): See :func:`soft_skeleton`; half the width of the widest vessel in input pixels.
+        focal_gamma (float): See :func:`vessel_cross_entropy`.
         loss_name (str): Name in the log where only the sum is logged; must begin with ``loss``.
 
     Example:
@@ -58,27 +105,44 @@ class VesselLoss(nn.Module):
         tensor(0.6931)
     """
 
-    def __init__(self, ce_weight=1.0, dice_weight=1.0, smooth=1.0, loss_name='loss_vessel'):
+    def __init__(
+        self,
+        ce_weight=1.0,
+        dice_weight=1.0,
+        smooth=1.0,
+        cldice_weight=0.0,
+        cldice_iterations=4,
+        focal_gamma=0.0,
+        loss_name='loss_vessel',
+    ):
         super().__init__()
-        if ce_weight < 0 or dice_weight < 0 or ce_weight + dice_weight == 0:
-            raise ConfigError(f'VesselLoss: ce_weight={ce_weight}, dice_weight={dice_weight} must be >= 0 and not both 0')
+        weights = dict(ce_weight=ce_weight, dice_weight=dice_weight, cldice_weight=cldice_weight)
+        if min(weights.values()) < 0 or not any(weights.values()):
+            raise ConfigError(f'VesselLoss: {", ".join(f"{k}={v}" for k, v in weights.items())} must be >= 0 and not all 0')
+        if focal_gamma < 0 or cldice_iterations < 1:
+            raise ConfigError(f'VesselLoss: focal_gamma={focal_gamma} must be >= 0, cldice_iterations={cldice_iterations} 1 or more')
         if not loss_name.startswith('loss'):
             raise ConfigError(f"VesselLoss: loss_name={loss_name!r} must begin with 'loss', or mmengine leaves it out of the sum")
         self.ce_weight = ce_weight
         self.dice_weight = dice_weight
         self.smooth = smooth
+        self.cldice_weight = cldice_weight
+        self.cldice_iterations = cldice_iterations
+        self.focal_gamma = focal_gamma
         self.loss_name = loss_name
 
     def terms(self, logits: Tensor, label: Tensor, ignore_index: int = 255) -> dict:
-        """The weighted terms ``{'ce': ..., 'dice': ...}``; those of weight 0 are left out.  Computed in float32."""
+        """The weighted terms ``{'ce': ..., 'dice': ..., 'cldice': ...}``; those of weight 0 are left out.  Computed in float32."""
         if logits.ndim != 4 or logits.shape[1] != 2:
             raise ConfigError(f'VesselLoss takes logits (N, 2, H, W), got {tuple(logits.shape)}; the head must have num_classes=2')
         logits = logits.float()
         terms = {}
         if self.ce_weight:
-            terms['ce'] = self.ce_weight * vessel_cross_entropy(logits, label, ignore_index)
+            terms['ce'] = self.ce_weight * vessel_cross_entropy(logits, label, ignore_index, self.focal_gamma)
         if self.dice_weight:
             terms['dice'] = self.dice_weight * vessel_dice_loss(logits, label, ignore_index, self.smooth)
+        if self.cldice_weight:
+            terms['cldice'] = self.cldice_weight * vessel_cldice_loss(logits, label, ignore_index, self.cldice_iterations, self.smooth)
         return terms
 
     def forward(self, logits: Tensor, label: Tensor, weight=None, ignore_index: int = 255, **kwargs) -> Tensor:

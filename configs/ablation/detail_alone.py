@@ -1,0 +1,4 @@
+# The detail path alone, without the convolutions that join the maps.
+_base_ = './base.py'
+model = dict(decode_head=dict(context='none'))
+find_unused_parameters = True  # the neck, with several processes
