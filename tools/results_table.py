@@ -134,7 +134,6 @@ def cells(group: list, side: str = 'report') -> dict:
     training = trained(first).get('data')
     row = {
         'method': method_of(first) if of_own else 'second observer',
-        'change': first.get('change', ''),
         'trained on': f'{training["class"].removesuffix("VesselDataset")} {training["split"]}, {training["pictures"]}' if training else '',
         'data, pictures': f'{data["class"].removesuffix("VesselDataset")} {data["split"]}, {data["pictures"]}',
         'field of view': data['field_of_view'],
@@ -179,16 +178,17 @@ def tables(folder: Path, configs: list) -> str:
     tests += [{'method': config, 'data, pictures': 'not run here'} for config in configs if config not in run_here]
     lines = table(tests, COLUMNS)
     if ablation:
-        changes = {row['method']: first_comment(ROOT / 'configs/ablation' / f'{row["method"]}.py') for row in ablation}
-        ablation = [{**row, 'change': row['change'] or changes[row['method']]} for row in ablation]
+        done = {row['method'] for row in ablation}
+        paths = {path.stem: path for path in sorted((ROOT / 'configs/ablation').glob('*.py'))}
+        ablation += [{'method': name, 'data, pictures': 'not run here'} for name in paths if name not in done]
+        ablation = [{**row, 'change': first_comment(paths[row['method']]) if row['method'] in paths else ''} for row in ablation]
         ablation.sort(key=lambda row: (row['method'] != 'base', row['method']))
         lines += ['', '### Ablation, on held-out training pictures', '', *table(ablation, ABLATION_COLUMNS)]
     return '\n'.join(lines)
 
 
 def first_comment(path: Path) -> str:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return lines[0].removeprefix('# ') if lines else ''
+    return path.read_text().splitlines()[0].removeprefix('# ')
 
 
 def main():
