@@ -43,7 +43,7 @@ def test_training_on_two_processes_then_testing_on_one_two_and_three_gives_the_s
     assert done.returncode == 0, done.stdout
     assert 'Epoch(train) [4]' in done.stdout and 'Epoch(train) [3]' not in done.stdout
 
-    before, after = (torch.load(tmp_path / f'run/epoch_{n}.pth', weights_only=True)['meta']['training'] for n in (3, 4))
+    before, after = (safe_load(tmp_path / f'run/epoch_{n}.pth')['meta']['training'] for n in (3, 4))
     assert results['trained'] == {'epochs': 3, 'steps': results['trained']['steps'], **before}, 'a test says how the model was trained'
     assert before['data']['split'] == 'train' and before['seed'] == results['seed'] and before['trained_parameters'] > 0
     assert after['seconds'] > before['seconds'] > 0, 'a resumed training counts its earlier time'
