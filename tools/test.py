@@ -9,8 +9,9 @@ import argparse
 import _setup  # noqa: F401
 from mmengine.runner import Runner
 
+from mmseg_fundus.datasets import PUBLIC
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.config import load_config, use_dataset
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, threshold_dataset
@@ -25,6 +26,9 @@ def parse_args():
     parser = argparse.ArgumentParser(description='Evaluate a vessel segmentation model.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument(
+        '--dataset', metavar='NAME', help=f"test pictures of another data set ({', '.join(PUBLIC)}), with the config's model and prediction"
+    )
     parser.add_argument('--out', metavar='DIR', help='write the predicted masks there, PNG of 0 and 255')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture below DIR')
@@ -45,7 +49,9 @@ def parse_args():
 
 def main():
     args = parse_args()
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights)
+    if args.dataset:
+        use_dataset(cfg, args.dataset, args.data_root)
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None

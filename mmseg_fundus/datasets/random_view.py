@@ -6,8 +6,9 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from ..boxes import box_around
+from ..boxes import box_around, fov_scale
 from ..errors import ConfigError
+from .camera_look import CameraLook
 from .transforms import IGNORE
 
 
@@ -31,19 +32,21 @@ class RandomFundusView(BaseTransform):
     Args:
         size (Sequence[int]): Height and width of the result.
         zoom (float, optional): Crops, with that many input pixels to a native pixel (1: native scale).
+        fov_diameter (float, optional): Pictures are first scaled so that their field of view is that many pixels across, as
+            ``test_cfg.fov_diameter`` does (:func:`.boxes.fov_scale`); ``zoom`` is relative to that.
         crop_to_fov (bool): Begin with the box around the field of view instead of the frame, as ``test_cfg.crop_to_fov`` does.
         flip (float): Probability of a left-right flip, and independently of an up-down flip.
         rotate (float): Largest angle, degrees; uniform on both sides of 0.
         quarter_turns (bool): Turn by 0, 90, 180 or 270 degrees besides; ``size`` must be square.
         scale (Sequence[float]): Smallest and largest factor, uniform between.
-        brightness (float): The picture is multiplied by 1 ± this, 0 to 1.
-        contrast (float): Differences from the mean grey are multiplied by 1 ± this, 0 to 1.
+        brightness, contrast, colour, gamma, blur, noise (float): How far the look may change, see :class:`.CameraLook`.
     """
 
     def __init__(
         self,
         size=(224, 224),
         zoom=None,
+        fov_diameter=None,
         crop_to_fov=False,
         flip=0.5,
         rotate=15.0,
@@ -51,6 +54,10 @@ class RandomFundusView(BaseTransform):
         scale=(0.8, 1.2),
         brightness=0.2,
         contrast=0.2,
+        colour=0.0,
+        gamma=0.0,
+        blur=0.0,
+        noise=0.0,
     ):
         if len(size) != 2 or min(size) < 1:
             raise ConfigError(f'RandomFundusView: size={size} must be (height, width)')
@@ -58,21 +65,21 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: scale={scale} must be (smallest, largest), both above 0')
         if zoom is not None and not zoom > 0:
             raise ConfigError(f'RandomFundusView: zoom={zoom} must be above 0, or None for whole pictures')
+        if fov_diameter is not None and (zoom is None or not fov_diameter >= 16):
+            raise ConfigError(f'RandomFundusView: fov_diameter={fov_diameter} must be 16 or more, and needs zoom (1.0)')
         if quarter_turns and size[0] != size[1]:
             raise ConfigError(f'RandomFundusView: quarter_turns=True needs a square size, not {size}')
         _bounds('flip', flip, 0, 1)
         _bounds('rotate', rotate, 0, 180)
-        _bounds('brightness', brightness, 0, 1)
-        _bounds('contrast', contrast, 0, 1)
         self.size = tuple(size)
         self.zoom = zoom
+        self.fov_diameter = fov_diameter
         self.crop_to_fov = crop_to_fov
         self.flip = flip
         self.rotate = rotate
         self.quarter_turns = quarter_turns
         self.scale = tuple(scale)
-        self.brightness = brightness
-        self.contrast = contrast
+        self.look = CameraLook(brightness, contrast, colour, gamma, blur, noise).check('RandomFundusView')
 
     def transform(self, results: dict) -> dict:
         if self.crop_to_fov and 'gt_seg_map' in results:
@@ -85,7 +92,8 @@ class RandomFundusView(BaseTransform):
             cut, scaled = None, (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
             offset = [random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
         else:
-            cut, scaled = self._draw_window(results, self.zoom * factor, random)
+            native = fov_scale(results['gt_seg_map'] != IGNORE, self.fov_diameter) if 'gt_seg_map' in results else 1.0
+            cut, scaled = self._draw_window(results, self.zoom * native * factor, random)
             offset = [(have - want) / 2 for have, want in zip(scaled, (width, height))]
         angle = random.uniform(-self.rotate, self.rotate)
         flips = [axis for axis in (1, 0) if random.random() < self.flip]
@@ -101,7 +109,7 @@ class RandomFundusView(BaseTransform):
             return np.ascontiguousarray(np.rot90(np.flip(image, flips), turns))
 
         picture = view(results['img'], Image.BILINEAR, cv2.INTER_LINEAR, (0, 0, 0))
-        results['img'] = self._photometric(picture, random)
+        results['img'] = self.look.draw(picture, random)
         results['img_shape'] = self.size
         if 'gt_seg_map' in results:
             results['gt_seg_map'] = view(results['gt_seg_map'], Image.NEAREST, cv2.INTER_NEAREST, IGNORE)
@@ -124,15 +132,8 @@ class RandomFundusView(BaseTransform):
             sides.append(max(round(count * zoom), 1))
         return tuple(window), (sides[1], sides[0])
 
-    def _photometric(self, picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        gain = 1 + random.uniform(-self.brightness, self.brightness)
-        contrast = 1 + random.uniform(-self.contrast, self.contrast)
-        mean = picture.mean()
-        levels = ((np.arange(256) - mean) * contrast + mean) * gain
-        return cv2.LUT(picture, np.clip(np.round(levels), 0, 255).astype(np.uint8))
-
     def __repr__(self) -> str:
-        settings = ('size', 'zoom', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'brightness', 'contrast')
+        settings = ('size', 'zoom', 'fov_diameter', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'look')
         return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 
+from ..datasets import PUBLIC
+from ..datasets.by_name import class_by_name, public_name
 from ..errors import ConfigError
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -54,6 +56,25 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
             cfg[loader].persistent_workers = False  # torch refuses to keep no workers alive
     cfg.work_dir = work_dir or cfg.get('work_dir') or str(Path('work_dirs') / path.stem)
     return cfg
+
+
+def use_dataset(cfg: Config, name: str, data_root=None) -> None:
+    """Have a config test on the test pictures of another public data set, read and predicted as it reads and predicts its own.
+
+    Args:
+        cfg (Config): With a ``test_dataloader``.
+        name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` in any case.
+        data_root (str, optional): Its folder; ``data/<name>``.
+
+    Raises:
+        ConfigError: If there is no such data set.
+    """
+    kind = class_by_name(name)
+    if kind not in PUBLIC.values():
+        raise ConfigError(f'--dataset {name}: unknown, use one of {", ".join(PUBLIC)}')
+    kept = {key: value for key, value in cfg.test_dataloader.dataset.items() if key in ('pipeline', 'test_mode')}
+    root = str(data_root or Path('data') / public_name(kind))
+    cfg.test_dataloader.dataset = dict(type=kind.__name__, data_root=root, split='test', **kept)
 
 
 def _check_options(cfg: Config, options: dict) -> None:

@@ -11,10 +11,11 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
+from ..boxes import fov_scale
 from ..checksum import checksum
 from ..datasets import FundusVesselDataset, RandomFundusView, ViewSampler
-from ..datasets.fov_cache import cache_folder
-from ..datasets.reading import picture_size
+from ..datasets.fov_cache import cache_folder, field_of_view
+from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
 from ..feature_cache import FeatureCache, PictureCache, digest
 from ..models.segmentors import VesselSegmentor
@@ -85,7 +86,7 @@ class FeatureCacheHook(Hook):
         validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
         if validation:
             held_out = [val_loader.dataset.get_data_info(i) for i in range(len(val_loader.dataset))]
-            size = sum(_prediction_size(info['img_path'], model.test_cfg or {}, backbone) for info in held_out)
+            size = sum(_prediction_size(info, model.test_cfg or {}, backbone) for info in held_out)
             need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
             parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
         self._check_room(need, there, parts, folder, identity['precision'])
@@ -141,12 +142,15 @@ def _normalisation(preprocessor) -> int:
     return checksum(inputs.cpu().numpy())
 
 
-def _prediction_size(path, test_cfg: dict, backbone) -> int:
+def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
-    height, width = picture_size(path)
+    height, width = picture_size(info['img_path'])
     windows = 1
     if test_cfg.get('mode') == 'slide':
-        scaled = [max(round(side * test_cfg.get('zoom', 1.0)), 1) for side in (height, width)]
+        zoom = test_cfg.get('zoom', 1.0)
+        if test_cfg.get('fov_diameter'):
+            zoom *= fov_scale(field_of_view(info, read_picture(info['img_path'])), test_cfg['fov_diameter'])
+        scaled = [max(round(side * zoom), 1) for side in (height, width)]
         windows = np.prod([len(window_starts(*sides)) for sides in zip(scaled, test_cfg['crop_size'], test_cfg['stride'])])
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]
     else:

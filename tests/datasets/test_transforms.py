@@ -120,6 +120,38 @@ def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
     assert set(np.diff(edges)) <= {20 * zoom - 1, 20 * zoom, 20 * zoom + 1} and (len(edges) > 1 or zoom == 2)
 
 
+@pytest.mark.parametrize('diameter, factor', [(40, 0.5), (160, 2.0), (81, 1.0)])
+def test_crops_are_drawn_at_the_scale_of_the_field_of_view(diameter, factor):
+    """80 pixels across here; a factor that is nearly 1 is 1, so that nothing is resampled."""
+    stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
+    stripes[:, 80:] = 255
+    view = RandomFundusView(size=(30, 30), zoom=1.0, fov_diameter=diameter, **STILL)
+    before = dict(img=np.repeat(stripes[..., None] * 80, 3, 2), gt_seg_map=stripes[:80], view_seed=1)
+    expected = RandomFundusView(size=(30, 30), zoom=factor, **STILL)
+    for seed in range(5):
+        found, same = (drawn(dict(before, view_seed=seed)) for drawn in (view, expected))
+        assert np.array_equal(found['img'], same['img']) and np.array_equal(found['gt_seg_map'], same['gt_seg_map'])
+
+
+@pytest.mark.parametrize(
+    'change', [dict(brightness=0.3), dict(contrast=0.3), dict(colour=0.3), dict(gamma=0.4), dict(blur=1.5), dict(noise=8.0)], ids=str
+)
+def test_the_look_of_a_camera_changes_the_picture_alone_within_its_bounds(change):
+    before, looks = sample(), set()
+    for seed in range(30):
+        out = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view_seed=seed))
+        again = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view_seed=seed))
+        assert np.array_equal(out['gt_seg_map'], before['gt_seg_map']) and np.array_equal(out['img'], again['img'])
+        looks.add(out['img'].tobytes())
+        ratio = out['img'].astype(float).mean((0, 1)) / before['img'].mean((0, 1))
+        if 'brightness' in change or 'colour' in change:
+            assert ratio.min() > 0.69 and ratio.max() < 1.31
+            assert ('colour' in change) or np.ptp(ratio) < 0.05, 'one gain for all channels'
+    assert len(looks) > 5
+    with pytest.raises(ConfigError, match=f'RandomFundusView: {next(iter(change))}=-1 must lie in'):
+        RandomFundusView(**dict.fromkeys(change, -1))
+
+
 def test_a_picture_smaller_than_the_crop_is_padded_and_the_padding_ignored():
     out = RandomFundusView(**{**CROP, 'size': (40, 48)})(
         dict(img=np.full((20, 30, 3), 9, np.uint8), gt_seg_map=np.zeros((20, 30), np.uint8))
@@ -148,7 +180,11 @@ def test_quarter_turns_are_drawn_evenly():
     assert {np.rot90(before['img'], k).tobytes() for k in range(4)} == set(seen)
 
 
-@pytest.mark.parametrize('arguments', [dict(zoom=0), dict(quarter_turns=True, size=(3, 4))], ids=str)
+@pytest.mark.parametrize(
+    'arguments',
+    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(fov_diameter=500), dict(zoom=1.0, fov_diameter=3)],
+    ids=str,
+)
 def test_contradicting_crops_are_refused(arguments):
     with pytest.raises(ConfigError, match='RandomFundusView'):
         RandomFundusView(**arguments)

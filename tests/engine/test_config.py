@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mmseg_fundus.engine import load_config
+from mmseg_fundus.engine.config import use_dataset
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import ConfigError
 
@@ -82,3 +83,14 @@ def test_amp_is_bfloat16_in_the_model_where_the_machine_has_it_and_refused_on_a_
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match='--amp needs a GPU or a CPU'):
             apply_training_options(cfg, amp=True)
+
+
+def test_another_data_set_is_tested_with_the_configs_own_model_and_prediction(tiny_config):
+    cfg, before = (load_config(tiny_config('test_dataloader = dict(dataset=dict(observer="second"))')) for _ in range(2))
+    use_dataset(cfg, 'chasedb1', '/data/chase')
+    dataset = cfg.test_dataloader.dataset
+    assert (dataset.type, dataset.data_root, dataset.split) == ('ChaseDB1VesselDataset', '/data/chase', 'test')
+    assert dataset.pipeline == before.test_dataloader.dataset.pipeline and 'observer' not in dataset and dataset.test_mode
+    assert cfg.model == before.model and cfg.val_dataloader == before.val_dataloader
+    with pytest.raises(ConfigError, match='--dataset DRIV: unknown, use one of DRIVE, STARE'):
+        use_dataset(cfg, 'DRIV')

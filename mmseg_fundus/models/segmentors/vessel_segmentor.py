@@ -6,7 +6,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
-from ...boxes import box_around
+from ...boxes import box_around, fov_scale
 from ...errors import CheckpointError, ConfigError
 from ...feature_cache import PictureMaps, training_maps
 from ..precision import check_precision, computing_in
@@ -16,7 +16,7 @@ from .windows import blend_windows
 
 IGNORE = 255
 OUTSIDE = (10.0, -10.0)  # logits where no vessel can be: outside the field of view
-TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
+TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'fov_diameter', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
 
 
 @MODELS.register_module()
@@ -36,6 +36,8 @@ class VesselSegmentor(EncoderDecoder):
     - ``mode='whole'``: the whole picture resized to ``size=(H, W)`` (antialiased), the logits back; ``size=None`` keeps the picture's.
     - ``mode='slide'``: windows of ``crop_size`` at most ``stride`` apart over the picture scaled by ``zoom`` (input pixels to a native
       pixel, 1), ``window_batch`` (4) at a time, blended smoothly; those that see nothing of the field of view are left out.
+    - ``fov_diameter``: with ``'slide'``, pictures are first scaled so that their field of view is that many pixels across, so that a
+      checkpoint of one camera fits the others; ``zoom`` is relative to that, and a picture without ``fov`` is taken as it is.
     - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
     - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
     - ``threshold``: probability above which a pixel is vessel, 0.5.
@@ -80,6 +82,9 @@ class VesselSegmentor(EncoderDecoder):
                 )
         if cfg.get('zoom', 1.0) <= 0 or cfg.get('window_batch', 1) < 1:
             raise ConfigError('VesselSegmentor: test_cfg.zoom must be above 0 and window_batch 1 or more')
+        diameter = cfg.get('fov_diameter')
+        if diameter is not None and (cfg.get('mode') != 'slide' or not diameter >= 16):
+            raise ConfigError(f"VesselSegmentor: test_cfg.fov_diameter={diameter} must be 16 or more, and needs mode='slide'")
         if not 0 <= cfg.get('threshold', 0.5) < 1:
             raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
         tta_poses(cfg.get('tta', False))
@@ -189,13 +194,14 @@ class VesselSegmentor(EncoderDecoder):
         fov = torch.stack([torch.as_tensor(fov, device=inputs.device) for fov in fovs])[:, None] > 0
         if fov.shape[2:] != inputs.shape[2:]:  # a pipeline that resizes pictures
             fov = F.interpolate(fov.float(), size=inputs.shape[2:], mode='nearest') > 0
-        if not self.test_cfg.get('crop_to_fov', False):
-            logits = self._averaged(inputs, fov)
-        else:
+        if self.test_cfg.get('crop_to_fov', False) or self.test_cfg.get('fov_diameter'):  # each picture has its own box and scale
             logits = inputs.new_zeros((len(inputs), 2, *inputs.shape[2:]), dtype=torch.float32)
             for i in range(len(inputs)):
-                box = (slice(i, i + 1), slice(None), *box_around(fov[i, 0].cpu()))
+                box = box_around(fov[i, 0].cpu()) if self.test_cfg.get('crop_to_fov', False) else (slice(None), slice(None))
+                box = (slice(i, i + 1), slice(None), *box)
                 logits[box] = self._averaged(inputs[box], fov[box]).float()
+        else:
+            logits = self._averaged(inputs, fov)
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
 
     def _recalled(self, inputs: Tensor, meta: dict, records) -> Tensor:
@@ -230,8 +236,13 @@ class VesselSegmentor(EncoderDecoder):
         return self._resized(self._forward, inputs, scale, size)
 
     def slide_inference(self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
-        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
+        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out.
+
+        With ``test_cfg.fov_diameter`` the first picture's field of view decides the scale of all.
+        """
         cfg = self.test_cfg
+        if fov is not None:
+            scale = scale * fov_scale(fov[0, 0].cpu(), cfg.get('fov_diameter'))
 
         def predict(scaled: Tensor) -> Tensor:
             seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
