@@ -5,8 +5,6 @@ import os
 import re
 import sys
 
-import torch
-
 from mmseg_fundus.models.safe_load import safe_load
 
 
