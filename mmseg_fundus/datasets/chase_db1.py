@@ -19,6 +19,7 @@ class ChaseDB1VesselDataset(FundusVesselDataset):
     the literature.  Source: https://blogs.kingston.ac.uk/retinal/chasedb1/.  Arguments as in :class:`FundusVesselDataset`.
     """
 
+    FIELD_ANGLE = 30.0
     OBSERVERS = dict(first='_1stHO', second='_2ndHO')
     IDS = dict(training=[f'Image_{eye}' for eye in _EYES[:20]], test=[f'Image_{eye}' for eye in _EYES[20:]])
 

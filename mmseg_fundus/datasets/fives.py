@@ -15,6 +15,7 @@ class FIVESVesselDataset(FundusVesselDataset):
     Source: https://doi.org/10.6084/m9.figshare.19688169.  Arguments as in :class:`FundusVesselDataset`.
     """
 
+    FIELD_ANGLE = 50.0
     OBSERVERS = dict(first='')
 
     def list_samples(self, root: Path, part: str) -> list:

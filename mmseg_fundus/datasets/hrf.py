@@ -18,6 +18,7 @@ class HRFVesselDataset(FundusVesselDataset):
     Source: https://www5.cs.fau.de/research/data/fundus-images/.  Arguments as in :class:`FundusVesselDataset`.
     """
 
+    FIELD_ANGLE = 60.0
     OBSERVERS = dict(first='')
     IDS = dict(
         training=[f'{number:02d}_{kind}' for number in range(1, 6) for kind in _KINDS],

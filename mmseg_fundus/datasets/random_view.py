@@ -32,8 +32,8 @@ class RandomFundusView(BaseTransform):
     Args:
         size (Sequence[int]): Height and width of the result.
         zoom (float, optional): Crops, with that many input pixels to a native pixel (1: native scale).
-        fov_diameter (float, optional): Pictures are first scaled so that their field of view is that many pixels across, as
-            ``test_cfg.fov_diameter`` does (:func:`.boxes.fov_scale`); ``zoom`` is relative to that.
+        pixels_per_degree (float, optional): Pictures are first scaled to that, as ``test_cfg.pixels_per_degree`` does
+            (:func:`.boxes.fov_scale`); ``zoom`` is relative to it.
         crop_to_fov (bool): Begin with the box around the field of view instead of the frame, as ``test_cfg.crop_to_fov`` does.
         flip (float): Probability of a left-right flip, and independently of an up-down flip.
         rotate (float): Largest angle, degrees; uniform on both sides of 0.
@@ -46,7 +46,7 @@ class RandomFundusView(BaseTransform):
         self,
         size=(224, 224),
         zoom=None,
-        fov_diameter=None,
+        pixels_per_degree=None,
         crop_to_fov=False,
         flip=0.5,
         rotate=15.0,
@@ -65,15 +65,15 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: scale={scale} must be (smallest, largest), both above 0')
         if zoom is not None and not zoom > 0:
             raise ConfigError(f'RandomFundusView: zoom={zoom} must be above 0, or None for whole pictures')
-        if fov_diameter is not None and (zoom is None or not fov_diameter >= 16):
-            raise ConfigError(f'RandomFundusView: fov_diameter={fov_diameter} must be 16 or more, and needs zoom (1.0)')
+        if pixels_per_degree is not None and (zoom is None or not pixels_per_degree > 0):
+            raise ConfigError(f'RandomFundusView: pixels_per_degree={pixels_per_degree} must be above 0, and needs zoom (1.0)')
         if quarter_turns and size[0] != size[1]:
             raise ConfigError(f'RandomFundusView: quarter_turns=True needs a square size, not {size}')
         _bounds('flip', flip, 0, 1)
         _bounds('rotate', rotate, 0, 180)
         self.size = tuple(size)
         self.zoom = zoom
-        self.fov_diameter = fov_diameter
+        self.pixels_per_degree = pixels_per_degree
         self.crop_to_fov = crop_to_fov
         self.flip = flip
         self.rotate = rotate
@@ -92,8 +92,9 @@ class RandomFundusView(BaseTransform):
             cut, scaled = None, (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
             offset = [random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
         else:
-            native = fov_scale(results['gt_seg_map'] != IGNORE, self.fov_diameter) if 'gt_seg_map' in results else 1.0
-            cut, scaled = self._draw_window(results, self.zoom * native * factor, random)
+            if 'gt_seg_map' in results:
+                factor *= fov_scale(results['gt_seg_map'] != IGNORE, self.pixels_per_degree, results.get('field_angle', 45.0))
+            cut, scaled = self._draw_window(results, self.zoom * factor, random)
             offset = [(have - want) / 2 for have, want in zip(scaled, (width, height))]
         angle = random.uniform(-self.rotate, self.rotate)
         flips = [axis for axis in (1, 0) if random.random() < self.flip]
@@ -133,7 +134,7 @@ class RandomFundusView(BaseTransform):
         return tuple(window), (sides[1], sides[0])
 
     def __repr__(self) -> str:
-        settings = ('size', 'zoom', 'fov_diameter', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'look')
+        settings = ('size', 'zoom', 'pixels_per_degree', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'look')
         return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
 
 

@@ -50,7 +50,7 @@ def read_bytes(path) -> bytes:
     except FileNotFoundError as error:
         raise DataError(f'{path}: file not found') from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f'{path} is truncated or damaged ({error}); copy or download it again') from error
+        raise truncated(path, error) from error
     except OSError as error:
         raise DataError(f'{path}: {error.strerror or error}') from error
 
@@ -63,6 +63,11 @@ class GunzipBackend(LocalBackend):
         return read_bytes(filepath)
 
 
+def truncated(path, error: Exception) -> DataError:
+    """What a decoder's ``error`` on a file means to its user."""
+    return DataError(f'{path} is truncated or damaged ({error}); copy or download it again')
+
+
 def _open(path) -> Image.Image:
     """Decode a whole file with Pillow; any failure becomes a :class:`DataError` that names it."""
     data = read_bytes(path)
@@ -73,7 +78,7 @@ def _open(path) -> Image.Image:
     except UnidentifiedImageError as error:
         raise DataError(f'{path} is no picture that Pillow can read ({len(data):,} bytes)') from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise DataError(f'{path} is truncated or damaged ({error}); copy or download it again') from error
+        raise truncated(path, error) from error
 
 
 def read_picture(path) -> np.ndarray:

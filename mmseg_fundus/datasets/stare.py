@@ -17,6 +17,7 @@ class STAREVesselDataset(FundusVesselDataset):
     Source: https://cecas.clemson.edu/~ahoover/stare/.  Arguments as in :class:`FundusVesselDataset`.
     """
 
+    FIELD_ANGLE = 35.0
     OBSERVERS = dict(first='.ah', second='.vk')
     IDS = dict(training=[f'im{n:04d}' for n in _NUMBERS[:10]], test=[f'im{n:04d}' for n in _NUMBERS[10:]])
 

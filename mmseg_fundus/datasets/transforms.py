@@ -36,10 +36,12 @@ class LoadVesselAnnotations(BaseTransform):
 
 @TRANSFORMS.register_module()
 class PackVesselInputs(PackSegInputs):
-    """mmseg's ``PackSegInputs``, which also hands on the field of view (``fov``) and the label as in the file (``label``).
+    """mmseg's ``PackSegInputs``, which also hands on the field of view (``fov``), its degrees, and the label as in the file (``label``).
 
-    Both are ``(H, W)`` arrays in the sample's metainfo, for the model (windows, crop) and the metric (masked and unmasked).
+    ``fov`` and ``label`` are ``(H, W)`` arrays in the sample's metainfo, ``field_angle`` is a number, for the model (windows, crop,
+    scale) and the metric (masked and unmasked).
     """
 
     def __init__(self):
-        super().__init__((*('img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor'), 'name', 'fov', 'label'))
+        mmseg_keys = ('img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor')
+        super().__init__((*mmseg_keys, 'name', 'fov', 'field_angle', 'label'))

@@ -43,6 +43,8 @@ class FundusVesselDataset(BaseSegDataset):
         observer (str): Whose labels: ``'first'`` or, where the set has them, ``'second'``.
         fov (str): Field of view: ``'auto'`` is the shipped mask, or found in the picture where there is none, ``'found'`` always
             found (:func:`.find_fov`), ``'none'`` the whole frame.
+        field_angle (float, optional): Degrees that the field of view shows; the public set's (DRIVE 45, STARE 35, CHASE_DB1 30, HRF
+            60, FIVES 50), else 45.  Matters where a config gives ``pixels_per_degree``.
         augmentation (dict, optional): Arguments of :class:`~mmseg_fundus.datasets.RandomFundusView`; makes the training pipeline
             load, augment, pack.  Not together with ``pipeline``.
         pipeline (list): An mmseg pipeline instead.
@@ -58,6 +60,7 @@ class FundusVesselDataset(BaseSegDataset):
         ConfigError: If the arguments contradict each other.
     """
 
+    FIELD_ANGLE = 45.0  # degrees that the field of view shows, of most fundus cameras
     OBSERVERS = {}  # of a public set: observer -> what a label's name has behind the picture's
     IDS = {}  # of a public set: part -> how its pictures' names begin
 
@@ -72,6 +75,7 @@ class FundusVesselDataset(BaseSegDataset):
         division=None,
         observer='first',
         fov='auto',
+        field_angle=None,
         augmentation=None,
         pipeline=(),
         verify=True,
@@ -96,6 +100,8 @@ class FundusVesselDataset(BaseSegDataset):
         if observer != 'first' and observer not in self.OBSERVERS:
             known = ', '.join(self.OBSERVERS) if self.OBSERVERS else 'first; label_dir and label_suffix choose the labels'
             raise ConfigError(f'{type(self).__name__}: observer={observer!r} has no labels in this data set, which has: {known}')
+        if field_angle is not None and not 0 < field_angle <= 360:
+            raise ConfigError(f'{type(self).__name__}: field_angle={field_angle} must lie in (0, 360], in degrees')
         if augmentation is not None and pipeline:
             raise ConfigError(f'{type(self).__name__}: give augmentation or pipeline, not both')
         self.split = split
@@ -104,6 +110,7 @@ class FundusVesselDataset(BaseSegDataset):
         self.division = division
         self.observer = observer
         self.fov = fov
+        self.field_angle = self.FIELD_ANGLE if field_angle is None else field_angle
         self.verify = verify
         self.draws = augmentation is not None
         self.keep_decoded = keep_decoded
@@ -206,7 +213,7 @@ class FundusVesselDataset(BaseSegDataset):
         data = sample['data_samples']
         seal = checksum(sample['inputs'].numpy())
         if 'fov' in data.metainfo:
-            seal = checksum(data.fov, seal)
+            seal = checksum(f'{data.field_angle} degrees'.encode(), checksum(data.fov, seal))
         data.set_metainfo({'maps_of': (f'{data.get("name", "picture")}-{seal:08x}', seal)})
         return sample
 
@@ -241,7 +248,7 @@ class FundusVesselDataset(BaseSegDataset):
             sample['name'] = '_'.join([*folders, stem])
             if self.fov != 'auto':
                 sample.pop('fov_path', None)
-            sample.update(fov_mode=self.fov, label_map=None, reduce_zero_label=False, seg_fields=[])
+            sample.update(fov_mode=self.fov, field_angle=self.field_angle, label_map=None, reduce_zero_label=False, seg_fields=[])
         return samples
 
     def _missing(self, samples: list) -> str:

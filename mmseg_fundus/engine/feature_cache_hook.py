@@ -77,7 +77,8 @@ class FeatureCacheHook(Hook):
         identity = backbone.identity()
         encoder = digest(identity, _normalisation(model.data_preprocessor))
         samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-        cache = FeatureCache(folder, samples, repr(drawing), encoder, drawing.size, backbone.map_shape(*drawing.size))
+        drawn = f'{drawing!r}, {dataset.field_angle} degrees'
+        cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, backbone.map_shape(*drawing.size))
         views = sampler.views_in(epochs)
         need, there = len(samples) * views * cache.bytes_per_view, cache.size()
         parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
@@ -148,8 +149,9 @@ def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
     windows = 1
     if test_cfg.get('mode') == 'slide':
         zoom = test_cfg.get('zoom', 1.0)
-        if test_cfg.get('fov_diameter'):
-            zoom *= fov_scale(field_of_view(info, read_picture(info['img_path'])), test_cfg['fov_diameter'])
+        if test_cfg.get('pixels_per_degree'):
+            fov = field_of_view(info, read_picture(info['img_path']))
+            zoom *= fov_scale(fov, test_cfg['pixels_per_degree'], info['field_angle'])
         scaled = [max(round(side * zoom), 1) for side in (height, width)]
         windows = np.prod([len(window_starts(*sides)) for sides in zip(scaled, test_cfg['crop_size'], test_cfg['stride'])])
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]

@@ -120,13 +120,13 @@ def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
     assert set(np.diff(edges)) <= {20 * zoom - 1, 20 * zoom, 20 * zoom + 1} and (len(edges) > 1 or zoom == 2)
 
 
-@pytest.mark.parametrize('diameter, factor', [(40, 0.5), (160, 2.0), (81, 1.0)])
-def test_crops_are_drawn_at_the_scale_of_the_field_of_view(diameter, factor):
+@pytest.mark.parametrize('density, angle, factor', [(1, 40, 0.5), (4, 40, 2.0), (2, 40.5, 1.0), (4, 20, 1.0)])
+def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
     """80 pixels across here; a factor that is nearly 1 is 1, so that nothing is resampled."""
     stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
     stripes[:, 80:] = 255
-    view = RandomFundusView(size=(30, 30), zoom=1.0, fov_diameter=diameter, **STILL)
-    before = dict(img=np.repeat(stripes[..., None] * 80, 3, 2), gt_seg_map=stripes[:80], view_seed=1)
+    view = RandomFundusView(size=(30, 30), zoom=1.0, pixels_per_degree=density, **STILL)
+    before = dict(img=np.repeat(stripes[:80, :, None] * 80, 3, 2), gt_seg_map=stripes[:80], field_angle=angle)
     expected = RandomFundusView(size=(30, 30), zoom=factor, **STILL)
     for seed in range(5):
         found, same = (drawn(dict(before, view_seed=seed)) for drawn in (view, expected))
@@ -182,7 +182,7 @@ def test_quarter_turns_are_drawn_evenly():
 
 @pytest.mark.parametrize(
     'arguments',
-    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(fov_diameter=500), dict(zoom=1.0, fov_diameter=3)],
+    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(pixels_per_degree=12), dict(zoom=1.0, pixels_per_degree=0)],
     ids=str,
 )
 def test_contradicting_crops_are_refused(arguments):

@@ -83,6 +83,7 @@ def test_another_seed_uses_the_same_views(train):
         {'model.backbone.norm_outputs': True},
         {'train_dataloader.dataset.augmentation.rotate': 3.0},
         {'train_dataloader.dataset.fov': 'found'},
+        {'train_dataloader.dataset.field_angle': 30},
         {'model.data_preprocessor.mean': [0.5, 0.5, 0.5]},
     ],
 )

@@ -38,6 +38,7 @@ def test_config_builds_and_its_sizes_agree(root, name):
     augmentation, test_cfg = cfg.train_dataloader.dataset.augmentation, cfg.model.test_cfg
     assert tuple(augmentation.size) == tuple(test_cfg.crop_size if crops else test_cfg.size) == (size, size)
     assert augmentation.get('zoom') == test_cfg.get('zoom') and (augmentation.get('zoom') is not None) == crops
+    assert augmentation.get('pixels_per_degree') == test_cfg.get('pixels_per_degree')
     assert test_cfg.mode == ('slide' if crops else 'whole')
     assert {cfg[f'{part}_dataloader'].dataset.type for part in ('train', 'val', 'test')} == {dataset}
     assert len({cfg[f'{part}_dataloader'].dataset.data_root for part in ('train', 'val', 'test')}) == 1

@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from mmseg_fundus.engine import load_config
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.models import VesselDetailHead
+from mmseg_fundus.models.decode_heads.detail_head import local_contrast
 
 
 def head(**options):
@@ -46,6 +47,30 @@ def test_a_single_bright_pixel_stays_where_it_is():
     difference = (model(features, changed) - model(features, picture)).abs().sum(1)[0]
     row, column = divmod(int(difference.argmax()), 32)
     assert abs(row - 20) <= 2 and abs(column - 9) <= 2
+
+
+def test_local_contrast_does_not_depend_on_light_and_colour():
+    torch.manual_seed(0)
+    picture = torch.randn(2, 3, 40, 50)
+    contrast = local_contrast(picture, 9)
+    gain, offset = torch.tensor([2.0, 0.5, 3.0]).view(1, 3, 1, 1), torch.tensor([1.0, -4.0, 0.3]).view(1, 3, 1, 1)
+    assert torch.allclose(local_contrast(picture * gain + offset, 9, smallest=0.0), local_contrast(picture, 9, smallest=0.0), atol=1e-3)
+    around = picture[0, 1, 16:25, 26:35]  # of pixel (20, 30); the mean of squares is that of each pixel's own difference
+    assert contrast[0, 1, 20, 30].sign() == (picture[0, 1, 20, 30] - around.mean()).sign() and contrast.std() == pytest.approx(1, abs=0.1)
+    assert local_contrast(torch.full((1, 1, 20, 20), 7.0), 5).abs().max() < 1e-4
+
+
+def test_the_path_sees_local_contrast_besides_where_it_is_asked_to():
+    model = head(local_contrast=9).eval()
+    maps, picture = (torch.zeros(1, 6, 2, 2),), torch.randn(1, 3, 32, 32)
+    assert model(maps, picture).shape == (1, 2, 32, 32) and model.down[0][0].conv.in_channels == 6
+    both, seen = torch.cat([picture, local_contrast(picture, 9)], dim=1), []
+    model.down[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    model(maps, picture)
+    assert torch.equal(seen[0], both)
+    for wrong in (4, 1):
+        with pytest.raises(ConfigError, match=f'local_contrast={wrong} must be odd'):
+            head(local_contrast=wrong)
 
 
 def test_without_the_maps_the_same_network_is_trained_and_the_encoder_has_no_say():

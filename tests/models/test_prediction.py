@@ -27,10 +27,10 @@ def build(tiny_config):
     return make
 
 
-def predict(model, x, fov=None, label=None):
+def predict(model, x, fov=None, label=None, **metainfo):
     samples = []
     for i in range(len(x)):
-        metainfo = dict(ori_shape=tuple(x.shape[2:]), img_shape=tuple(x.shape[2:]))
+        metainfo |= dict(ori_shape=tuple(x.shape[2:]), img_shape=tuple(x.shape[2:]))
         samples.append(SegDataSample(metainfo={**metainfo, **({} if fov is None else {'fov': fov[i]})}))
         if label is not None:
             samples[-1].gt_sem_seg = PixelData(data=label[i][None])
@@ -134,15 +134,16 @@ def test_slide_zoom_is_the_prediction_of_the_enlarged_picture(build):
     assert torch.allclose(zoomed, F.interpolate(large, (60, 50), mode='bilinear'), atol=1e-5)
 
 
-def test_pictures_are_predicted_at_the_scale_of_their_field_of_view(build):
+def test_pictures_are_predicted_at_so_many_pixels_to_a_degree_of_their_field_of_view(build):
     x, fov = torch.randn(2, 3, 90, 120), np.zeros((2, 90, 120), np.uint8)
     fov[0, 10:70, 20:80] = 1  # 60 across, enlarged twice
     fov[1, 5:85, 0:120] = 1  # 120 across, as it is
-    both = predict(build(**SLIDE, fov_diameter=120), x, fov)
+    both = predict(build(**SLIDE, pixels_per_degree=4), x, fov, field_angle=30)
     for i, zoom in enumerate((2.0, 1.0)):
         alone = predict(build(**SLIDE, zoom=zoom), x[i : i + 1], fov[i : i + 1])[0]
         assert torch.allclose(both[i].seg_logits.data, alone.seg_logits.data, atol=1e-5), i
-    assert torch.equal(logits_of(predict(build(**SLIDE, fov_diameter=120), x)), logits_of(predict(build(**SLIDE), x))), 'no FOV, no scaling'
+    scaled = logits_of(predict(build(**SLIDE, pixels_per_degree=4), x))
+    assert torch.equal(scaled, logits_of(predict(build(**SLIDE), x))), 'without a field of view nothing is scaled'
 
 
 @pytest.mark.parametrize(
@@ -199,8 +200,8 @@ def test_the_loss_of_a_picture_is_that_of_its_field_of_view(build):
         (dict(mode='slide'), 'needs crop_size and stride'),
         (dict(mode='slide', crop_size=(64, 64), stride=(65, 64)), 'stride no larger'),
         (dict(**SLIDE, zoom=0), 'zoom must be above 0'),
-        (dict(**SLIDE, fov_diameter=5), 'fov_diameter=5 must be 16 or more'),
-        (dict(mode='whole', fov_diameter=100), "needs mode='slide'"),
+        (dict(**SLIDE, pixels_per_degree=0), 'pixels_per_degree=0 must be above 0'),
+        (dict(mode='whole', pixels_per_degree=12), "needs mode='slide'"),
         (dict(threshold=1.0), 'threshold=1.0 must lie in'),
         (dict(tta=dict(flip=True)), 'expected True, False or dict'),
         (dict(tta=dict(scales=())), 'must all be above 0'),

@@ -1,5 +1,4 @@
 import functools
-import hashlib
 from math import isqrt
 
 import torch
@@ -9,6 +8,7 @@ from mmpretrain.models.utils import resize_pos_embed
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...checksum import tensors_sha256
 from ...errors import CheckpointError, ConfigError, WeightsError
 from ..precision import check_precision, computing_in, resolve_precision
 from ..weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
@@ -165,11 +165,7 @@ class FrozenVisionTransformer(VisionTransformer):
 
     def fingerprint(self) -> bytes:
         """SHA-256 of the encoder's tensors, names and values (32 bytes): the same for every copy of the same weights."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.state_dict().items()):
-            digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
-        return digest.digest()
+        return tensors_sha256(self.state_dict())
 
     def identity(self) -> dict:
         """What decides the maps of a given input: weights, settings and arithmetic."""
@@ -253,7 +249,7 @@ class FrozenVisionTransformer(VisionTransformer):
 
     def _embed(self, x: Tensor):
         x, grid = self.patch_embed(x)
-        x = torch.cat((self.cls_token.expand(len(x), -1, -1), x), dim=1)
+        x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
         return x + resize_pos_embed(self.pos_embed, self.patch_resolution, grid, mode=self.interpolate_mode), grid
 
     def forward(self, x: Tensor) -> tuple:

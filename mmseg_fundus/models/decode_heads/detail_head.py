@@ -10,6 +10,33 @@ from .vessel_head import VesselHead
 CONTEXTS = ('maps', 'zeros', 'noise', 'none')
 
 
+def local_contrast(picture: Tensor, window: int, smallest: float = 0.05) -> Tensor:
+    """How many local standard deviations each pixel lies above the local mean of its channel.
+
+    Args:
+        picture (Tensor): ``(N, C, H, W)``.
+        window (int): Side of the square around a pixel that is local, in pixels, odd; cut at the frame.
+        smallest (float): Added to the standard deviation, so that noise in flat places stays small.
+
+    Returns:
+        Tensor: ``(N, C, H, W)``.
+    """
+
+    with torch.autocast(picture.device.type, enabled=False):
+        picture = picture.float()
+        rows, columns = (_window_means(side, window, picture) for side in picture.shape[2:])
+        difference = picture - rows @ picture @ columns.T
+        deviation = (rows @ difference.square() @ columns.T).sqrt()
+        return difference / (deviation + smallest)
+
+
+def _window_means(length: int, window: int, like: Tensor) -> Tensor:
+    """A matrix ``(length, length)`` that takes a line of pixels to the means over windows: on a CPU faster than pooling."""
+    pixels = torch.arange(length, device=like.device)
+    near = ((pixels[:, None] - pixels).abs() <= window // 2).to(like.dtype)
+    return near / near.sum(1, keepdim=True)
+
+
 @MODELS.register_module()
 class VesselDetailHead(VesselHead):
     """A full-resolution detail path beside the frozen encoder: a small U-Net on the picture, whose deepest level joins the fused map.
@@ -27,6 +54,8 @@ class VesselDetailHead(VesselHead):
             ``find_unused_parameters=True``).
         detail_channels (Sequence[int]): Channels at full resolution, half, a quarter ...; as many levels as the patch has powers of
             two, or fewer.
+        local_contrast (int, optional): The path sees the picture's :func:`local_contrast` in windows of that many pixels besides, an
+            odd number: how a vessel differs from what lies around it depends less on the camera and the light than its colour does.
         norm_cfg (dict): Normalisation behind each convolution.
         **kwargs: The rest of mmseg's ``BaseDecodeHead`` (``loss_decode``, ``dropout_ratio``, ``ignore_index`` ...).
 
@@ -43,6 +72,7 @@ class VesselDetailHead(VesselHead):
         patch_size=16,
         context='maps',
         detail_channels=(12, 24, 48, 48),
+        local_contrast=None,
         dropout_ratio=0.0,
         norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
         in_index=0,
@@ -56,12 +86,16 @@ class VesselDetailHead(VesselHead):
             )
         if context not in CONTEXTS:
             raise ConfigError(f'VesselDetailHead: context={context!r} is unknown, use one of {", ".join(CONTEXTS)}')
+        if local_contrast is not None and (local_contrast < 3 or local_contrast % 2 == 0):
+            raise ConfigError(f'VesselDetailHead: local_contrast={local_contrast} must be odd and 3 or more, or None')
         super().__init__(
             in_channels=in_channels, channels=widths[0], dropout_ratio=dropout_ratio, norm_cfg=norm_cfg, in_index=in_index, **kwargs
         )
         self.patch_size = patch_size
         self.context = context
-        self.down = nn.ModuleList(self._pair(before, after) for before, after in zip([3, *widths], widths))
+        self.local_contrast = local_contrast
+        colours = 3 if local_contrast is None else 6
+        self.down = nn.ModuleList(self._pair(before, after) for before, after in zip([colours, *widths], widths))
         if context != 'none':
             self.join = self._pair(widths[-1] + in_channels, widths[-1])
         self.up = nn.ModuleList(self._pair(deep + level, level) for deep, level in zip(widths[:0:-1], widths[-2::-1]))
@@ -72,6 +106,8 @@ class VesselDetailHead(VesselHead):
 
     def forward(self, inputs: tuple, picture: Tensor) -> Tensor:
         """Logits ``(N, 2, H, W)`` from the fused map and the normalised picture ``(N, 3, H, W)``."""
+        if self.local_contrast is not None:
+            picture = torch.cat([picture, local_contrast(picture, self.local_contrast)], dim=1)
         x = picture.contiguous(memory_format=torch.channels_last)
         levels = []
         for convolutions in self.down:

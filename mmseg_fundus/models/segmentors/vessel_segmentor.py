@@ -16,7 +16,7 @@ from .windows import blend_windows
 
 IGNORE = 255
 OUTSIDE = (10.0, -10.0)  # logits where no vessel can be: outside the field of view
-TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'fov_diameter', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
+TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'pixels_per_degree', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
 
 
 @MODELS.register_module()
@@ -36,8 +36,8 @@ class VesselSegmentor(EncoderDecoder):
     - ``mode='whole'``: the whole picture resized to ``size=(H, W)`` (antialiased), the logits back; ``size=None`` keeps the picture's.
     - ``mode='slide'``: windows of ``crop_size`` at most ``stride`` apart over the picture scaled by ``zoom`` (input pixels to a native
       pixel, 1), ``window_batch`` (4) at a time, blended smoothly; those that see nothing of the field of view are left out.
-    - ``fov_diameter``: with ``'slide'``, pictures are first scaled so that their field of view is that many pixels across, so that a
-      checkpoint of one camera fits the others; ``zoom`` is relative to that, and a picture without ``fov`` is taken as it is.
+    - ``pixels_per_degree``: with ``'slide'``, pictures are first scaled to that many pixels to a degree of the eye, by their ``fov``
+      (without: not at all) and ``field_angle`` (45), so that a checkpoint of one camera fits the others; ``zoom`` is relative to it.
     - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
     - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
     - ``threshold``: probability above which a pixel is vessel, 0.5.
@@ -82,9 +82,9 @@ class VesselSegmentor(EncoderDecoder):
                 )
         if cfg.get('zoom', 1.0) <= 0 or cfg.get('window_batch', 1) < 1:
             raise ConfigError('VesselSegmentor: test_cfg.zoom must be above 0 and window_batch 1 or more')
-        diameter = cfg.get('fov_diameter')
-        if diameter is not None and (cfg.get('mode') != 'slide' or not diameter >= 16):
-            raise ConfigError(f"VesselSegmentor: test_cfg.fov_diameter={diameter} must be 16 or more, and needs mode='slide'")
+        density = cfg.get('pixels_per_degree')
+        if density is not None and (cfg.get('mode') != 'slide' or not density > 0):
+            raise ConfigError(f"VesselSegmentor: test_cfg.pixels_per_degree={density} must be above 0, and needs mode='slide'")
         if not 0 <= cfg.get('threshold', 0.5) < 1:
             raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
         tta_poses(cfg.get('tta', False))
@@ -194,12 +194,14 @@ class VesselSegmentor(EncoderDecoder):
         fov = torch.stack([torch.as_tensor(fov, device=inputs.device) for fov in fovs])[:, None] > 0
         if fov.shape[2:] != inputs.shape[2:]:  # a pipeline that resizes pictures
             fov = F.interpolate(fov.float(), size=inputs.shape[2:], mode='nearest') > 0
-        if self.test_cfg.get('crop_to_fov', False) or self.test_cfg.get('fov_diameter'):  # each picture has its own box and scale
+        density = self.test_cfg.get('pixels_per_degree')
+        if self.test_cfg.get('crop_to_fov', False) or density:  # each picture has its own box and scale
             logits = inputs.new_zeros((len(inputs), 2, *inputs.shape[2:]), dtype=torch.float32)
             for i in range(len(inputs)):
                 box = box_around(fov[i, 0].cpu()) if self.test_cfg.get('crop_to_fov', False) else (slice(None), slice(None))
                 box = (slice(i, i + 1), slice(None), *box)
-                logits[box] = self._averaged(inputs[box], fov[box]).float()
+                scale = fov_scale(fov[i, 0].cpu(), density, batch_img_metas[i].get('field_angle', 45.0))
+                logits[box] = self._averaged(inputs[box], fov[box], scale).float()
         else:
             logits = self._averaged(inputs, fov)
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, 2, 1, 1))
@@ -212,9 +214,9 @@ class VesselSegmentor(EncoderDecoder):
         finally:
             self._picture_maps = None
 
-    def _averaged(self, inputs: Tensor, fov: Tensor | None) -> Tensor:
-        """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``."""
-        poses = tta_poses(self.test_cfg.get('tta', False))
+    def _averaged(self, inputs: Tensor, fov: Tensor | None, scale: float = 1.0) -> Tensor:
+        """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``, each ``scale`` times as large."""
+        poses = [pose._replace(scale=scale * pose.scale) for pose in tta_poses(self.test_cfg.get('tta', False))]
         if len(poses) == 1:
             return self._predict(inputs, fov, poses[0])
         mean = 0
@@ -236,13 +238,8 @@ class VesselSegmentor(EncoderDecoder):
         return self._resized(self._forward, inputs, scale, size)
 
     def slide_inference(self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
-        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out.
-
-        With ``test_cfg.fov_diameter`` the first picture's field of view decides the scale of all.
-        """
+        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
         cfg = self.test_cfg
-        if fov is not None:
-            scale = scale * fov_scale(fov[0, 0].cpu(), cfg.get('fov_diameter'))
 
         def predict(scaled: Tensor) -> Tensor:
             seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
