@@ -1,0 +1,31 @@
+import csv
+import io
+from pathlib import Path
+
+from ..errors import DataError
+from ..files import write_whole
+
+
+def write_measurements(path, rows: list) -> None:
+    """Write measurements as CSV, one line per picture; the file is whole or as it was.
+
+    Args:
+        path (str or Path): The file; its folder is made.
+        rows (list[tuple[str, dict]]): Name and :func:`.measure_vessels` of each picture.
+
+    Raises:
+        DataError: If there are no rows, or they hold different measurements, as with and without a scale.
+    """
+    if not rows:
+        raise DataError('no measurements to write')
+    names = list(rows[0][1])
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(['picture', *names])
+    for picture, row in rows:
+        if list(row) != names:
+            raise DataError(f'{picture}: measured {", ".join(row)}; the first picture {", ".join(names)}; give all a scale or none')
+        writer.writerow([picture, *(f'{value:.6g}' if isinstance(value, float) else value for value in row.values())])
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda temporary: temporary.write_text(text.getvalue(), encoding='utf-8'))
