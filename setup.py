@@ -21,11 +21,14 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_fundus', 'mmseg_fundus.*']),
+    package_data={'mmseg_fundus.report': ['*.html', '*.css', '*.js']},
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={
         'mm': requirements('mm'),
+        'export': requirements('export'),
+        'dicom': requirements('dicom'),
         'tests': requirements('tests'),
-        'all': requirements('mm') + requirements('tests'),
+        'all': requirements('mm') + requirements('export') + requirements('dicom') + requirements('tests'),
     },
 )

@@ -1,0 +1,17 @@
+from .check import SIZES, TOLERANCE, Difference, ExportError, compare
+from .facts import prediction_facts
+from .graph import VesselGraph
+from .to_onnx import OPSET, check_possible, export_onnx
+
+__all__ = [
+    'OPSET',
+    'SIZES',
+    'TOLERANCE',
+    'Difference',
+    'ExportError',
+    'VesselGraph',
+    'check_possible',
+    'compare',
+    'export_onnx',
+    'prediction_facts',
+]
