@@ -18,6 +18,6 @@ with contextlib.redirect_stdout(io.StringIO()):
     import mmseg.apis
     import mmseg.datasets  # noqa: F401
 
-from . import datasets, engine, evaluation, models, visualization  # noqa: E402
+from . import datasets, engine, evaluation, measurement, models, visualization  # noqa: E402
 
-__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'models', 'visualization']
+__all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'measurement', 'models', 'visualization']

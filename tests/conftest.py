@@ -11,7 +11,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 torch.set_num_threads(1)
 
+from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
+from mmseg.registry import MODELS  # noqa: E402
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout  # noqa: E402
 from mmseg_fundus.models import FrozenVisionTransformer  # noqa: E402
@@ -110,5 +112,19 @@ def tiny_config(tmp_path, tiny_weights, drive_like):
         path = tmp_path / name
         path.write_text('\n'.join(lines))
         return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_checkpoint(tiny_config, tmp_path):
+    """Writes a config and a slim checkpoint of it that was not trained; more can be put into the file's ``meta``."""
+
+    def write(extra='', **meta):
+        config, path = tiny_config(extra), tmp_path / 'tiny.pth'
+        torch.manual_seed(0)
+        model = MODELS.build(Config.fromfile(str(config)).model)
+        torch.save({'meta': meta, 'state_dict': model.slim_state_dict(model.state_dict())}, path)
+        return config, path
 
     return write

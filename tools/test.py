@@ -5,8 +5,10 @@ Example:
 """
 
 import argparse
+from pathlib import Path
 
 import _setup  # noqa: F401
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from mmseg_fundus.datasets import PUBLIC
@@ -14,7 +16,7 @@ from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_
 from mmseg_fundus.engine.config import load_config, use_dataset
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.threshold import choose_threshold, threshold_dataset
+from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
 
 TRAINING = (
     *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
@@ -29,7 +31,7 @@ def parse_args():
     parser.add_argument(
         '--dataset', metavar='NAME', help=f"test pictures of another data set ({', '.join(PUBLIC)}), with the config's model and prediction"
     )
-    parser.add_argument('--out', metavar='DIR', help='write the predicted masks there, PNG of 0 and 255')
+    parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, PNG of 0 and 255 (default: masks in the work folder)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture below DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
@@ -43,8 +45,14 @@ def parse_args():
         choices=['train', 'val', 'trainval'],
         help='first choose the threshold with the best pooled Dice on these training pictures (default: the held-out ones, val)',
     )
+    parser.add_argument(
+        '--store-threshold', action='store_true', help='keep the chosen threshold in the checkpoint file, for tools/predict.py'
+    )
     add_common_arguments(parser)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.store_threshold and not args.choose_threshold:
+        parser.error('--store-threshold keeps what --choose-threshold chooses; give both')
+    return args
 
 
 def main():
@@ -68,10 +76,14 @@ def main():
     check_inputs(cfg, ('test',))
     if args.out:
         cfg.test_evaluator.output_dir = args.out
+    elif isinstance(cfg.test_evaluator, dict) and cfg.test_evaluator.type == 'VesselMetric':
+        cfg.test_evaluator.setdefault('output_dir', str(Path(cfg.work_dir) / 'masks'))  # where tools/report.py finds them
     prepare_launcher(cfg, args.launcher)
     runner = Runner.from_cfg(cfg)
     if chosen_on:
         choose_threshold(runner, chosen_on)
+        if args.store_threshold and is_main_process():
+            store_threshold(args.checkpoint, runner.threshold_chosen_on)
     runner.test()
 
 

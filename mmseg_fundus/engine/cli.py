@@ -17,10 +17,17 @@ from .distributed import close
 REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
 
 
-def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True) -> None:
-    """Options that the tools which take a config share; ``launcher`` for those that run in several processes."""
-    parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
-    parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
+def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True, loops: bool = True) -> None:
+    """Options that the tools which take a config share.
+
+    Args:
+        parser (argparse.ArgumentParser): Gets them.
+        launcher (bool): Those of tools that run in several processes.
+        loops (bool): Those of tools that train or test.
+    """
+    if loops:
+        parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
+        parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
     parser.add_argument('--allow-unsafe', action='store_true', help='unpickle the weights file without restrictions: runs code in it')
     parser.add_argument(

@@ -1,6 +1,7 @@
 """Choosing the decision threshold on training pictures, before the test pictures are looked at."""
 
 import copy
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -9,6 +10,8 @@ from mmengine.runner import Runner
 
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
+from ..files import write_whole
+from ..models.safe_load import safe_load
 
 
 def threshold_dataset(cfg: Config, split: str) -> dict:
@@ -53,3 +56,16 @@ def choose_threshold(runner: Runner, dataset: dict) -> None:
         f'({origin["split"]})',
         logger='current',
     )
+
+
+def store_threshold(checkpoint, chosen: dict) -> None:
+    """Keep a chosen threshold with the checkpoint it was chosen for, where prediction looks for it; the file is whole or as it was.
+
+    Args:
+        checkpoint (str | Path): Rewritten with ``meta['threshold']``: the value, its Dice, and the pictures it was chosen on.
+        chosen (dict): ``runner.threshold_chosen_on``.
+    """
+    found = safe_load(checkpoint)
+    kept = {key: chosen[key] for key in ('threshold', 'Dice', 'class', 'split', 'pictures')}
+    found['meta'] = {**(found.get('meta') or {}), 'threshold': kept}
+    write_whole(Path(checkpoint).resolve(), lambda temporary: torch.save(found, temporary))

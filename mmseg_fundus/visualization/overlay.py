@@ -7,6 +7,8 @@ import numpy as np
 FOUND = (0, 158, 115)  # bluish green: vessel, predicted
 MISSED = (230, 159, 0)  # orange: vessel, not predicted
 INVENTED = (86, 180, 233)  # sky blue: predicted, no vessel
+WRITING = (220, 220, 220)
+PANEL = 1200
 LEGEND = (('found', FOUND), ('missed', MISSED), ('false', INVENTED))
 
 
@@ -33,12 +35,58 @@ def draw_overlay(picture: np.ndarray, prediction: np.ndarray, label: np.ndarray 
     return canvas
 
 
+def draw_panels(picture: np.ndarray, prediction: np.ndarray, probability: np.ndarray | None = None, label: np.ndarray | None = None):
+    """A picture beside what was made of it, as one image with a legend.
+
+    Args:
+        picture (np.ndarray): ``(H, W, 3)`` uint8 RGB.
+        prediction (np.ndarray): ``(H, W)``, non-zero where vessel.
+        probability (np.ndarray, optional): ``(H, W)`` of 0 to 1.
+        label (np.ndarray, optional): ``(H, W)``, 0, 1 or 255 (not counted).
+
+    Returns:
+        np.ndarray: uint8 RGB.  Picture, probability, prediction in a row; with a label two rows: picture and label, probability and
+        found, missed, false.  Panels are at most :data:`PANEL` pixels a side.
+    """
+    factor = min(PANEL / max(picture.shape[:2]), 1.0)
+    size = (max(round(picture.shape[1] * factor), 1), max(round(picture.shape[0] * factor), 1))
+
+    def panel(image: np.ndarray, title: str) -> np.ndarray:
+        image = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
+        return add_title(cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image, title)
+
+    painted = draw_overlay(picture, prediction, label)
+    panels = [panel(picture, 'picture')]
+    if label is not None:
+        panels.append(panel((label == 1).astype(np.uint8) * 255, 'label'))
+    if probability is not None:
+        panels.append(panel(np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8), 'probability'))
+    panels.append(panel(painted, 'prediction' if label is None else 'difference'))
+    if len(panels) == 4:
+        drawn = np.vstack([np.hstack(panels[:2]), np.hstack(panels[2:])])
+    else:
+        drawn = np.hstack(panels)
+    return drawn if label is None else add_legend(drawn)
+
+
+def add_title(image: np.ndarray, title: str) -> np.ndarray:
+    """A strip above an image that says what it is."""
+    scale = _scale(image.shape[1])
+    strip = np.zeros((max(round(22 * scale), 10), image.shape[1], 3), np.uint8)
+    cv2.putText(strip, title, (round(6 * scale), round(16 * scale)), cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, WRITING, 1, cv2.LINE_AA)
+    return np.vstack([strip, image])
+
+
+def _scale(width: int) -> float:
+    return max(min(width / 560, 2.0), 0.3)
+
+
 def add_legend(image: np.ndarray, title: str = '') -> np.ndarray:
     """A strip below the picture that names the colours (and ``title``)."""
-    scale = max(min(image.shape[1] / 560, 2.0), 0.3)
+    scale = _scale(image.shape[1])
     strip = np.zeros((max(int(24 * scale), 10), image.shape[1], 3), np.uint8)
     x, y = int(8 * scale), int(17 * scale)
-    for name, colour in (*LEGEND, (title, (220, 220, 220))):
+    for name, colour in (*LEGEND, (title, WRITING)):
         cv2.putText(strip, name, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, colour, 1, cv2.LINE_AA)
         x += cv2.getTextSize(name, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, 1)[0][0] + int(14 * scale)
     return np.vstack([image, strip])

@@ -4,12 +4,14 @@ from mmseg.registry import VISUALIZERS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
-from .overlay import add_legend, draw_overlay
+from .overlay import draw_panels
 
 
 @VISUALIZERS.register_module()
 class VesselVisualizer(SegLocalVisualizer):
-    """mmseg's visualizer, drawing a picture beside its vessels: found, missed and false in colour-blind safe colours.
+    """mmseg's visualizer, drawing a picture beside its label, the probability of vessel, and what was found, missed and false.
+
+    The colours are told apart with any colour vision.
 
     Arguments as in ``SegLocalVisualizer`` (``vis_backends``, ``save_dir``).
     """
@@ -21,18 +23,20 @@ class VesselVisualizer(SegLocalVisualizer):
         Args:
             name (str): Tag in TensorBoard, file name in ``vis_image``.
             image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-            data_sample (SegDataSample): With ``pred_sem_seg`` and, if known, ``gt_sem_seg``.
+            data_sample (SegDataSample): With ``pred_sem_seg`` and, if known, ``seg_logits`` and ``gt_sem_seg``.
             show (bool): Open a window instead of writing to the backends.
             wait_time (float): Seconds the window stays; 0 waits for a key.
             out_file (str, optional): Also write the picture there.
             step (int): Global step of the backends.
 
         Returns:
-            np.ndarray: ``(H, 2 * W, 3)`` picture and overlay, with a legend below.
+            np.ndarray: uint8 RGB, see :func:`.draw_panels`.
         """
         prediction = data_sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
         label = data_sample.gt_sem_seg.data.squeeze(0).cpu().numpy() if 'gt_sem_seg' in data_sample else None
-        drawn = add_legend(np.hstack([image, draw_overlay(image, prediction, label)]))
+        logits = data_sample.seg_logits.data if 'seg_logits' in data_sample else None
+        probability = None if logits is None or logits.shape[0] != 2 else logits.float().softmax(0)[1].cpu().numpy()
+        drawn = draw_panels(image, prediction, probability, label)
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         else:

@@ -1,0 +1,176 @@
+"""Predictions of many photographs as files: where each goes, what is there already, nothing half written."""
+
+import glob
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
+from ..errors import ConfigError, DataError
+from ..evaluation.report import without_nan
+from ..files import write_whole
+from ..measurement import write_measurements
+from .prediction import VesselPrediction
+
+OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json'}
+FORMATS = ('png', 'npz')  # of probabilities
+
+
+def find_photographs(inputs, leave_out: Path | None = None) -> dict:
+    """Photographs that files, folders and patterns stand for.
+
+    Args:
+        inputs (Sequence[str | Path]): Files of any name, folders (searched below, files whose names end like a picture's, no hidden
+            ones) and patterns (``'eyes/**/*.jpg'``).
+        leave_out (Path, optional): A folder whose contents do not count: where the predictions go.
+
+    Returns:
+        dict[Path, Path]: File to the name of its prediction, without suffix: its place below the folder that was given, its name if
+        it was given itself.  Two that would be the same go on with their suffixes (``a_jpg``, ``a_png``).
+
+    Raises:
+        DataError: If an input does not exist or stands for no photograph.
+    """
+    found = {}
+    for given in map(str, inputs):
+        path = Path(given).expanduser()
+        if path.is_dir():
+            files = [file for file in sorted(path.rglob('*')) if _is_photograph(file, path)]
+            matches = {file: file.relative_to(path) for file in files if not _is_below(file, leave_out)}
+        elif path.exists():
+            matches = {path: Path(path.name)}
+        else:
+            files = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
+            matches = {file: Path(file.name) for file in files if file.is_file() and not _is_below(file, leave_out)}
+            if not files:
+                raise DataError(f'{given}: no such file or folder, and no file matches it as a pattern')
+        if not matches:
+            raise DataError(f'{given} holds no picture ({", ".join(PHOTOGRAPH_SUFFIXES)})')
+        found.update(matches)
+    unique = {file.resolve(): (file, name) for file, name in reversed(list(found.items()))}
+    return _distinct({file: name for file, name in sorted(unique.values(), key=lambda item: str(item[1]))})
+
+
+def _is_photograph(file: Path, below: Path) -> bool:
+    hidden = any(part.startswith('.') for part in file.relative_to(below).parts)
+    return not hidden and file.is_file() and Path(file.name.lower().removesuffix('.gz')).suffix in PHOTOGRAPH_SUFFIXES
+
+
+def _is_below(file: Path, folder: Path | None) -> bool:
+    return folder is not None and folder.resolve() in file.resolve().parents
+
+
+def _distinct(names: dict) -> dict:
+    """Names without suffixes, with them where two would be the same, numbered where that is not enough."""
+
+    def stem(name: Path) -> Path:
+        return name.with_name(Path(name.name.removesuffix('.gz')).stem)
+
+    def count(values) -> dict:
+        keys = [str(value).casefold() for value in values]
+        return {key: keys.count(key) for key in set(keys)}
+
+    stems = count(map(stem, names.values()))
+    whole = {f: stem(n) if stems[str(stem(n)).casefold()] == 1 else n.with_name(n.name.replace('.', '_')) for f, n in names.items()}
+    repeated, numbers, result = count(whole.values()), {}, {}
+    for file, name in whole.items():
+        key = str(name).casefold()
+        numbers[key] = numbers.get(key, 0) + 1
+        result[file] = name if repeated[key] == 1 else name.with_name(f'{name.name}_{numbers[key]}')
+    return result
+
+
+class PredictionFolder:
+    """Writes predictions below a folder, one subfolder a kind, and knows which are there.
+
+    Args:
+        folder (str | Path): Made if needed.
+        outputs (Sequence[str]): Of :data:`OUTPUTS`.
+        probability_format (str): ``'png'`` (16 bit, 65535 is 1) or ``'npz'`` (float16, key ``probability``).
+        settings (dict): What the predictions depend on; kept in ``settings.json``.
+        overwrite (bool): Write again what is there.
+
+    Raises:
+        ConfigError: If the folder holds predictions made with other settings and ``overwrite`` is not set.
+    """
+
+    def __init__(self, folder, outputs, probability_format='png', settings=None, overwrite=False):
+        unknown = set(outputs) - set(OUTPUTS)
+        if unknown or not outputs or probability_format not in FORMATS:
+            raise ConfigError(f'outputs={list(outputs)}, format {probability_format!r}: use some of {list(OUTPUTS)} and one of {FORMATS}')
+        self.folder = Path(folder)
+        self.suffixes = {name: OUTPUTS[name] for name in outputs}
+        if 'probability' in self.suffixes:
+            self.suffixes['probability'] = probability_format
+        self.overwrite = overwrite
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for leftover in self.folder.rglob('.*.tmp'):  # of a run that was killed while writing
+            leftover.unlink(missing_ok=True)
+        self._check_settings(json.loads(json.dumps(without_nan(settings or {}), default=str)))
+
+    def _check_settings(self, settings: dict) -> None:
+        file = self.folder / 'settings.json'
+        if file.is_file() and not self.overwrite:
+            try:
+                before = json.loads(file.read_text())
+            except ValueError:
+                before = None
+            if before != settings:
+                differ = [key for key in settings if not isinstance(before, dict) or before.get(key) != settings[key]]
+                raise ConfigError(
+                    f'{self.folder} holds predictions made otherwise (other {", ".join(differ) or "settings"}, see settings.json there); '
+                    'choose another folder, or --overwrite'
+                )
+        write_whole(file, lambda temporary: temporary.write_text(json.dumps(settings, indent=2) + '\n'))
+
+    def path(self, kind: str, name: Path) -> Path:
+        """Where one output of a picture lies."""
+        return self.folder / kind / name.with_name(f'{name.name}.{self.suffixes[kind]}')
+
+    def is_done(self, name: Path) -> bool:
+        """Whether all outputs of a picture are there and are to stay."""
+        return not self.overwrite and all(self.path(kind, name).is_file() for kind in self.suffixes)
+
+    def write(self, name: Path, prediction: VesselPrediction) -> None:
+        """Write the outputs of a picture, each whole or not at all."""
+        for kind in self.suffixes:
+            path = self.path(kind, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, getattr(self, f'_{kind}')(prediction))
+
+    @staticmethod
+    def _mask(prediction):
+        return lambda path: Image.fromarray(prediction.mask.astype(np.uint8) * 255).save(path, 'PNG')
+
+    def _probability(self, prediction):
+        if self.suffixes['probability'] == 'npz':
+            return lambda path: _save_npz(path, prediction.probability.astype(np.float16))
+        grey = np.round(prediction.probability * 65535).astype(np.uint16)
+        return lambda path: Image.fromarray(grey).save(path, 'PNG')
+
+    @staticmethod
+    def _overlay(prediction):
+        return lambda path: Image.fromarray(prediction.draw()).save(path, 'JPEG', quality=90)
+
+    @staticmethod
+    def _measurements(prediction):
+        text = json.dumps(without_nan(prediction.measurements), indent=2) + '\n'
+        return lambda path: path.write_text(text)
+
+    def write_table(self, names) -> Path | None:
+        """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for."""
+        if 'measurements' not in self.suffixes:
+            return None
+        paths = {name: self.path('measurements', name) for name in names}
+        rows = [(name.as_posix(), json.loads(path.read_text())) for name, path in paths.items() if path.is_file()]
+        if not rows:
+            return None
+        write_measurements(self.folder / 'measurements.csv', rows)
+        return self.folder / 'measurements.csv'
+
+
+def _save_npz(path: Path, probability: np.ndarray) -> None:
+    with open(path, 'wb') as file:
+        np.savez_compressed(file, probability=probability)

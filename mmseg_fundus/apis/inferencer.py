@@ -1,0 +1,158 @@
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from ..checksum import tensors_sha256
+from ..datasets.fov import find_fov
+from ..datasets.photograph import read_photograph
+from ..engine.config import load_config
+from ..errors import CheckpointError, ConfigError, DataError
+from ..models.safe_load import safe_load
+from .prediction import VesselPrediction
+
+
+class FundusVesselInferencer:
+    """Vessels of photographs, from a config and a checkpoint.
+
+    Args:
+        config (str | Path): The config that the checkpoint was trained with.
+        checkpoint (str | Path): Slim (the weights file must be at hand) or full.
+        weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.
+        device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
+        tta (bool | dict, optional): Poses that are averaged, instead of the config's (``test_cfg.tta``).
+        threshold (float, optional): Probability above which a pixel is vessel, 0 to 1; the one stored with the checkpoint
+            (``tools/test.py --choose-threshold --store-threshold``), or else the config's, by default.
+        window_batch (int, optional): Windows that are predicted at a time, instead of the config's.
+        field_angle (float, optional): Degrees that the photographs show, 45 by default; sets their scale where the config gives
+            ``pixels_per_degree``.
+        micrometres_per_pixel (float, optional): Scale of the measurements.
+        options (dict, optional): Other settings of the config, dotted keys, as ``--cfg-options``.
+
+    Raises:
+        FundusError: If a file is missing or does not fit, see :mod:`mmseg_fundus.errors`.
+
+    Example:
+        >>> infer = FundusVesselInferencer('configs/setr_mla_vitb16_frozen_detail.py', 'vessels.pth', weights='VFM_Fundus_weights.pth')
+        >>> eye = infer('eye.jpg')
+        >>> eye.mask, eye.probability, eye.fov, eye.measurements
+    """
+
+    def __init__(
+        self,
+        config,
+        checkpoint,
+        weights=None,
+        device=None,
+        tta=None,
+        threshold=None,
+        window_batch=None,
+        field_angle=None,
+        micrometres_per_pixel=None,
+        options=None,
+    ):
+        self.device = _device(device)
+        cfg = load_config(config, options, weights=weights)
+        found = safe_load(checkpoint)
+        if not isinstance(found, dict) or not isinstance(found.get('state_dict'), dict):
+            raise CheckpointError(f'{checkpoint} is no checkpoint of a training: it has no state_dict')
+        decoder = tensors_sha256(found['state_dict']).hex()
+        given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
+        cfg.model.test_cfg.update(given)
+        init_default_scope('mmseg')
+        self.model = MODELS.build(cfg.model)
+        self.model.load_state_dict(found['state_dict'])
+        self.model.to(self.device).eval()
+        stored = (found.get('meta') or {}).get('threshold') or {}
+        self.threshold = _threshold(next(value for value in (threshold, stored.get('threshold'), self._configured()) if value is not None))
+        self.micrometres_per_pixel = micrometres_per_pixel
+        self.field_angle = 45.0 if field_angle is None else float(field_angle)
+        if not 0 < self.field_angle <= 360:
+            raise ConfigError(f'field_angle={field_angle} must lie in (0, 360], in degrees')
+        source = getattr(self.model.backbone, 'source', None)
+        self.settings = {  # what a prediction depends on
+            'checkpoint': Path(checkpoint).name,
+            'decoder_sha256': decoder,
+            'weights_sha256': source.sha256 if source else None,
+            'prediction': {**self.model.test_cfg, 'threshold': self.threshold, 'field_angle': self.field_angle},
+        }
+
+    def _configured(self) -> float:
+        return self.model.test_cfg.get('threshold', 0.5)
+
+    def __call__(self, inputs, fov='auto'):
+        """Predict one photograph or several.
+
+        Args:
+            inputs (str | Path | np.ndarray | Iterable): A file, an array ``(H, W, 3)`` or ``(H, W)`` of uint8 (RGB, grey), or several.
+            fov (str | np.ndarray | None): ``'auto'`` finds the field of view in each picture, ``None`` takes the whole frame, or a
+                mask ``(H, W)`` of one picture, non-zero inside.
+
+        Returns:
+            VesselPrediction | list[VesselPrediction]: As many as inputs.
+
+        Raises:
+            DataError: If a file cannot be read, or an array is no picture.
+        """
+        if isinstance(inputs, (str, Path, np.ndarray)):
+            return self.predict(inputs, fov)
+        if not isinstance(inputs, Iterable):
+            raise DataError(f'a file, a picture or several were expected, got {type(inputs).__name__}')
+        if isinstance(fov, np.ndarray):
+            raise DataError('a field-of-view mask belongs to one picture; predict them one by one')
+        return [self.predict(item, fov, f'picture {i}') for i, item in enumerate(inputs)]
+
+    @torch.no_grad()
+    def predict(self, item, fov='auto', name='picture 0') -> VesselPrediction:
+        """Predict one photograph; see :meth:`__call__`, ``name`` is that of an array."""
+        if isinstance(item, (str, Path)):
+            item, name = read_photograph(item), Path(item).name
+        picture = _as_picture(item, name)
+        inside = _field_of_view(picture, fov, name)
+        about = dict(ori_shape=picture.shape[:2], img_shape=picture.shape[:2], field_angle=self.field_angle)
+        sample = SegDataSample(metainfo=dict(about, fov=inside.astype(np.uint8)))
+        bgr = torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
+        (predicted,) = self.model.test_step(dict(inputs=[bgr], data_samples=[sample]))
+        probability = predicted.seg_logits.data.softmax(dim=0)[1].float().cpu().numpy() * inside
+        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel)
+
+
+def _device(name) -> torch.device:
+    if name is None:
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ConfigError(f"device {name!r} is unknown; 'cpu', 'cuda' or 'cuda:N' were expected") from error
+    if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
+        raise ConfigError(f'device {name}: this machine has {torch.cuda.device_count()} GPUs that torch can use')
+    return device
+
+
+def _threshold(value) -> float:
+    if not 0 <= value < 1:
+        raise ConfigError(f'threshold={value} must lie in [0, 1)')
+    return float(value)
+
+
+def _as_picture(item, name: str) -> np.ndarray:
+    if not isinstance(item, np.ndarray):
+        raise DataError(f'{name}: a file name or an array was expected, got {type(item).__name__}')
+    if item.dtype != np.uint8 or not (item.ndim == 2 or (item.ndim == 3 and item.shape[2] in (1, 3))) or not item.size:
+        raise DataError(f'{name}: a picture (H, W, 3) or (H, W) of uint8 was expected, got {item.shape} of {item.dtype}')
+    return item if item.ndim == 3 and item.shape[2] == 3 else np.repeat(item.reshape(*item.shape[:2], 1), 3, axis=2)
+
+
+def _field_of_view(picture: np.ndarray, fov, name: str) -> np.ndarray:
+    if isinstance(fov, str) and fov == 'auto':
+        return find_fov(picture).astype(bool)
+    if fov is None:
+        return np.ones(picture.shape[:2], bool)
+    if not isinstance(fov, np.ndarray) or fov.shape != picture.shape[:2]:
+        found = fov.shape if isinstance(fov, np.ndarray) else repr(fov)
+        raise DataError(f"{name}: fov must be 'auto', None or a mask {picture.shape[:2]}, got {found}")
+    return fov.astype(bool)

@@ -1,0 +1,95 @@
+"""Reading a photograph to predict: any depth, any usual format, DICOM where pydicom is installed."""
+
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import DataError
+from .reading import PICTURE_SUFFIXES, read_bytes, truncated
+
+DICOM_SUFFIXES = ('.dcm', '.dicom')
+PHOTOGRAPH_SUFFIXES = (*PICTURE_SUFFIXES, '.webp', *DICOM_SUFFIXES)
+_DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'I;16N', 'F')  # Pillow's modes of more than 8 bits
+
+# Pillow warns from 89 megapixels on and refuses from 179 on, which is where read_photograph() stops as well
+warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
+
+
+def read_photograph(path) -> np.ndarray:
+    """Read a photograph of 8 or 16 bits, grey or colour, as ``(H, W, 3)`` uint8 RGB.
+
+    As stored: an EXIF orientation is not applied, transparency is dropped, of several pages the first is read.  16-bit values are
+    divided by 257; where none is above 4095 they are 12-bit ones and divided by 16.
+
+    Args:
+        path (str | Path): PNG, JPEG, TIFF, PPM, GIF, BMP, WebP, perhaps gzipped; DICOM with the ``dicom`` extra.
+
+    Raises:
+        DataError: If the file is missing, is no picture, is damaged, or has more than 179 megapixels.
+    """
+    data = read_bytes(path)
+    if Path(path).suffix.lower() in DICOM_SUFFIXES or data[128:132] == b'DICM':
+        return _read_dicom(path, data)
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.mode not in _DEEP:
+                return np.array(image.convert('RGB'))
+    except UnidentifiedImageError as error:  # or 16-bit colours, which Pillow does not know
+        if not data.startswith((b'II', b'MM', b'P6', b'P5')):
+            raise DataError(f'{path} is no picture that Pillow can read ({len(data):,} bytes)') from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise truncated(path, error) from error
+    return _read_deep(path, data)
+
+
+def _read_deep(path, data: bytes) -> np.ndarray:
+    logging = cv2.utils.logging
+    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # it would print what the error below says
+    try:
+        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        values = None
+    finally:
+        logging.setLogLevel(level)
+    if values is None:
+        raise DataError(f'{path} is truncated or damaged, or of a kind that neither Pillow nor OpenCV reads; save it as PNG')
+    if values.ndim == 3:
+        values = values[:, :, 2::-1] if values.shape[2] >= 3 else values[:, :, :1]
+    return _to_rgb(path, values)
+
+
+def _to_rgb(path, values: np.ndarray, bits: int | None = None) -> np.ndarray:
+    """8-bit RGB of grey or RGB values of up to 16 bits."""
+    if values.dtype.kind not in 'ui':
+        raise DataError(f'{path} holds {values.dtype} values; 8 or 16 bits of grey or RGB were expected, convert it first')
+    if values.dtype.itemsize > 1 or bits:
+        values = np.clip(values, 0, 65535)
+        bits = bits or (12 if values.max(initial=0) < 4096 else 16)
+        values = np.round(values * (255 / (2**bits - 1))).clip(0, 255)
+    if values.ndim == 2 or values.shape[2] == 1:
+        values = np.repeat(values.reshape(*values.shape[:2], 1), 3, axis=2)
+    return np.ascontiguousarray(values, np.uint8)
+
+
+def _read_dicom(path, data: bytes) -> np.ndarray:
+    try:
+        import pydicom
+    except ImportError as error:
+        raise DataError(f"{path} is a DICOM file; reading it needs pydicom: pip install 'mmseg_fundus[dicom]'") from error
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        values = dataset.pixel_array
+        if int(dataset.get('NumberOfFrames') or 1) > 1:
+            values = values[0]
+        if dataset.PhotometricInterpretation == 'MONOCHROME1':  # YBR comes as RGB
+            values = 2**dataset.BitsStored - 1 - values
+        bits = int(dataset.BitsStored)
+    except Exception as error:  # pydicom and its decoders raise nearly anything
+        raise DataError(
+            f'{path} cannot be read as a DICOM picture ({type(error).__name__}: {" ".join(str(error).split())[:150]})'
+        ) from error
+    return _to_rgb(path, values, None if bits == 8 else bits)

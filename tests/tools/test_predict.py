@@ -1,0 +1,132 @@
+"""tools/predict.py: a folder in, a tree of the same shape out; what is bad is named, what is done is left."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_fundus.datasets.synthetic import synthetic_fundus
+
+
+@pytest.fixture
+def predict(shell, root, tiny_checkpoint):
+    config, checkpoint = tiny_checkpoint()
+    common = (root / 'tools/predict.py', '--config', config, '--checkpoint', checkpoint, '--device', 'cpu')
+    return lambda *arguments: shell(sys.executable, *common, *arguments)
+
+
+@pytest.fixture
+def eyes(tmp_path):
+    """Good and bad photographs of all kinds, in folders."""
+    folder = tmp_path / 'eyes'
+    (folder / 'left/deep').mkdir(parents=True)
+    picture = synthetic_fundus(1, 64)[0]
+    Image.fromarray(picture).save(folder / 'a.png')
+    Image.fromarray(picture).save(folder / 'a.jpg')
+    Image.fromarray(np.dstack([picture, np.full((64, 64), 9, np.uint8)])).save(folder / 'left/alpha.png')
+    Image.fromarray(picture[..., 1]).save(folder / 'left/grey.bmp')
+    Image.fromarray(np.full((1, 1, 3), 80, np.uint8)).save(folder / 'left/deep/dot.png')
+    cv2.imwrite(str(folder / 'left/deep/sixteen.tif'), picture.astype(np.uint16)[..., ::-1] * 257)
+    (folder / 'text.png').write_text('no picture')
+    Image.fromarray(picture).save(folder / 'broken.tif')
+    (folder / 'broken.tif').write_bytes((folder / 'broken.tif').read_bytes()[:3000])
+    (folder / 'notes.txt').write_text('not looked at')
+    return folder
+
+
+GOOD = {'a_png', 'a_jpg', 'left/alpha', 'left/grey', 'left/deep/dot', 'left/deep/sixteen'}
+
+
+def names(folder, suffix):
+    return {path.relative_to(folder).with_suffix('').as_posix() for path in folder.rglob(f'*.{suffix}')}
+
+
+def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, eyes, tmp_path):
+    done = predict(eyes, '-o', 'out', '--save', 'mask', 'probability', 'overlay', 'measurements', '--um-per-pixel', '5')
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    end = done.stdout.strip().splitlines()[-4:]
+    assert '6 predicted, 0 were there already, 2 failed' in end[0]
+    assert end[1].startswith('failed: ') and 'broken.tif is truncated or damaged' in ''.join(end[1:3])
+    assert 'text.png is no picture' in ''.join(end[1:3]) and '2 of 8 photographs could not be predicted' in end[3]
+    out = tmp_path / 'out'
+    assert names(out / 'mask', 'png') == names(out / 'probability', 'png') == names(out / 'overlay', 'jpg') == GOOD
+    mask, probability = (np.asarray(Image.open(out / kind / 'left/alpha.png')) for kind in ('mask', 'probability'))
+    assert mask.shape == probability.shape == (64, 64) and set(np.unique(mask)) <= {0, 255}
+    assert np.array_equal(mask > 0, probability > 0.5 * 65535) and probability.max() > 255, '16 bit'
+    rows = list(csv.DictReader((out / 'measurements.csv').open()))
+    assert {row['picture'] for row in rows} == GOOD and 'mean_width_um' in rows[0]
+
+
+def test_what_is_done_is_not_done_again_and_other_settings_do_not_mix(predict, eyes, tmp_path):
+    (eyes / 'text.png').unlink(), (eyes / 'broken.tif').unlink()
+    assert predict(eyes, '-o', 'out').returncode == 0
+    (tmp_path / 'out/mask/a_jpg.png').unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / 'out').rglob('*.*') if path.name != 'settings.json'}
+    done = predict(eyes, '-o', 'out')
+    assert done.returncode == 0 and '1 predicted, 5 were there already' in done.stdout
+    changed = {path.name for path, when in before.items() if path.stat().st_mtime_ns != when}
+    assert changed == {'a_jpg.png', 'a_jpg.jpg'} and (tmp_path / 'out/mask/a_jpg.png').is_file()
+    done = predict(eyes, '-o', 'out', '--threshold', '0.3')
+    assert done.returncode == 1 and 'holds predictions made otherwise (other prediction' in done.stdout
+    assert '6 predicted' in predict(eyes, '-o', 'out', '--threshold', '0.3', '--overwrite').stdout
+
+
+def test_killed_at_any_time_no_file_is_half_written_and_the_next_run_finishes(root, predict, tiny_checkpoint, tmp_path):
+    folder = tmp_path / 'many'
+    folder.mkdir()
+    for i in range(12):
+        Image.fromarray(synthetic_fundus(i, 64)[0]).save(folder / f'{i}.png')
+    config, checkpoint = tiny_checkpoint()
+    command = [sys.executable, root / 'tools/predict.py', folder, '-o', 'out', '--config', config, '--checkpoint', checkpoint]
+    process = subprocess.Popen([str(part) for part in command], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while len(list((tmp_path / 'out').rglob('*.jpg'))) < 3 and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    whole = [path for path in (tmp_path / 'out').rglob('*.*') if path.suffix in ('.png', '.jpg')]
+    for path in whole:
+        Image.open(path).load()
+    done = predict(folder, '-o', 'out')
+    assert done.returncode == 0 and '0 failed' in done.stdout and ' 0 were there already' not in done.stdout
+    assert len(list((tmp_path / 'out/overlay').iterdir())) == 12 and not list((tmp_path / 'out').rglob('.*.tmp'))
+
+
+def test_patterns_single_files_npz_and_predictions_inside_the_input_folder(predict, eyes, tmp_path):
+    done = predict(str(eyes / 'left/**/*.png'), eyes / 'a.jpg', '-o', eyes / 'out', '--save', 'probability', '--probability-format', 'npz')
+    assert done.returncode == 0, done.stdout
+    assert names(eyes / 'out/probability', 'npz') == {'alpha', 'dot', 'a'}
+    probability = np.load(eyes / 'out/probability/alpha.npz')['probability']
+    assert probability.dtype == np.float16 and probability.shape == (64, 64) and 0 <= probability.min() <= probability.max() <= 1
+    assert json.loads((eyes / 'out/settings.json').read_text())['prediction']['threshold'] == 0.5
+    again = predict(eyes / 'left', '-o', eyes / 'left/out', '--save', 'mask')
+    assert again.returncode == 0 and '4 predicted' in again.stdout
+    again = predict(eyes / 'left', '-o', eyes / 'left/out', '--save', 'mask')
+    assert '0 predicted, 4 were there already' in again.stdout, 'predictions are no photographs'
+
+
+def test_what_is_not_there_is_said_before_a_model_is_built(predict, tmp_path):
+    (tmp_path / 'empty').mkdir()
+    for given, words in (('nowhere', 'nowhere: no such file or folder'), ('empty', 'empty holds no picture')):
+        done = predict(given, '-o', 'out')
+        assert done.returncode == 1 and words in done.stdout and not os.path.exists(tmp_path / 'out')
+
+
+def test_the_threshold_chosen_on_training_pictures_is_kept_with_the_checkpoint(shell, root, tiny_checkpoint, drive_like, tmp_path):
+    config, checkpoint = tiny_checkpoint()
+    test = (sys.executable, root / 'tools/test.py', config, checkpoint, '--work-dir', 'test')
+    assert 'give both' in shell(*test, '--store-threshold').stdout
+    done = shell(*test, '--choose-threshold', '--store-threshold')
+    assert done.returncode == 0, done.stdout
+    chosen = json.loads((tmp_path / 'test/results.json').read_text())['threshold_chosen_on']
+    common = (sys.executable, root / 'tools/predict.py', drive_like / 'test/images', '--config', config, '--checkpoint', checkpoint)
+    assert shell(*common, '-o', 'out', '--save', 'mask').returncode == 0
+    assert json.loads((tmp_path / 'out/settings.json').read_text())['prediction']['threshold'] == chosen['threshold']

@@ -1,0 +1,50 @@
+"""Make the pictures of docs/gallery.md: what a model finds in synthetic photographs.
+
+Example:
+    bash tools/quickstart.sh
+    python tools/make_gallery.py configs/quickstart.py work_dirs/quickstart/best_*.pth
+"""
+
+import argparse
+from pathlib import Path
+
+import _setup  # noqa: F401
+from PIL import Image
+
+from mmseg_fundus.apis import FundusVesselInferencer
+from mmseg_fundus.datasets.synthetic import synthetic_fundus
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.files import write_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(description='Draw synthetic photographs with what a model finds in them.')
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', type=Path, default=ROOT / 'docs/gallery', metavar='DIR', help='folder (default: docs/gallery)')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[9001, 9002], metavar='N', help='of the photographs (default: 9001 9002)')
+    parser.add_argument('--size', type=int, default=320, help='height and width in pixels (default: 320)')
+    add_common_arguments(parser, launcher=False, loops=False)
+    return parser.parse_args()
+
+
+def main():
+    args = parse_args()
+    infer = FundusVesselInferencer(
+        args.config, known_checkpoint(args.checkpoint), weights=args.weights, device='cpu', options=common_options(args)
+    )
+    args.out.mkdir(parents=True, exist_ok=True)
+    for seed in args.seeds:
+        picture, label, fov = synthetic_fundus(seed, args.size)
+        eye = infer(picture, fov=fov)
+        drawn = {'labelled': eye.draw(label > 0), 'predicted': eye.draw()}
+        for kind, image in drawn.items():
+            path = args.out / f'{kind}_{seed}.jpg'
+            write_whole(path, lambda temporary, image=image: Image.fromarray(image).save(temporary, 'JPEG', quality=85))
+            print(f'{path}: {path.stat().st_size / 1000:.0f} kB')
+
+
+if __name__ == '__main__':
+    run(main)
