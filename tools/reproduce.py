@@ -95,7 +95,7 @@ def jobs_of(args) -> list:
     for seed in args.seeds:
         for name in sets:
             tests = [(label, config[name], data[name], options) for label, options in CHOICES.items()]
-            tests += [(f'on_{other}', config[other], data[other], ()) for other in args.cross if other != name]
+            tests += [(f'on_{other}', config[name], data[other], ('--dataset', other)) for other in args.cross if other != name]
             jobs.append(Job(config[name], data[name], seed, tuple(tests)))
     return jobs
 
