@@ -3,4 +3,4 @@ _base_ = '../setr_mla_vitb16_frozen_detail.py'
 model = dict(test_cfg=dict(tta=False))
 train_dataloader = dict(dataset=dict(split='train'))
 val_dataloader = test_dataloader = dict(dataset=dict(split='val'))
-train_cfg = dict(max_epochs=5, val_interval=5)
+train_cfg = dict(max_epochs=4, val_interval=4)
