@@ -15,7 +15,7 @@ from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
-from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows, write_results
+from mmseg_fundus.evaluation.report import FOV, FRAME, described, figures_table, report_rows, write_results
 
 
 def parse_args():
@@ -67,7 +67,7 @@ def main():
             'report': report,
             'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
             'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
-            'data': dataset.describe(),
+            'data': described(dataset),
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
         }
         write_results(folder, results)

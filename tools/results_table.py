@@ -39,7 +39,7 @@ def parse_args():
     )
     parser.add_argument('--readme', type=Path, default=ROOT / 'configs/README.md', metavar='FILE', help='file to write the table into')
     parser.add_argument(
-        '--add', type=Path, metavar='FILE', help='first take this results.json into the folder, without the paths of this machine'
+        '--add', type=Path, metavar='FILE', help='first take this results.json into the folder, without curves and paths of this machine'
     )
     parser.add_argument('--check', action='store_true', help='change nothing; exit status 1 if the table is not up to date')
     return parser.parse_args()
@@ -68,6 +68,7 @@ def without_paths(value):
 def add(path: Path, folder: Path) -> Path:
     """Take a results file into the folder, under a name that other seeds, data and thresholds of the same method do not have."""
     results = without_paths(load(path))
+    results['report'].pop('curves', None)
     data, training = results['data'], trained(results)
     parts = [method_of(results), data['class'].removesuffix('VesselDataset')]
     if data['split'] != 'test':

@@ -1,13 +1,14 @@
 import platform
 import time
 from importlib import metadata
+from pathlib import Path
 
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from ..evaluation.report import write_results
+from ..evaluation.report import described, write_results
 from ..stack import installed_versions
 from ..version import __version__
 
@@ -16,8 +17,9 @@ from ..version import __version__
 class ResultsHook(Hook):
     """Writes ``results.json`` into the work folder after each validation and test: the figures and what they were made from.
 
-    A test also writes ``per_picture.csv``, and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of
-    interrupted runs that it continues; validation counts), parameters that were trained.
+    A test also writes ``per_picture.csv``, says where the predicted masks are (``masks``: folder, seen from the work folder if it lies in
+    there), and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of interrupted runs that it
+    continues; validation counts), parameters that were trained.
     """
 
     def __init__(self):
@@ -65,13 +67,13 @@ class ResultsHook(Hook):
         results = {
             'phase': phase,
             'metrics': metrics,
-            **({'report': report} if phase == 'test' else {}),
+            **({'report': report, 'masks': _masks(evaluator, runner.work_dir)} if phase == 'test' else {}),
             'prediction': dict(runner.cfg.model.get('test_cfg') or {}),
             'threshold_chosen_on': getattr(runner, 'threshold_chosen_on', None),
             'epoch': epoch,
             'checkpoint': checkpoint,
             'config': runner.cfg.filename,
-            'data': _described(loader),
+            'data': described(loader.dataset),
             'trained': self._trained if phase == 'test' else {'epochs': runner.epoch, 'steps': runner.iter},
             'weights': {'path': source.path, 'sha256': source.sha256, 'notes': source.notes} if source else None,
             'seconds_per_picture': round((time.monotonic() - self._began) / len(loader.dataset), 3) if phase == 'test' else None,
@@ -92,6 +94,15 @@ class ResultsHook(Hook):
 
 def _described(loader) -> dict:
     return loader.dataset.describe() if hasattr(loader.dataset, 'describe') else {'class': type(loader.dataset).__name__}
+
+
+def _masks(evaluator, work_dir) -> str | None:
+    """Folder of the masks that a metric wrote, from the work folder on if it lies in there; ``None`` if there is none."""
+    written = next((found for found in (getattr(metric, 'output_dir', None) for metric in evaluator.metrics) if found), None)
+    if written is None:
+        return None
+    written, work_dir = Path(written).resolve(), Path(work_dir).resolve()
+    return str(written.relative_to(work_dir) if written.is_relative_to(work_dir) else written)
 
 
 def _device(model) -> str:

@@ -1,5 +1,6 @@
 from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
+from .curves import calibration, curves
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
@@ -9,9 +10,11 @@ __all__ = [
     'VesselMetric',
     'best_threshold',
     'binary_figures',
+    'calibration',
     'centerline_counts',
     'cldice',
     'confusion_counts',
+    'curves',
     'score_picture',
     'summarise',
 ]

@@ -125,7 +125,7 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
         threshold (float): A pixel is vessel above it.
 
     Returns:
-        dict: See :func:`.report.make_report`.  Without areas under curves if all files are masks.
+        dict: See :func:`.report.make_report`.  Without curves and areas under them if all files are masks.
     """
     inside, whole, names, sums, any_map = [], [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
@@ -145,7 +145,7 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
             for name in ('AUC-ROC', 'AUC-PR'):
                 record['figures'].pop(name)
     inside, whole = ((records, summarise(records, total if any_map else None)) for records, total in ((inside, sums[0]), (whole, sums[1])))
-    return make_report(names, inside, whole)
+    return make_report(names, inside, whole, sums[0] if any_map else None)
 
 
 def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:

@@ -9,21 +9,25 @@ from pathlib import Path
 from prettytable import PrettyTable
 
 from ..files import write_whole
+from .curves import curves
+from .score_histogram import ScoreHistogram
 from .scores import NAMES
 
 FOV, FRAME = 'field of view', 'whole frame'
 
 
-def make_report(names: list, inside: tuple, whole: tuple | None = None) -> dict:
+def make_report(names: list, inside: tuple, whole: tuple | None = None, histogram: ScoreHistogram | None = None) -> dict:
     """Put together what ``results.json`` and the tables show.
 
     Args:
         names (list[str]): Pictures.
         inside (tuple[list, dict]): Records of :func:`.score_picture` in the field of view and their :func:`.summarise`.
         whole (tuple[list, dict], optional): The same over the whole frame, unmasked.
+        histogram (ScoreHistogram, optional): Of all scores in the field of view.
 
     Returns:
-        dict: ``field of view`` and ``whole frame`` with ``pooled``, ``mean``, ``sd``, ``bounds``, and ``pictures``, a row of each.
+        dict: ``field of view`` and ``whole frame`` with ``pooled``, ``mean``, ``sd``, ``bounds``; with a histogram ``curves``, see
+        :func:`.curves.curves`; and ``pictures``, a row of each.
     """
     areas = {FOV: inside, **({FRAME: whole} if whole else {})}
     rows = []
@@ -34,7 +38,8 @@ def make_report(names: list, inside: tuple, whole: tuple | None = None) -> dict:
             row.update({mark + figure: value for figure, value in records[i]['figures'].items()})
             row.update({mark + count: int(value) for count, value in zip(('TP', 'FP', 'FN', 'TN'), records[i]['counts'])})
         rows.append(row)
-    return {**{area: summary for area, (_, summary) in areas.items()}, 'pictures': rows}
+    found = curves(histogram) if histogram is not None else None
+    return {**{area: summary for area, (_, summary) in areas.items()}, **({'curves': found} if found else {}), 'pictures': rows}
 
 
 def report_rows(report: dict, name: str = '') -> dict:
@@ -73,6 +78,18 @@ def without_nan(value):
     if isinstance(value, (list, tuple)):
         return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def described(dataset) -> dict:
+    """What figures were measured on: :meth:`.FundusVesselDataset.describe`, and the arguments that find the same pictures again."""
+    if not hasattr(dataset, 'describe'):
+        return {'class': type(dataset).__name__}
+    arguments = {'fov': dataset.fov, 'val_fraction': dataset.val_fraction, 'split_seed': dataset.split_seed}
+    if not dataset.OBSERVERS:  # plain folders: not in the class, as those of a public set
+        names = {'picture': 'img', 'label': 'label', 'fov': 'fov'}
+        for role, (folder, suffix) in dataset.folders.items():
+            arguments.update({f'{names[role]}_dir': folder, f'{names[role]}_suffix': suffix})
+    return {**dataset.describe(), 'root': str(Path(dataset.data_root).expanduser().absolute()), 'arguments': arguments}
 
 
 def write_results(folder, results: dict) -> None:

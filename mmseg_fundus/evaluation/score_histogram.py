@@ -22,6 +22,20 @@ def score_bins(probability: np.ndarray) -> np.ndarray:
     return np.where(probability <= 0.5, place, _LOW + _HIGH - np.maximum(place - (_LOW - _HIGH), 0))
 
 
+def bin_scores(bins: np.ndarray) -> np.ndarray:
+    """The probability that each bin of :func:`score_bins` stands for: its middle; 0, 0.5 and 1 exactly.
+
+    Returns:
+        np.ndarray: float64.
+    """
+    bins = np.asarray(bins)
+    place = np.where(bins <= _LOW, bins, 2 * _LOW - bins)
+    edges = [(place + step).astype(np.int32) << (23 - _OCTAVE) for step in (0, 1)]
+    middle = sum(edge.view(np.float32).astype(float) for edge in edges) / 2
+    middle = np.where(bins == 0, 0, np.where(bins == _LOW, 0.5, middle))
+    return np.where(bins <= _LOW, middle, np.where(bins == BINS - 1, 1, 1 - middle))
+
+
 class ScoreHistogram:
     """Counts of vessel and background pixels by score: what is left of the pictures, however many they are.
 
@@ -51,14 +65,14 @@ class ScoreHistogram:
         positive = np.bincount(bins[vessel], minlength=BINS)
         self.counts += np.stack([np.bincount(bins, minlength=BINS) - positive, positive])
 
-    def _filled(self) -> tuple:
-        """Background and vessel counts of the bins that hold any, highest score first."""
+    def filled(self) -> tuple:
+        """Scores, background and vessel counts of the bins that hold any, highest score first."""
         used = np.flatnonzero(self.counts.any(axis=0))[::-1]
-        return self.counts[0, used].astype(float), self.counts[1, used].astype(float)
+        return bin_scores(used), self.counts[0, used].astype(float), self.counts[1, used].astype(float)
 
     def auc_roc(self) -> tuple:
         """Area under the ROC curve (trapezoids, as scikit-learn) and its error bound; ``nan`` if there is only one class."""
-        negative, positive = self._filled()
+        _, negative, positive = self.filled()
         if not negative.sum() or not positive.sum():
             return float('nan'), float('nan')
         before = np.cumsum(positive) - positive
@@ -70,7 +84,7 @@ class ScoreHistogram:
 
         The bound comes from all of a bin's vessels before, or behind, its background.
         """
-        negative, positive = self._filled()
+        _, negative, positive = self.filled()
         if not positive.sum():
             return float('nan'), float('nan')
         held = positive > 0

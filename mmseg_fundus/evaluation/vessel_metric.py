@@ -21,8 +21,8 @@ class VesselMetric(BaseMetric):
     """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
     Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
-    also clDice, mean and standard deviation over pictures, and all of it unmasked.  Prediction and label are compared at the label's
-    resolution, which the test pipelines leave native.
+    also clDice, mean and standard deviation over pictures, the curves, and all of it unmasked.  Prediction and label are compared at
+    the label's resolution, which the test pipelines leave native.
 
     The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
     process and added, so they do not depend on the number of processes.  Areas under curves come from a histogram of all scores, see
@@ -126,7 +126,7 @@ class VesselMetric(BaseMetric):
                 scored = self._sums[area].counts.any()
                 areas[area] = (records, summarise(records, self._sums[area] if scored else None))
         names = [result['picture'] for result in results]
-        self.report = make_report(names, areas['inside'], areas.get('whole'))
+        self.report = make_report(names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail else None)
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
         print_log('\n' + figures_table(report_rows(self.report), title), logger='current')

@@ -1,0 +1,160 @@
+"""Everything a report shows, read from a work folder or a results file; what is missing is a sentence."""
+
+import contextlib
+import json
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import ConfigError, DataError
+from .pictures import choose, load_pictures, mask_folder
+from .training import training_curves
+from .values import part, picture_rows
+
+CONFIG_BYTES = 100_000  # of a config's text that are shown
+
+
+@dataclass
+class Gathered:
+    """What a report is made from.
+
+    Attributes:
+        folder (Path): Of the results, or of the training without any.
+        results (dict): Contents of ``results.json``; may be empty.
+        results_path (Path, optional): That file.
+        configs (dict): Title to text: the configuration of the results, and of the training where it differs.
+        training (dict): See :func:`.training.training_curves`.
+        training_folder (Path, optional): Where those are from.
+        pictures (list): See :func:`.pictures.load_pictures`.
+        no_pictures (tuple, optional): Why there are none of them, one sentence, and the command that helps.
+    """
+
+    folder: Path
+    results: dict = field(default_factory=dict)
+    results_path: Path | None = None
+    configs: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
+    training_folder: Path | None = None
+    pictures: list = field(default_factory=list)
+    no_pictures: tuple | None = None
+
+
+def gather(path, pictures: int = 3, data_root=None) -> Gathered:
+    """Read what there is.
+
+    Args:
+        path (str | Path): A ``results.json`` (any name), or a work folder: the newest results of a test in it or below, else those of a
+            validation.
+        pictures (int): How many of the best, and of the worst, pictures are shown.
+        data_root (str, optional): Folder of the data set, instead of the one in the results.
+
+    Raises:
+        ConfigError: If ``path`` is not there, or is a folder with neither results nor curves.
+        DataError: If the file is no results file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ConfigError(f'{path.absolute()} is not there; name a work folder or a results.json')
+    found = path if path.is_file() else newest_results(path)
+    gathered = Gathered(folder=found.parent if found else path, results_path=found)
+    if found:
+        gathered.results = read_results(found)
+    for folder in _training_folders(gathered, path):
+        gathered.training = training_curves(folder)
+        if gathered.training:
+            gathered.training_folder = folder
+            break
+    if not gathered.results and not gathered.training:
+        raise ConfigError(
+            f'{path} holds neither results.json nor the curves of a training; name the work folder of tools/train.py or test.py'
+        )
+    gathered.configs = _configs(gathered)
+    _add_pictures(gathered, pictures, data_root)
+    return gathered
+
+
+def _add_pictures(gathered: Gathered, count: int, data_root) -> None:
+    results = gathered.results
+    chosen = choose(picture_rows(results), count)
+    if not chosen:
+        return
+    command = test_command(gathered) if results.get('phase') == 'test' else 'python tools/evaluate_masks.py PRED_DIR DATASET --out DIR'
+    try:
+        masks = mask_folder(results, gathered.folder)
+        command = f'python tools/report.py {shlex.quote(str(gathered.results_path))} --data-root DIR'
+        load_pictures(chosen, results, masks, data_root)
+        gathered.pictures = chosen
+    except Exception as error:  # whatever is wrong with files that were moved or edited, the rest of the page is of use
+        gathered.no_pictures = (f'{" ".join(str(error).split()).rstrip(".")}.', command)
+
+
+def read_results(path: Path) -> dict:
+    """Contents of a results file.
+
+    Raises:
+        DataError: If it is none.
+    """
+    try:
+        results = json.loads(path.read_text(encoding='utf-8'))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f'{path} is no results.json ({type(error).__name__}: {str(error)[:200]})') from error
+    if not part(results, 'metrics') and not part(results, 'report'):
+        raise DataError(f'{path} is no results.json of tools/train.py, tools/test.py or tools/evaluate_masks.py: it holds no metrics')
+    return results
+
+
+def newest_results(folder: Path) -> Path | None:
+    """The newest ``results.json`` of a test in a folder or below it, else of a validation; ``None`` if there is none."""
+    found = sorted(folder.rglob('results.json'), key=lambda path: path.stat().st_mtime, reverse=True)
+    return next((path for path in found if _of_a_test(path)), found[0] if found else None)
+
+
+def _of_a_test(path: Path) -> bool:
+    with contextlib.suppress(DataError):
+        return bool(part(read_results(path), 'report'))
+    return False
+
+
+def _training_folders(gathered: Gathered, path: Path) -> list:
+    """Where the training of the results may have been: the checkpoint's folder first, then the given one and the results' own."""
+    checkpoint = gathered.results.get('checkpoint')
+    folders = [path if path.is_dir() else path.parent, gathered.folder]
+    if not isinstance(checkpoint, str):
+        return folders
+    near = [Path(checkpoint).parent, gathered.folder, gathered.folder.parent]
+    return [folder for folder in near if (folder / Path(checkpoint).name).is_file()] or folders
+
+
+def _configs(gathered: Gathered) -> dict:
+    """Resolved configs: of the results, beside them or where they say; of the training, if it is another one."""
+    results, training = gathered.results, gathered.training_folder
+    named = Path(results['config']) if isinstance(results.get('config'), str) else None
+    of_results = [gathered.folder / named.name, named] if named else []
+    starts = sorted(training.glob('*/vis_data/config.py'), reverse=True) if training else []
+    of_training = [path for path in starts if path.with_name('scalars.json').exists()] + (sorted(training.glob('*.py')) if training else [])
+    found = {}
+    for title, candidates in (('Configuration', of_results), ('Configuration of the training', of_training)):
+        texts = (_text(path) for path in candidates if path.suffix == '.py')
+        text = next((text for text in texts if text), None)
+        if text and text not in found.values():
+            found[title] = text
+    return found
+
+
+def _text(path: Path) -> str | None:
+    """Contents of a file, cut after :data:`CONFIG_BYTES`; ``None`` if it cannot be read."""
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    cut = f'\n... ({len(text):,} bytes, the rest is in {path})' if len(text) > CONFIG_BYTES else ''
+    return text[:CONFIG_BYTES].decode('utf-8', 'replace') + cut
+
+
+def test_command(gathered: Gathered) -> str:
+    """The command that tests what was gathered, as far as that is known."""
+    config, checkpoint = gathered.results.get('config') or 'CONFIG', gathered.results.get('checkpoint')
+    if not checkpoint and gathered.training_folder:
+        best = sorted(gathered.training_folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+        checkpoint = best[-1] if best else None
+    return f'python tools/test.py {shlex.quote(str(config))} {shlex.quote(str(checkpoint or "CHECKPOINT"))}'

@@ -1,0 +1,100 @@
+"""The report as one HTML page that needs no other file and no network."""
+
+import base64
+import hashlib
+from pathlib import Path
+from string import Template
+
+from ..models.standin import LABEL
+from ..version import __version__
+from ..visualization.overlay import LEGEND
+from .gather import Gathered
+from .pictures import Picture
+from .sections import described, figures, made_from, missing, per_picture, score_curves, section, training
+from .values import escape, name, part, shown
+
+HERE = Path(__file__).parent
+HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
+
+
+def make_page(gathered: Gathered) -> str:
+    """Put the page together.
+
+    Its content security policy allows the one script and images within the page, nothing else: what a picture or a config is called
+    cannot make it load or run anything.
+    """
+    style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
+    sections = (figures, score_curves, best_and_worst, per_picture, training, made_from)
+    return Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
+        title=escape(title(gathered)),
+        heading=name(title(gathered)),
+        subtitle=escape(subtitle(gathered)),
+        warning=warning(gathered),
+        style=style,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        body='\n'.join(filter(None, (make(gathered) for make in sections))),
+        version=escape(__version__),
+    )
+
+
+def title(gathered: Gathered) -> str:
+    """Name of the method: of the config, as the tables of results say it, or what its maker calls it."""
+    results = gathered.results
+    if isinstance(results.get('config'), str):
+        return Path(results['config']).stem
+    if results.get('method'):
+        return str(results['method'])
+    return gathered.folder.resolve().name
+
+
+def subtitle(gathered: Gathered) -> str:
+    """What was measured on, and when."""
+    results = gathered.results
+    if not results:
+        return 'Training without results yet'
+    kind = {'test': 'Test', 'val': 'Validation', 'masks': 'Evaluation of predictions'}.get(str(results.get('phase')), 'Results')
+    data = described(part(results, 'data'))
+    made = str(results.get('time') or '').replace('T', ' ')
+    return ' · '.join(words for words in (f'{kind} on {data}' if data else kind, made) if words)
+
+
+def warning(gathered: Gathered) -> str:
+    """A line where the encoder's weights are a stand-in, so that nobody takes the figures for VisionFM's."""
+    notes = part(gathered.results, 'weights').get('notes')
+    return f'<p class="warning">Encoder: {escape(LABEL)}.</p>' if isinstance(notes, list) and LABEL in notes else ''
+
+
+def best_and_worst(gathered: Gathered) -> str:
+    """The pictures with a slider between photograph and what was found, missed and false."""
+    if gathered.no_pictures:
+        sentence, command = gathered.no_pictures
+        return section('Best and worst pictures', missing(f'No pictures. {sentence} What helps:', command))
+    if not gathered.pictures:
+        return ''
+    keys = ''.join(f'<li><span class="swatch" style="background:rgb{colour}"></span>{key}</li>' for key, colour in LEGEND)
+    groups = []
+    for rank, heading in HEADINGS.items():
+        cards = ''.join(_card(picture) for picture in gathered.pictures if picture.rank == rank)
+        groups.append(f'<h3>{heading}</h3><div class="pictures">{cards}</div>' if cards else '')
+    told = '<p class="note">Drag across a picture, or use the arrow keys: photograph on the left, result on the right.</p>'
+    return section('Best and worst pictures', f'<ul class="legend">{keys}</ul>', told, *groups)
+
+
+def _card(picture: Picture) -> str:
+    row, label = picture.row, escape(picture.row.get('picture'))
+    figures = ', '.join(f'{figure} {shown(row.get(figure))}' for figure in ('Dice', 'Sensitivity', 'Precision'))
+    note = missing(picture.note) if picture.note else ''
+    stack = ''
+    if picture.photograph:
+        width, height = picture.size
+        size = f'width="{width}" height="{height}" draggable="false"'
+        stack = (
+            f'<div class="stack" style="aspect-ratio:{width}/{height}">'
+            f'<img class="overlay" src="{picture.overlay}" alt="{label}: vessels found, missed and false" {size}>'
+            f'<img class="photograph" src="{picture.photograph}" alt="{label}: photograph" {size}>'
+            f'<span class="divider" aria-hidden="true"></span>'
+            f'<input type="range" min="0" max="100" value="50" aria-label="{label}: share of the photograph that is shown, in percent">'
+            f'</div>'
+        )
+    return f'<figure class="picture">{stack}<figcaption><strong>{name(row.get("picture"))}</strong> {figures}</figcaption>{note}</figure>'

@@ -1,0 +1,129 @@
+"""The best and the worst pictures of a test: photograph, and what was found, missed and false, as data URIs."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..boxes import box_around
+from ..datasets.by_name import class_by_name
+from ..datasets.fov_cache import check_size
+from ..datasets.reading import read_picture
+from ..datasets.transforms import LoadVesselAnnotations
+from ..errors import DataError
+from ..evaluation.counts import confusion_counts
+from ..evaluation.mask_files import match_predictions, read_prediction
+from ..visualization import draw_overlay
+from .values import number, part
+
+BYTES = 3_500_000  # of all pictures of a page, as text
+MOST = 50  # best, and worst: more would be thumbnails
+SIDES = (800, 640, 512, 400, 320, 240, 160)  # longer sides in pixels that are tried, the largest that fits is kept
+
+
+@dataclass
+class Picture:
+    """A picture of the page: its row of figures, its rank (``'worst'``, ``'best'``), the two images, or why there are none."""
+
+    row: dict
+    rank: str
+    photograph: str = ''
+    overlay: str = ''
+    size: tuple = (0, 0)
+    note: str = ''
+
+
+def choose(rows: list, count: int) -> list:
+    """The ``count`` pictures with the lowest and those with the highest Dice, none twice.
+
+    Args:
+        rows (list[dict]): Rows of figures; those whose Dice is not defined are left out.
+        count (int): Of either.
+
+    Returns:
+        list[Picture]: The worst, from the worst on, then the best, from the best on.
+    """
+    ranked = sorted((row for row in rows if number(row.get('Dice')) is not None), key=lambda row: row['Dice'])
+    worst = ranked[: min(count, len(ranked) // 2)]
+    best = ranked[len(worst) :][::-1][:count]
+    return [Picture(row, 'worst') for row in worst] + [Picture(row, 'best') for row in best]
+
+
+def load_pictures(pictures: list, results: dict, masks: Path, data_root=None) -> None:
+    """Read pictures, their labels and predictions; one that cannot be read says why in its ``note``.
+
+    Args:
+        pictures (list[Picture]): Of :func:`choose`; the images are put into them.
+        results (dict): Of ``results.json``.
+        masks (Path): Of :func:`mask_folder`.
+        data_root (str, optional): Folder of the data set, instead of the one in ``results``.
+
+    Raises:
+        DataError: If the data set is not there.
+    """
+    dataset = _dataset(part(results, 'data'), data_root)
+    samples = {sample['name']: sample for sample in (dataset.get_data_info(i) for i in range(len(dataset)))}
+    files = None if results.get('phase') == 'test' else dict(zip(samples, match_predictions(masks, list(samples))))
+    limit = BYTES * 3 // 4 // (2 * len(pictures))
+    for picture in pictures:
+        name = picture.row.get('picture')
+        try:
+            if name not in samples:
+                raise DataError(f'{name} is not among the pictures in {dataset.data_root}')
+            file = files[name] if files else masks / f'{name}.png'
+            _paint(picture, samples[name], file, number(part(results, 'prediction').get('threshold')), limit)
+        except (DataError, OSError) as error:
+            picture.note = f'{error}.'
+
+
+def mask_folder(results: dict, folder: Path) -> Path:
+    """Where the predictions are of the results that lie in ``folder``; raises :class:`DataError` if nowhere."""
+    named = results.get('masks') if results.get('phase') == 'test' else part(results, 'prediction').get('folder')
+    if not isinstance(named, str):
+        raise DataError('No predicted masks are known of these results')
+    if not (folder / named).is_dir():
+        raise DataError(f'The folder of the predicted masks, {folder / named}, is not there')
+    return folder / named
+
+
+def _dataset(data: dict, data_root):
+    kind = class_by_name(str(data.get('class')))
+    if kind is None:
+        raise DataError(f'{data.get("class")} is no data set of this package')
+    root = data_root or data.get('root')
+    if not root:
+        raise DataError('The results do not say where their pictures lie')
+    known = {key: data[key] for key in ('split', 'division', 'observer') if key in data}
+    return kind(root, verify=False, **known, **part(data, 'arguments'))
+
+
+def _paint(picture: Picture, sample: dict, file: Path, threshold: float | None, limit: int) -> None:
+    """Read one picture, its label and prediction, and put the images into ``picture``."""
+    photograph = read_picture(sample['img_path'])
+    loaded = LoadVesselAnnotations().transform(dict(sample, img=photograph))
+    probability, is_map = read_prediction(file)
+    check_size(probability, photograph, f'the prediction {file}', sample)
+    mask = probability > (threshold if is_map and threshold is not None else 0.5)
+    counts = [picture.row.get(count) for count in ('TP', 'FP', 'FN', 'TN')]
+    if confusion_counts(mask, loaded['gt_seg_map']).tolist() != counts:
+        picture.note = 'The figures were not made from this mask and these files: one of them was changed after the test.'
+    seen = box_around(loaded['fov'])
+    images = [
+        Image.fromarray(np.ascontiguousarray(image[seen])) for image in (photograph, draw_overlay(photograph, mask, loaded['gt_seg_map']))
+    ]
+    (picture.photograph, picture.size), (picture.overlay, _) = (_encode(image, limit) for image in images)
+
+
+def _encode(image: Image.Image, limit: int) -> tuple:
+    """A JPEG of at most ``limit`` bytes (of the smallest side, if none fits) as a data URI; and its size."""
+    for side in SIDES:
+        small = image.copy()
+        small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
+        file = io.BytesIO()
+        small.save(file, 'JPEG', quality=85, subsampling=0, optimize=True)
+        if file.tell() <= limit:
+            break
+    return f'data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}', small.size

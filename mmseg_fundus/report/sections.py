@@ -1,0 +1,272 @@
+"""The parts of a report as HTML; each is '' or a sentence where there is nothing to show."""
+
+import json
+
+from ..evaluation.report import FOV, FRAME
+from ..evaluation.scores import NAMES
+from .charts import Line, Mark, line_chart
+from .gather import Gathered, test_command
+from .training import steps_per_epoch, thinned
+from .values import escape, name, number, part, picture_rows, points, shown
+
+HEADLINE = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'clDice')
+ROWS = 1000  # pictures in the table
+
+
+def section(title: str, *parts: str) -> str:
+    """A headed part of the page; '' without contents."""
+    body = ''.join(parts)
+    anchor = title.lower().replace(' ', '-')
+    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{title}</h2>{body}</section>' if body else ''
+
+
+def missing(sentence: str, command: str = '') -> str:
+    """What is not there, and the command that makes it."""
+    return f'<p class="missing">{escape(sentence)}' + (f' <code>{escape(command)}</code>' if command else '') + '</p>'
+
+
+def figures(gathered: Gathered) -> str:
+    """Headline figures and the table of all: pooled, mean and deviation over pictures, unmasked, second observer."""
+    results, report = gathered.results, part(gathered.results, 'report')
+    inside, second = part(report, FOV), part(results, 'second_observer', FOV, 'pooled')
+    pooled = part(inside, 'pooled') or part(results, 'metrics')
+    columns = {
+        'Pooled': pooled,
+        'Mean': part(inside, 'mean'),
+        'SD': part(inside, 'sd'),
+        'Whole frame': part(report, FRAME, 'pooled'),
+        'Second observer': second,
+    }
+    columns = {title: column for title, column in columns.items() if any(number(column.get(figure)) is not None for figure in NAMES)}
+    if not columns:
+        return section('Figures', missing('These results hold no figures of vessels. A test makes them:', test_command(gathered)))
+    cards = ''.join(
+        f'<div class="card"><dt>{figure}</dt><dd>{shown(pooled.get(figure))}</dd></div>'
+        for figure in HEADLINE
+        if number(pooled.get(figure)) is not None
+    )
+    rows = ''.join(
+        f'<tr><th scope="row">{figure}</th>{"".join(f"<td>{shown(column.get(figure))}</td>" for column in columns.values())}</tr>'
+        for figure in NAMES
+        if any(number(column.get(figure)) is not None for column in columns.values())
+    )
+    head = ''.join(f'<th scope="col">{title}</th>' for title in columns)
+    told = ['Pooled: over all pixels in the field of view of all pictures.']
+    if 'Mean' in columns:
+        told.append('Mean, SD: over pictures (population standard deviation).')
+    if 'Whole frame' in columns:
+        told.append('Whole frame: pooled and unmasked, for comparison with those who count it.')
+    threshold = number(part(results, 'prediction').get('threshold'))
+    told.append(f'A pixel is vessel above probability {0.5 if threshold is None else threshold:g}.')
+    bounds = {figure: value for figure, value in part(inside, 'bounds').items() if number(value) is not None}
+    if bounds:
+        told.append(
+            f'Counting scores in bins moves {" and ".join(f"{figure} by at most {value:.0e}" for figure, value in bounds.items())}.'
+        )
+    if results.get('phase') == 'val':
+        told = [f'Validation after epoch {results.get("epoch")}, pooled over all pixels in the field of view.']
+        told_missing = missing('There is no test yet:', test_command(gathered))
+    else:
+        told_missing = ''
+    table = f'<table class="figures"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    return section(
+        'Figures',
+        f'<dl class="cards">{cards}</dl>{told_missing}',
+        f'<div class="beside">{scrolled(table, "Figures")}{threshold_choice(results)}</div>',
+        f'<p class="note">{escape(" ".join(told))}</p>',
+    )
+
+
+def threshold_choice(results: dict) -> str:
+    """The Dice of every threshold, where one was chosen on training pictures."""
+    chosen = part(results, 'threshold_chosen_on')
+    known = [key for key in part(chosen, 'sweep') if key.replace('.', '', 1).isdecimal()]
+    return line_chart(
+        'Choice of the threshold',
+        [Line(described(chosen), [(float(key), chosen['sweep'][key]) for key in sorted(known, key=float)])],
+        'Threshold (probability)',
+        'Dice, pooled',
+        (0, 1),
+        (0, 1),
+        [Mark('chosen', chosen.get('threshold'), chosen.get('Dice'))],
+    )
+
+
+def scrolled(table: str, label: str) -> str:
+    """A table that scrolls by itself where the page is too narrow."""
+    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
+
+
+def score_curves(gathered: Gathered) -> str:
+    """ROC, precision-recall and calibration."""
+    results, curves = gathered.results, part(gathered.results, 'report', 'curves')
+    pooled, found = part(results, 'report', FOV, 'pooled'), part(curves, 'calibration')
+    threshold = number(part(results, 'prediction').get('threshold'))
+    at = f'threshold {0.5 if threshold is None else threshold:g}'
+    sensitivity, specificity, precision = (number(pooled.get(figure)) for figure in ('Sensitivity', 'Specificity', 'Precision'))
+    unit = {'x_range': (0, 1), 'y_range': (0, 1)}
+    charts = [
+        line_chart(
+            f'ROC curve, area {shown(pooled.get("AUC-ROC"))}',
+            [Line('measured', points(part(curves, 'roc'), 'fpr', 'tpr'))],
+            'False positive rate (1 − specificity)',
+            'True positive rate (sensitivity)',
+            marks=[Mark(at, None if specificity is None else 1 - specificity, sensitivity)],
+            diagonal='chance',
+            **unit,
+        ),
+        line_chart(
+            f'Precision and recall, area {shown(pooled.get("AUC-PR"))}',
+            [Line('measured', points(part(curves, 'pr'), 'recall', 'precision'))],
+            'Recall (sensitivity)',
+            'Precision',
+            marks=[Mark(at, sensitivity, precision)],
+            **unit,
+        ),
+        line_chart(
+            f'Calibration, expected error {shown(found.get("error"))}',
+            [Line('pixels in ten bins of probability', points(found, 'probability', 'vessels'), dots=True)],
+            'Predicted vessel probability (mean of a bin)',
+            'Share of vessel pixels',
+            diagonal='perfect',
+            **unit,
+        ),
+    ]
+    drawn = ''.join(charts)
+    if not part(results, 'report'):
+        return ''
+    if not curves:
+        masks = results.get('phase') == 'masks'
+        told = missing('Masks have no scores, so that there are no curves: tools/evaluate_masks.py takes probability maps too.')
+        if not masks:
+            told = missing('These results hold no curves: an older version wrote them. A test makes them:', test_command(gathered))
+        return section('Scores', told, f'<div class="charts">{drawn}</div>' if drawn else '')
+    note = '<p class="note">All pixels in the field of view of all pictures; about 200 points of each curve.</p>'
+    return section('Scores', f'<div class="charts">{drawn}</div>', note)
+
+
+def training(gathered: Gathered) -> str:
+    """Loss, Dice and learning rate of the training."""
+    curves = gathered.training
+    if not curves:
+        if gathered.results.get('phase') == 'masks':
+            return ''
+        return section(
+            'Training',
+            missing('No curves of a training lie beside these results. Name its work folder:', 'python tools/report.py WORK_DIR'),
+        )
+    per_epoch = steps_per_epoch(curves, part(gathered.results, 'trained'))
+    unit = 'Epoch' if per_epoch else 'Step'
+
+    def line(label: str, tag: str) -> Line:
+        scale = per_epoch if per_epoch and tag.startswith('train/') else 1
+        pairs = [(step / scale, value) for step, value in curves.get(tag, [])]
+        return Line(label, thinned(pairs), dots=tag.startswith('val/') and len(pairs) <= 40)
+
+    end = max((x for tag in ('train/loss', 'val/Dice') for x, _ in line('', tag).points), default=1)
+    best = max(curves.get('val/Dice', []), key=lambda pair: pair[1], default=None)
+    marks = [Mark(f'best, {best[1]:.4f} after {unit.lower()} {best[0]:g}', *best)] if best else []
+    charts = [
+        line_chart('Loss', [line('training', 'train/loss'), line('validation', 'val/loss')], unit, 'Loss', (0, end)),
+        line_chart(
+            'Vessel Dice', [line('training, a batch', 'train/Dice'), line('validation', 'val/Dice')], unit, 'Dice', (0, end), (0, 1), marks
+        ),
+        line_chart('Learning rate', [line('learning rate', 'train/lr')], unit, 'Learning rate', (0, end)),
+    ]
+    thin = any(len(pairs) > len(thinned(pairs)) for pairs in curves.values())
+    note = ' Long curves are means of 300 stretches.' if thin else ''
+    return section(
+        'Training',
+        f'<div class="charts">{"".join(charts)}</div>',
+        f'<p class="note">The training in {name(gathered.training_folder)}.{note}</p>',
+    )
+
+
+def per_picture(gathered: Gathered) -> str:
+    """The sortable table of pictures."""
+    rows = picture_rows(gathered.results)
+    if not rows:
+        return ''
+    told = ''
+    if len(rows) > ROWS:
+        told = f'<p class="note">The {ROWS} pictures with the lowest Dice, of {len(rows)}; per_picture.csv beside the results has all.</p>'
+        rows = sorted(rows, key=lambda row: number(row.get('Dice')) or 0)[:ROWS]
+    columns = [figure for figure in NAMES if any(figure in row for row in rows)]
+    head = ''.join(
+        f'<th scope="col" aria-sort="none"><button type="button">{title}<span aria-hidden="true"></span></button></th>'
+        for title in ('Picture', *columns)
+    )
+
+    def cell(value) -> str:
+        exact = number(value)
+        return f'<td data-value="{"" if exact is None else f"{exact:.9g}"}">{shown(value)}</td>'
+
+    def line(row: dict) -> str:
+        first = f'<th scope="row" title="{escape(row.get("picture"))}">{name(row.get("picture"))}</th>'
+        return f'<tr>{first}{"".join(cell(row.get(figure)) for figure in columns)}</tr>'
+
+    body = ''.join(map(line, rows))
+    table = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return section('Every picture', told, scrolled(table, 'Figures of every picture'))
+
+
+def made_from(gathered: Gathered) -> str:
+    """Where the figures come from: checkpoint, weights, data, settings, versions; the configuration."""
+    results = gathered.results
+    weights, data, trained, chosen = (part(results, key) for key in ('weights', 'data', 'trained', 'threshold_chosen_on'))
+    seconds, parameters = number(trained.get('seconds')), number(trained.get('trained_parameters'))
+    facts = {
+        'Results': gathered.results_path,
+        'Made': results.get('time'),
+        'Configuration': results.get('config'),
+        'Checkpoint': results.get('checkpoint'),
+        'Encoder weights': weights.get('path'),
+        'SHA-256 of the weights': weights.get('sha256'),
+        'About the weights': '; '.join(map(str, weights.get('notes') or [])) if isinstance(weights.get('notes'), list) else '',
+        'Method': results.get('method'),
+        'Source': results.get('source'),
+        'Data': described(data),
+        'Folder': data.get('root'),
+        'Field of view': data.get('field_of_view'),
+        'Prediction': results.get('prediction'),
+        'Threshold chosen on': described(chosen),
+        'Trained on': described(part(trained, 'data')),
+        'Epochs, steps': ', '.join(str(trained[key]) for key in ('epochs', 'steps') if trained.get(key) is not None),
+        'Seed': trained.get('seed', results.get('seed')),
+        'Trained parameters': f'{parameters:,.0f}' if parameters is not None else trained.get('trained_parameters'),
+        'Training time': f'{seconds / 60:.1f} min ({trained.get("device")})' if seconds is not None else '',
+        'Prediction time': f'{results["seconds_per_picture"]} s per picture ({results.get("device")})'
+        if results.get('seconds_per_picture')
+        else '',
+        'Processes': results.get('processes'),
+        'Versions': ', '.join(f'{key} {value}' for key, value in part(results, 'versions').items()),
+    }
+
+    def text(value) -> str:
+        return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+
+    rows = ''.join(
+        f'<div><dt>{key}</dt><dd>{name(text(value))}</dd></div>' for key, value in facts.items() if value not in (None, '', {}, [])
+    )
+    configs = ''.join(
+        f'<details><summary>{title}</summary><pre tabindex="0">{escape(text)}</pre></details>' for title, text in gathered.configs.items()
+    )
+    if not configs and results.get('phase') != 'masks':
+        configs = missing('The text of the configuration was not found beside the results.')
+    return section('Made from', f'<dl class="facts">{rows}</dl>{configs}')
+
+
+def described(data: dict) -> str:
+    """A data set in a line."""
+    if not data.get('class'):
+        return ''
+    words = [
+        str(data['class']).removesuffix('VesselDataset'),
+        data.get('split'),
+        f'{data["pictures"]} pictures' if 'pictures' in data else None,
+    ]
+    if data.get('observer') not in (None, 'first'):
+        words.append(f'{data["observer"]} observer')
+    if data.get('division'):
+        words.append(f'division {data["division"]}')
+    return ', '.join(str(word) for word in words if word)

@@ -1,0 +1,92 @@
+"""Training curves of a work folder, from what mmengine's backends wrote there."""
+
+import json
+import math
+from pathlib import Path
+
+from .values import number
+
+SHOWN = ('train/', 'val/')
+
+
+def training_curves(folder: Path) -> dict:
+    """Curves of the training in a work folder.
+
+    Each start has a folder of its own.  A start that goes on behind another one's first step continued it (``--resume``); one that
+    began anew replaces it.
+
+    Args:
+        folder (Path): Work folder, ``<start time>/vis_data`` in it.
+
+    Returns:
+        dict: Tag (``train/loss``, ``val/Dice`` ...; ``epoch`` of training steps) to ``(step, value)`` pairs; steps of ``val/`` are epochs
+        where there is ``epoch``.  Empty without a training.
+    """
+    curves = {}
+    for start in sorted(path for path in folder.glob('*/vis_data') if path.is_dir()):
+        found = _from_json(start / 'scalars.json') or _from_events(start)
+        found = {tag: pairs for tag, pairs in found.items() if tag.startswith(SHOWN) or tag == 'epoch'}
+        first = _first_step(found)
+        if first is None:
+            continue  # a test's
+        earlier = _first_step(curves)
+        if earlier is not None and first <= earlier:
+            curves = {}
+        for tag, pairs in found.items():
+            curves[tag] = [pair for pair in curves.get(tag, []) if pair[0] < pairs[0][0]] + pairs
+    return curves
+
+
+def _first_step(curves: dict) -> float | None:
+    return min((pairs[0][0] for tag, pairs in curves.items() if tag.startswith('train/')), default=None)
+
+
+def _from_json(path: Path) -> dict:
+    """Scalars of ``LocalVisBackend``: a line of JSON for each time of writing; a last line cut short is passed over."""
+    curves = {}
+    try:
+        lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError:
+        return {}
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except ValueError:
+            continue
+        step = number(values.get('step')) if isinstance(values, dict) else None
+        for tag, value in values.items() if step is not None else ():
+            if number(value) is not None:
+                curves.setdefault(tag, []).append((step, float(value)))
+    return curves
+
+
+def _from_events(folder: Path) -> dict:
+    """Scalars of ``TensorboardVisBackend``."""
+    if not any(folder.glob('events.out.tfevents.*')):
+        return {}
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder), size_guidance={'scalars': 0, 'images': 1})
+    events.Reload()
+    curves = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+    finite = {tag: [pair for pair in pairs if math.isfinite(pair[1])] for tag, pairs in curves.items()}
+    return {tag: pairs for tag, pairs in finite.items() if pairs}
+
+
+def steps_per_epoch(curves: dict, trained: dict) -> float | None:
+    """Training steps of an epoch: from what the results say, else from the curves; ``None`` if epochs are not counted."""
+    steps, epochs = number(trained.get('steps')), number(trained.get('epochs'))
+    if 'epoch' not in curves:
+        return None
+    if steps and epochs:
+        return steps / epochs
+    return max(math.ceil(max((step / epoch for step, epoch in curves['epoch'] if epoch), default=1)), 1)
+
+
+def thinned(pairs: list, count: int = 300) -> list:
+    """At most ``count`` points: means of as many equal stretches, in place of more."""
+    if len(pairs) <= count:
+        return pairs
+    edges = [round(i * len(pairs) / count) for i in range(count + 1)]
+    stretches = [pairs[a:b] for a, b in zip(edges, edges[1:])]
+    return [tuple(sum(column) / len(stretch) for column in zip(*stretch)) for stretch in stretches]

@@ -1,0 +1,49 @@
+"""Reading what may be missing, not defined or of another type, from results files of any age; escaping what is shown of them."""
+
+import html
+import re
+
+_UNPRINTABLE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]')
+
+
+def escape(value) -> str:
+    """Text for HTML, between tags or in a quoted attribute; what no file can hold or no page may (lone surrogates, controls) is ``?``."""
+    text = _UNPRINTABLE.sub('?', str(value)).encode('utf-8', 'replace').decode('utf-8')
+    return html.escape(text, quote=True)
+
+
+def name(value) -> str:
+    """A name as HTML, kept apart from the text around it whichever way it is written."""
+    return f'<bdi>{escape(value)}</bdi>'
+
+
+def number(value) -> float | None:
+    """``value`` if it is a number that a chart can show: finite, and not so large that differences overflow."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300 else None
+
+
+def shown(value, digits: int = 4) -> str:
+    """A figure with ``digits`` decimals, or a dash."""
+    value = number(value)
+    return '–' if value is None else f'{value:.{digits}f}'
+
+
+def part(value, *keys) -> dict:
+    """The dictionary at ``value[keys[0]][keys[1]]...``; an empty one if there is none."""
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def picture_rows(results: dict) -> list:
+    """The rows of figures of each picture."""
+    rows = part(results, 'report').get('pictures')
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def points(found: dict, x: str, y: str) -> list:
+    """``(x, y)`` pairs of two columns of numbers; empty if there are none."""
+    columns = [found.get(column) for column in (x, y)]
+    if not all(isinstance(column, list) for column in columns):
+        return []
+    return [(number(a), number(b)) for a, b in zip(*columns) if number(a) is not None and number(b) is not None]

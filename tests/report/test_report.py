@@ -1,0 +1,349 @@
+"""The report: what it gathers, what it says where something is missing, and that nothing in it is markup but its own."""
+
+import importlib.util
+import json
+import os
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_fundus.datasets import FundusVesselDataset
+from mmseg_fundus.datasets.synthetic import synthetic_fundus
+from mmseg_fundus.errors import ConfigError, DataError
+from mmseg_fundus.evaluation import ScoreHistogram, score_picture, summarise
+from mmseg_fundus.evaluation.report import described, make_report, write_results
+from mmseg_fundus.report import gather, make_page
+from mmseg_fundus.report.charts import Line, line_chart, ticks
+from mmseg_fundus.report.pictures import BYTES, choose
+from mmseg_fundus.report.training import thinned, training_curves
+
+NAMES = ['<img src=x onerror=alert(1)>', 'a & b "c" \'d\'', '眼底 é \u202etxt', '$title ${body} ' + 'long' * 40, 'plain']
+CONFIG = '# </pre><script>alert(2)</script> $style &amp;\nmodel = dict()\n'
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Tags(HTMLParser):
+    """Tags, attributes and text of a page."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+    def all(self, tag, **wanted):
+        return [found for name, found in self.tags if name == tag and wanted.items() <= found.items()]
+
+
+def checked(page: str) -> Tags:
+    """Nothing in the page is run or loaded but its own script and images."""
+    tags = Tags(page)
+    assert len(tags.all('script')) == 1 and not tags.all('script')[0]
+    for tag, attributes in tags.tags:
+        assert tag not in ('iframe', 'object', 'embed', 'base', 'form', 'a'), tag
+        assert not [name for name in attributes if name.startswith('on')], attributes
+        for name in ('src', 'href', 'xlink:href', 'srcset', 'action'):
+            assert attributes.get(name, 'data:').startswith('data:'), attributes
+    assert 'http://' not in page and 'https://' not in page and 'url(' not in page and '@import' not in page
+    return tags
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A work folder with a training's curves, a test's results, masks, pictures of odd names, and the config."""
+    for folder in ('training/images', 'training/labels', 'test/images', 'test/labels'):
+        (tmp_path / 'data' / folder).mkdir(parents=True)
+    folder, rng = tmp_path / 'work', np.random.default_rng(0)
+    (folder / 'masks').mkdir(parents=True)
+    inside, whole, total = [], [], (ScoreHistogram(), ScoreHistogram())
+    for i, name in enumerate(NAMES):
+        picture, label, fov = synthetic_fundus(i, 64)
+        for kind, image in (('images', picture), ('labels', label)):
+            Image.fromarray(image).save(tmp_path / 'data/test' / kind / f'{name}.png')
+        probability = np.clip(rng.normal(0.3 + 0.4 * (label > 0), 0.15 + 0.05 * i), 0, 1).astype(np.float32)
+        Image.fromarray((probability > 0.5).astype(np.uint8) * 255).save(folder / 'masks' / f'{name}.png')
+        for records, sums, valid in ((inside, total[0], fov >= 0), (whole, total[1], fov >= 0)):
+            record, histogram = score_picture(probability > 0.5, probability, label > 0, valid)
+            records.append(record)
+            sums += histogram
+    dataset = FundusVesselDataset(tmp_path / 'data', 'test', fov='none')
+    order = [NAMES.index(dataset.get_data_info(i)['name']) for i in range(len(NAMES))]
+    inside, whole = ([records[i] for i in order] for records in (inside, whole))
+    report = make_report([NAMES[i] for i in order], (inside, summarise(inside, total[0])), (whole, summarise(whole, total[1])), total[0])
+    results = {
+        'phase': 'test',
+        'metrics': report['field of view']['pooled'],
+        'report': report,
+        'masks': 'masks',
+        'prediction': {'threshold': 0.5},
+        'checkpoint': str(folder / 'best_Dice_epoch_2.pth'),
+        'config': '/somewhere/<b>tiny.py',
+        'data': described(dataset),
+        'weights': {'path': '/w/"x".pth', 'sha256': 'ab' * 32, 'notes': ['<i>note</i>']},
+        'trained': {'epochs': 2, 'steps': 8},
+        'time': '2026-01-02T03:04:05',
+    }
+    write_results(folder, results)
+    (folder / 'best_Dice_epoch_2.pth').touch()
+    (folder / '<b>tiny.py').write_text(CONFIG)
+    lines = [{'train/loss': 2.0 - step / 8, 'train/lr': 1e-3, 'epoch': (step + 3) // 4, 'step': step} for step in range(1, 9)]
+    lines += [{'val/Dice': 0.3 + 0.1 * epoch, 'val/loss': 1.5, 'step': epoch} for epoch in (1, 2)]
+    write_scalars(folder / '20260102_030000', lines)
+    (folder / '20260102_030000/vis_data/config.py').write_text('max_epochs = 2')
+    return folder
+
+
+def write_scalars(start: Path, lines: list) -> None:
+    (start / 'vis_data').mkdir(parents=True)
+    (start / 'vis_data/scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+
+
+def change(work: Path, **values) -> None:
+    """Rewrite results.json with these values; ``None`` leaves a key out."""
+    results = json.loads((work / 'results.json').read_text())
+    results = {key: value for key, value in {**results, **values}.items() if value is not None}
+    (work / 'results.json').write_text(json.dumps(results))
+
+
+def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
+    gathered = gather(work, pictures=2)
+    page = make_page(gathered)
+    tags = checked(page)
+    text = ''.join(tags.text)
+    for name in NAMES:
+        assert name in text
+    assert CONFIG in text and 'max_epochs = 2' in text and '<i>note</i>' in text and '<b>tiny' in text
+    for heading in ('Figures', 'Scores', 'Best and worst pictures', 'Every picture', 'Training', 'Made from'):
+        assert heading in tags.text
+    assert len(tags.all('input', type='range')) == 4 and len(tags.all('img')) == 8
+    assert [a['class'] for a in tags.all('figure')].count('chart') == 6
+    assert len(tags.all('th', **{'aria-sort': 'none'})) == 11 and not tags.all('p', **{'class': 'missing'})
+    assert f'{gathered.results["metrics"]["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
+    assert len(page) < 5e6
+    assert {picture.note for picture in gathered.pictures} == {''}
+    ranks = [(picture.rank, picture.row['Dice']) for picture in gathered.pictures]
+    assert [rank for rank, _ in ranks] == ['worst', 'worst', 'best', 'best'] and ranks[0][1] < ranks[1][1] < ranks[3][1] < ranks[2][1]
+
+
+def test_what_is_shown_can_always_be_written(work):
+    change(work, method='\ud800lone\x00', config=None)
+    assert '?lone?' in make_page(gather(work)).encode('utf-8').decode()
+
+
+def remove_masks(work):
+    shutil.rmtree(work / 'masks')
+
+
+def move_data(work):
+    shutil.move(work.parent / 'data', work.parent / 'moved')
+
+
+def old_results(work):
+    """As versions before curves and masks wrote them."""
+    report = json.loads((work / 'results.json').read_text())['report']
+    report.pop('curves')
+    change(work, report=report, masks=None)
+
+
+def figures_alone(work):
+    """As the file of lwnet's figures in configs/results."""
+    change(
+        work, phase=None, masks=None, report={'field of view': {'pooled': {'Dice': 0.8}}}, metrics={'Dice': 0.8}, weights=None, config=None
+    )
+
+
+def undefined(work):
+    report = json.loads((work / 'results.json').read_text())['report']
+    report['pictures'][0].update({'Dice': None, 'AUC-ROC': float('nan'), 'clDice': 'text'})
+    report['field of view']['pooled']['MCC'] = None
+    report['curves']['roc']['fpr'][3] = None
+    change(work, report=report)
+
+
+def broken_values(work):
+    change(work, report={'field of view': 3, 'pictures': 5, 'curves': [1]}, phase=['x'], weights='w', data=7, trained=[1], versions=2)
+
+
+def no_photograph(work):
+    (work.parent / 'data/test/images/plain.png').unlink()
+
+
+def no_training(work):
+    shutil.rmtree(work / '20260102_030000')
+
+
+def validation(work):
+    change(work, phase='val', report=None, epoch=3, masks=None, checkpoint=None)
+
+
+@pytest.mark.parametrize(
+    'spoil, words',
+    [
+        (remove_masks, ['masks, is not there. What helps:', "python tools/test.py '/somewhere/<b>tiny.py' "]),
+        (move_data, ['data set folder not found: looked for', '--data-root DIR']),
+        (old_results, ['No predicted masks are known', 'These results hold no curves', 'python tools/test.py']),
+        (figures_alone, ['0.8000', 'These results hold no curves']),
+        (undefined, ['–']),
+        (broken_values, ['Figures']),
+        (no_photograph, ['has no picture in']),
+        (no_training, ['No curves of a training lie beside these results']),
+        (validation, ['Validation after epoch 3', 'There is no test yet:', 'best_Dice_epoch_2.pth']),
+    ],
+)
+def test_what_is_missing_is_a_sentence(work, spoil, words):
+    spoil(work)
+    text = ''.join(checked(make_page(gather(work))).text)
+    for word in words:
+        assert word in text
+
+
+def test_data_that_moved_are_found_with_their_new_folder(work):
+    move_data(work)
+    gathered = gather(work, data_root=work.parent / 'moved')
+    assert len(gathered.pictures) == 5 and all(picture.photograph for picture in gathered.pictures)
+
+
+def test_a_mask_that_is_not_the_tests_is_told(work):
+    mask = np.asarray(Image.open(work / 'masks/plain.png'))
+    Image.fromarray(np.roll(mask, 3)).save(work / 'masks/plain.png')
+    (work / f'masks/{NAMES[0]}.png').write_bytes(b'no picture')
+    notes = {picture.row['picture']: picture.note for picture in gather(work).pictures}
+    assert 'was changed after the test' in notes['plain'] and 'is no picture' in notes[NAMES[0]] and not notes[NAMES[1]]
+
+
+def test_a_work_folder_without_results_shows_its_training(work):
+    (work / 'results.json').unlink()
+    page = make_page(gather(work))
+    assert 'Vessel Dice' in Tags(page).text and 'python tools/test.py' in page
+
+
+def test_the_newest_test_below_a_folder_is_read(work, tmp_path):
+    for age, name in ((300, 'old'), (0, 'new')):
+        shutil.copytree(work, work / name, ignore=shutil.ignore_patterns('old', 'new', '2026*', '*.pth'))
+        os.utime(work / name / 'results.json', (1e9 - age, 1e9 - age))
+    change(work, phase='val', report=None)
+    gathered = gather(work)
+    assert gathered.folder == work / 'new' and gathered.training_folder == work, "the checkpoint's folder has the training"
+
+
+@pytest.mark.parametrize(
+    'content, words',
+    [('{', 'is no results.json'), ('[1]', 'it holds no metrics'), ('{"metrics": {}}', 'no metrics'), ('[' * 100_000, 'no results')],
+)
+def test_a_file_that_is_none_is_refused_in_a_line(tmp_path, content, words):
+    (tmp_path / 'results.json').write_text(content)
+    with pytest.raises(DataError, match=words):
+        gather(tmp_path)
+
+
+def test_nothing_to_report_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match='is not there'):
+        gather(tmp_path / 'nowhere')
+    with pytest.raises(ConfigError, match='neither results.json nor'):
+        gather(tmp_path)
+
+
+def test_no_other_file_than_a_config_is_shown(work):
+    (work / 'secret.txt').write_text('secret')
+    change(work, config=str(work / 'secret.txt'))
+    assert 'Configuration' not in gather(work).configs
+
+
+def test_a_page_of_many_large_pictures_stays_small(work):
+    rng = np.random.default_rng(0)
+    for name in NAMES:
+        noise = rng.integers(0, 255, (500, 500, 3), np.uint8)
+        Image.fromarray(noise).save(work.parent / 'data/test/images' / f'{name}.png', compress_level=0)
+        for path in (work.parent / 'data/test/labels' / f'{name}.png', work / 'masks' / f'{name}.png'):
+            Image.fromarray((noise[..., 0] > 200).astype(np.uint8) * 255).save(path)
+    report = json.loads((work / 'results.json').read_text())['report']
+    report['pictures'] = [{**row, 'picture': f'{row["picture"]}'} for row in report['pictures']] * 600
+    change(work, report=report)
+    gathered = gather(work, pictures=25)
+    page = make_page(gathered)
+    assert sum(len(p.photograph) + len(p.overlay) for p in gathered.pictures) <= BYTES * 1.01
+    assert len(page) < 5e6 and 'The 1000 pictures with the lowest Dice, of 3000' in page
+
+
+def test_best_and_worst_are_never_the_same_picture():
+    rows = [{'picture': str(i), 'Dice': i / 10} for i in range(5)] + [{'picture': 'x', 'Dice': None}]
+    for count, expected in ((1, '04'), (2, '0143'), (3, '01432'), (9, '01432')):
+        assert ''.join(picture.row['picture'] for picture in choose(rows, count)) == expected
+    assert [picture.rank for picture in choose(rows[:1], 3)] == ['best'] and choose(rows[-1:], 3) == []
+
+
+def test_training_curves_go_on_where_a_training_was_resumed_and_begin_anew_where_it_was(tmp_path):
+    def lines(steps, value):
+        return [{'train/loss': value, 'step': step} for step in steps]
+
+    write_scalars(tmp_path / '20260101_000000', lines((1, 2, 3), 9.0))
+    write_scalars(tmp_path / '20260102_000000', lines((1, 2, 3, 4), 1.0))
+    write_scalars(tmp_path / '20260103_000000', [{'test/Dice': 1, 'step': 0}])
+    write_scalars(tmp_path / '20260104_000000', lines((3, 4, 5), 2.0))
+    (tmp_path / '20260104_000000/vis_data/scalars.json').open('a').write('{"train/loss": 2')  # killed while it wrote
+    assert training_curves(tmp_path)['train/loss'] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0)]
+
+
+def test_the_events_hold_the_same_curves(tmp_path):
+    from torch.utils.tensorboard import SummaryWriter
+
+    lines = [{'train/loss': 1 / step, 'epoch': 1, 'step': step} for step in range(1, 5)] + [{'val/Dice': 0.5, 'step': 1}]
+    write_scalars(tmp_path / 'json/1', lines)
+    writer = SummaryWriter(tmp_path / 'events/1/vis_data')
+    for line in lines:
+        for tag in line.keys() - {'step'}:
+            writer.add_scalar(tag, line[tag], line['step'])
+    writer.close()
+    by_json, by_events = (training_curves(tmp_path / kind) for kind in ('json', 'events'))
+    assert by_json.keys() == by_events.keys()
+    for tag in by_json:
+        assert np.allclose(by_json[tag], by_events[tag])
+
+
+def test_long_curves_are_thinned_to_means():
+    pairs = [(i, float(i % 2)) for i in range(3000)]
+    found = thinned(pairs, 300)
+    assert len(found) == 300 and found[0] == (4.5, 0.5) and thinned(pairs[:5], 300) == pairs[:5]
+
+
+@pytest.mark.parametrize(
+    'low, high, expected',
+    [
+        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
+        (0, 22, [0, 5, 10, 15, 20, 25]),
+        (0, 0.003, [0, 0.001, 0.002, 0.003]),
+        (2, 2, [1, 1.5, 2, 2.5, 3]),
+    ],
+)
+def test_axes_have_round_numbers(low, high, expected):
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+def test_charts_leave_out_what_is_no_number():
+    drawn = line_chart('<t>', [Line('<n>', [(0, 1), (1, float('nan')), (2, 3)]), Line('none', [])], 'x', 'y')
+    assert 'nan' not in drawn and drawn.count('class="line line') == 2 and '<t>' not in drawn and '<n>' not in drawn
+    assert line_chart('t', [Line('n', [(0, float('inf'))])], 'x', 'y') == ''
+    assert 'h0"' in line_chart('t', [Line('n', [(1, 0.5)])], 'x', 'y'), 'one point alone is a dot'
+
+
+def test_the_page_works_in_a_browser(work):
+    """Sliders, sorting and read-outs on a desktop and a phone; no console message, no request."""
+    if not (shutil.which('chromium') and shutil.which('chromedriver')):
+        pytest.skip('chromium and chromedriver are not on this machine')
+    spec = importlib.util.spec_from_file_location('browser_check', Path(__file__).with_name('browser_check.py'))
+    browser_check = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(browser_check)
+    undefined(work)
+    path = work / 'report.html'
+    path.write_text(make_page(gather(work)), encoding='utf-8')
+    seen = browser_check.check(path)
+    assert seen['desktop']['sliders'] == seen['phone']['sliders'] == 4 and seen['phone']['table'] == 'sorts'
