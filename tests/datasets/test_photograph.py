@@ -37,7 +37,7 @@ def test_sixteen_bits_become_eight(tmp_path, name):
 
 
 def test_twelve_bits_in_sixteen_are_not_black(tmp_path):
-    Image.fromarray((RGB[..., 0].astype(np.uint16) * 16)).save(tmp_path / 'twelve.tif')
+    Image.fromarray(RGB[..., 0].astype(np.uint16) * 16).save(tmp_path / 'twelve.tif')
     assert np.abs(read_photograph(tmp_path / 'twelve.tif')[..., 0].astype(int) - RGB[..., 0]).max() <= 1
 
 

@@ -29,15 +29,7 @@ def shell(tmp_path, root, zygote):
         clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', **env)
         if command[0] == sys.executable and Path(command[1]).parent == root / 'tools' and not env:
             return zygote.run(command, tmp_path, clean, 300)
-        return subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=clean,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            timeout=300,
-        )
+        streams = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return subprocess.run(command, cwd=tmp_path, env=clean, text=True, timeout=300, **streams)
 
     return run
