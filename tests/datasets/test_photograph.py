@@ -41,6 +41,7 @@ def test_twelve_bits_in_sixteen_are_not_black(tmp_path):
     assert np.abs(read_photograph(tmp_path / 'twelve.tif')[..., 0].astype(int) - RGB[..., 0]).max() <= 1
 
 
+@pytest.mark.filterwarnings('ignore:Corrupt EXIF data')
 def test_what_is_no_photograph_is_named(tmp_path):
     (tmp_path / 'text.png').write_text('not a picture')
     Image.fromarray(RGB).save(tmp_path / 'whole.tif')
