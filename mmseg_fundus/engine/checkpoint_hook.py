@@ -56,7 +56,7 @@ class VesselCheckpointHook(Hook):
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        for leftover in folder.glob('.*.pth.tmp'):  # of a run that was killed while writing
+        for leftover in folder.glob('.*.tmp'):  # of a run that was killed while writing
             leftover.unlink()
         earlier = [*epoch_checkpoints(folder), *folder.glob('best_*.pth')]
         if earlier and not runner._resume:
