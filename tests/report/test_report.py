@@ -17,9 +17,7 @@ from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.evaluation import ScoreHistogram, score_picture, summarise
 from mmseg_fundus.evaluation.report import described, make_report, write_results
 from mmseg_fundus.report import gather, make_page
-from mmseg_fundus.report.charts import Line, line_chart, ticks
 from mmseg_fundus.report.pictures import BYTES, choose
-from mmseg_fundus.report.training import thinned, training_curves
 
 NAMES = ['<img src=x onerror=alert(1)>', 'a & b "c" \'d\'', '眼底 é \u202etxt', '$title ${body} ' + 'long' * 40, 'plain']
 CONFIG = '# </pre><script>alert(2)</script> $style &amp;\nmodel = dict()\n'
@@ -97,14 +95,11 @@ def work(tmp_path):
     (folder / '<b>tiny.py').write_text(CONFIG)
     lines = [{'train/loss': 2.0 - step / 8, 'train/lr': 1e-3, 'epoch': (step + 3) // 4, 'step': step} for step in range(1, 9)]
     lines += [{'val/Dice': 0.3 + 0.1 * epoch, 'val/loss': 1.5, 'step': epoch} for epoch in (1, 2)]
-    write_scalars(folder / '20260102_030000', lines)
-    (folder / '20260102_030000/vis_data/config.py').write_text('max_epochs = 2')
+    start = folder / '20260102_030000/vis_data'
+    start.mkdir(parents=True)
+    (start / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
+    (start / 'config.py').write_text('max_epochs = 2')
     return folder
-
-
-def write_scalars(start: Path, lines: list) -> None:
-    (start / 'vis_data').mkdir(parents=True)
-    (start / 'vis_data/scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
 
 
 def change(work: Path, **values) -> None:
@@ -279,60 +274,6 @@ def test_best_and_worst_are_never_the_same_picture():
     for count, expected in ((1, '04'), (2, '0143'), (3, '01432'), (9, '01432')):
         assert ''.join(picture.row['picture'] for picture in choose(rows, count)) == expected
     assert [picture.rank for picture in choose(rows[:1], 3)] == ['best'] and choose(rows[-1:], 3) == []
-
-
-def test_training_curves_go_on_where_a_training_was_resumed_and_begin_anew_where_it_was(tmp_path):
-    def lines(steps, value):
-        return [{'train/loss': value, 'step': step} for step in steps]
-
-    write_scalars(tmp_path / '20260101_000000', lines((1, 2, 3), 9.0))
-    write_scalars(tmp_path / '20260102_000000', lines((1, 2, 3, 4), 1.0))
-    write_scalars(tmp_path / '20260103_000000', [{'test/Dice': 1, 'step': 0}])
-    write_scalars(tmp_path / '20260104_000000', lines((3, 4, 5), 2.0))
-    (tmp_path / '20260104_000000/vis_data/scalars.json').open('a').write('{"train/loss": 2')  # killed while it wrote
-    assert training_curves(tmp_path)['train/loss'] == [(1, 1.0), (2, 1.0), (3, 2.0), (4, 2.0), (5, 2.0)]
-
-
-def test_the_events_hold_the_same_curves(tmp_path):
-    from torch.utils.tensorboard import SummaryWriter
-
-    lines = [{'train/loss': 1 / step, 'epoch': 1, 'step': step} for step in range(1, 5)] + [{'val/Dice': 0.5, 'step': 1}]
-    write_scalars(tmp_path / 'json/1', lines)
-    writer = SummaryWriter(tmp_path / 'events/1/vis_data')
-    for line in lines:
-        for tag in line.keys() - {'step'}:
-            writer.add_scalar(tag, line[tag], line['step'])
-    writer.close()
-    by_json, by_events = (training_curves(tmp_path / kind) for kind in ('json', 'events'))
-    assert by_json.keys() == by_events.keys()
-    for tag in by_json:
-        assert np.allclose(by_json[tag], by_events[tag])
-
-
-def test_long_curves_are_thinned_to_means():
-    pairs = [(i, float(i % 2)) for i in range(3000)]
-    found = thinned(pairs, 300)
-    assert len(found) == 300 and found[0] == (4.5, 0.5) and thinned(pairs[:5], 300) == pairs[:5]
-
-
-@pytest.mark.parametrize(
-    'low, high, expected',
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (0, 22, [0, 5, 10, 15, 20, 25]),
-        (0, 0.003, [0, 0.001, 0.002, 0.003]),
-        (2, 2, [1, 1.5, 2, 2.5, 3]),
-    ],
-)
-def test_axes_have_round_numbers(low, high, expected):
-    assert ticks(low, high) == pytest.approx(expected)
-
-
-def test_charts_leave_out_what_is_no_number():
-    drawn = line_chart('<t>', [Line('<n>', [(0, 1), (1, float('nan')), (2, 3)]), Line('none', [])], 'x', 'y')
-    assert 'nan' not in drawn and drawn.count('class="line line') == 2 and '<t>' not in drawn and '<n>' not in drawn
-    assert line_chart('t', [Line('n', [(0, float('inf'))])], 'x', 'y') == ''
-    assert 'h0"' in line_chart('t', [Line('n', [(1, 0.5)])], 'x', 'y'), 'one point alone is a dot'
 
 
 def test_the_page_works_in_a_browser(work):
