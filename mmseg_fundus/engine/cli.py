@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
 
 from ..errors import ConfigError, FundusError
+from ..models.checkpoints import OPT_IN
 from .distributed import close
 
 REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
@@ -29,7 +30,9 @@ def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True,
         parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
         parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
     parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
-    parser.add_argument('--allow-unsafe', action='store_true', help='unpickle the weights file without restrictions: runs code in it')
+    parser.add_argument(
+        '--allow-unsafe', action='store_true', help='unpickle weights and checkpoint files without restrictions: runs code in them'
+    )
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -49,6 +52,7 @@ def common_options(args) -> dict:
     options = dict(args.cfg_options or {})
     if args.allow_unsafe:
         options['model.backbone.allow_unsafe'] = True
+        os.environ[OPT_IN] = '1'
     return options
 
 

@@ -1,9 +1,12 @@
 from .backbones import FrozenVisionTransformer
+from .checkpoints import make_loading_safe
 from .data_preprocessor import FundusDataPreprocessor
 from .decode_heads import VesselDetailHead, VesselUpsamplingHead
 from .losses import VesselLoss
 from .necks import MLAFusionNeck
 from .segmentors import VesselSegmentor
+
+make_loading_safe()
 
 __all__ = [
     'FrozenVisionTransformer',

@@ -65,8 +65,8 @@ def _restricted_pickle() -> types.ModuleType:
     return module
 
 
-def _torch_load(path: Path, allow_unsafe: bool):
-    options = dict(map_location='cpu', mmap=zipfile.is_zipfile(path))
+def _torch_load(path: Path, allow_unsafe: bool, map_location):
+    options = dict(map_location=map_location or 'cpu', mmap=map_location is None and zipfile.is_zipfile(path))
     if allow_unsafe:
         return torch.load(str(path), weights_only=False, **options)
     if not _NATIVE:
@@ -128,7 +128,7 @@ def _refuse_foreign(path: Path) -> None:
         raise WeightsError(f'{path} is a text file, not a torch checkpoint ({size}, it starts with {first!r}); {again}')
 
 
-def safe_load(path, allow_unsafe: bool = False):
+def safe_load(path, allow_unsafe: bool = False, map_location=None):
     """Load a torch checkpoint without running code from it.
 
     Tensors, containers, ``argparse.Namespace`` and numpy scalars are read; anything else is refused before it is touched.
@@ -136,9 +136,10 @@ def safe_load(path, allow_unsafe: bool = False):
     Args:
         path (str | Path): The file; ``~`` and environment variables are expanded.
         allow_unsafe (bool): Unpickle anything, which runs whatever code the file holds.  Only for a file whose maker you trust.
+        map_location: Where the tensors go, as in :func:`torch.load`; without, on the CPU, mapped from the file where the format allows it.
 
     Returns:
-        Any: What was saved; tensors lie on the CPU, mapped from the file where the format allows it.
+        Any: What was saved.
 
     Raises:
         WeightsError: If the file is missing, truncated, of another kind, or needs more than data to load.
@@ -146,7 +147,7 @@ def safe_load(path, allow_unsafe: bool = False):
     path = find_file(path)
     _refuse_foreign(path)
     try:
-        return _torch_load(path, allow_unsafe)
+        return _torch_load(path, allow_unsafe, map_location)
     except pickle.UnpicklingError as error:
         found = re.search(r'(?:GLOBAL|Unsupported class|Unsupported global: GLOBAL) ([\w.]+)', str(error))
         if found and not allow_unsafe:
@@ -156,7 +157,7 @@ def safe_load(path, allow_unsafe: bool = False):
                 'or allow_unsafe=True in the config'
             ) from error
         raise WeightsError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}') from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, ImportError) as error:
+    except Exception as error:  # a damaged or hostile file makes torch and pickle raise nearly anything
         raise WeightsError(
             f'{path} cannot be read as a torch checkpoint, it is damaged or of another kind ({_first_line(error)}); '
             'copy or download it again'

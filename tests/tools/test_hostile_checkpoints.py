@@ -1,0 +1,114 @@
+"""A checkpoint file with code in it never runs, wherever a checkpoint can be given."""
+
+import sys
+
+import pytest
+import torch
+from mmengine.runner import load_checkpoint
+from mmseg.apis import init_model
+
+from mmseg_fundus.apis import FundusVesselInferencer
+from mmseg_fundus.errors import CheckpointError, FundusError
+from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_local
+
+
+class Bomb:
+    """Unpickling it writes a file: code that would run."""
+
+    def __init__(self, file):
+        self.file = str(file)
+
+    def __reduce__(self):
+        return open, (self.file, 'w')
+
+
+@pytest.fixture
+def ran(tmp_path):
+    return tmp_path / 'ran'
+
+
+@pytest.fixture(params=['zip', 'legacy'])
+def hostile(request, tmp_path, tiny_checkpoint, ran):
+    """A config and a checkpoint of it whose ``meta`` has code in it."""
+    config, path = tiny_checkpoint()
+    content = torch.load(path, weights_only=True)
+    content['meta'].update(epoch=1, iter=1, harmless=Bomb(ran))
+    torch.save(content, path, _use_new_zipfile_serialization=request.param == 'zip')
+    return config, path
+
+
+def commands(config, path, eyes):
+    return {
+        'test': ['test', config, path],
+        'resume': ['train', config, '--resume', path],
+        'load_from': ['train', config, '--cfg-options', f'load_from={path}'],
+        'pretrained': ['train', config, '--cfg-options', 'model.init_cfg.type=Pretrained', f'model.init_cfg.checkpoint={path}'],
+        'weights': ['train', config, '--weights', path],
+        'check_weights': ['check_weights', path],
+        'predict': ['predict', eyes, '-o', 'out', '--config', config, '--checkpoint', path],
+        'export': ['export', config, path, 'out.onnx'],
+        'export_checkpoint': ['export_checkpoint', config, path, 'out.pth'],
+        'cache_features': ['cache_features', config, '--cfg-options', f'load_from={path}'],
+    }
+
+
+@pytest.mark.parametrize('place', list(commands('', '', '')))
+def test_no_tool_runs_code_in_a_checkpoint(root, shell, hostile, ran, drive_like, place):
+    config, path = hostile
+    tool, *arguments = commands(config, path, drive_like / 'test/images')[place]
+    done = shell(sys.executable, root / f'tools/{tool}.py', *arguments)
+    assert not ran.exists()
+    assert done.returncode == 1 and 'Traceback' not in done.stdout, done.stdout[-2000:]
+    last = done.stdout.strip().splitlines()[-1]
+    assert last.startswith('error: ') and str(path) in last and '--allow-unsafe' in last
+
+
+def test_the_newest_checkpoint_of_a_work_folder_is_not_trusted_either(root, shell, hostile, ran, tmp_path):
+    config, path = hostile
+    (tmp_path / 'work').mkdir()
+    path.rename(tmp_path / 'work/epoch_1.pth')
+    done = shell(sys.executable, root / 'tools/train.py', config, '--resume')
+    assert done.returncode == 1 and not ran.exists()
+    assert (tmp_path / 'work/epoch_1.pth').exists(), 'what is on disk stays'
+
+
+@pytest.mark.parametrize('load', ['init_model', 'load_checkpoint', 'inferencer'])
+def test_no_function_runs_code_in_a_checkpoint(hostile, ran, load):
+    config, path = hostile
+    with pytest.raises(FundusError, match='nothing in it ran'):
+        if load == 'init_model':
+            init_model(str(config), str(path), device='cpu')
+        elif load == 'load_checkpoint':
+            load_checkpoint(torch.nn.Linear(1, 1), str(path))
+        else:
+            FundusVesselInferencer(config, path, device='cpu')
+    assert not ran.exists()
+
+
+def test_explicitly_allowed_it_is_read(hostile, ran, monkeypatch):
+    monkeypatch.setenv(OPT_IN, '1')
+    assert 'state_dict' in load_from_local(hostile[1])
+    assert ran.exists()
+
+
+def test_a_configuration_inside_a_checkpoint_is_code_and_left_out(root, shell, tiny_config, tmp_path, ran):
+    config = tiny_config()
+    assert shell(sys.executable, root / 'tools/train.py', config, '--epochs', '1').returncode == 0
+    path = tmp_path / 'work/epoch_1.pth'
+    content = load_from_local(path)
+    code = f'open({str(ran)!r}, "w")\nwork_dir = "x"\n'
+    content['meta'].update(config=code, cfg=code)
+    content['message_hub']['runtime_info'].update(cfg=code)
+    torch.save(content, path)
+    done = shell(sys.executable, root / 'tools/train.py', config, '--epochs', '2', '--resume', path)
+    assert done.returncode == 0 and 'Epoch(train) [2]' in done.stdout, done.stdout[-2000:]
+    assert not ran.exists()
+
+
+def test_what_is_no_checkpoint_is_one_clear_error(tmp_path):
+    torch.save([1, 2], tmp_path / 'list.pth')
+    for path, message in ((tmp_path / 'list.pth', 'holds a list'), (tmp_path / 'none.pth', 'checkpoint not found')):
+        with pytest.raises(CheckpointError, match=message):
+            load_from_local(path)
+    with pytest.raises(CheckpointError, match='download it'):
+        load_from_elsewhere('s3://bucket/x.pth')
