@@ -12,11 +12,11 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from mmseg_fundus.engine.cli import known_checkpoint, run
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.files import write_whole
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.models.checkpoints import read_trained
 
 
 def parse_args():
@@ -24,7 +24,7 @@ def parse_args():
     parser.add_argument('config', help='config file the checkpoint was trained with')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('out', type=Path, help='file to write')
-    parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
+    add_common_arguments(parser, launcher=False, loops=False)
     return parser.parse_args()
 
 
@@ -32,10 +32,8 @@ def main():
     args = parse_args()
     if args.out.exists():
         raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
-    cfg = load_config(args.config, weights=args.weights)
-    found = safe_load(known_checkpoint(args.checkpoint))
-    if not isinstance(found, dict) or 'state_dict' not in found:
-        raise CheckpointError(f'{args.checkpoint} is no checkpoint of a training: it has no state_dict')
+    cfg = load_config(args.config, common_options(args), weights=args.weights)
+    found = read_trained(args.checkpoint)
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
     model.load_state_dict(found['state_dict'])

@@ -11,8 +11,8 @@ from ..checksum import tensors_sha256
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
 from ..engine.config import load_config
-from ..errors import CheckpointError, ConfigError, DataError
-from ..models.safe_load import safe_load
+from ..errors import ConfigError, DataError
+from ..models.checkpoints import read_trained
 from .prediction import VesselPrediction
 
 
@@ -57,9 +57,7 @@ class FundusVesselInferencer:
     ):
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
-        found = safe_load(checkpoint)
-        if not isinstance(found, dict) or not isinstance(found.get('state_dict'), dict):
-            raise CheckpointError(f'{checkpoint} is no checkpoint of a training: it has no state_dict')
+        found = read_trained(checkpoint)
         decoder = tensors_sha256(found['state_dict']).hex()
         given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
         cfg.model.test_cfg.update(given)

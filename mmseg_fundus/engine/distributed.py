@@ -1,5 +1,6 @@
 """Process groups on machines with and without GPUs."""
 
+import gc
 import inspect
 import os
 
@@ -45,6 +46,12 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
 
 
 def close() -> None:
-    """Leave the process group, if there is one."""
+    """Leave the process group, if there is one, together, and end its threads.
+
+    What was trained still holds the group, in reference cycles: its threads would live on into the interpreter's end, where one that
+    asks for the interpreter aborts the process, and torchrun then kills the other ranks.
+    """
     if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
         distributed.destroy_process_group()
+        gc.collect()

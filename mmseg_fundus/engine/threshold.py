@@ -11,7 +11,7 @@ from mmengine.runner import Runner
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
 from ..files import write_whole
-from ..models.safe_load import safe_load
+from ..models.checkpoints import read_checkpoint
 
 
 def threshold_dataset(cfg: Config, split: str) -> dict:
@@ -65,7 +65,7 @@ def store_threshold(checkpoint, chosen: dict) -> None:
         checkpoint (str | Path): Rewritten with ``meta['threshold']``: the value, its Dice, and the pictures it was chosen on.
         chosen (dict): ``runner.threshold_chosen_on``.
     """
-    found = safe_load(checkpoint)
+    found = read_checkpoint(checkpoint)
     kept = {key: chosen[key] for key in ('threshold', 'Dice', 'class', 'split', 'pictures')}
     found['meta'] = {**(found.get('meta') or {}), 'threshold': kept}
     write_whole(Path(checkpoint).resolve(), lambda temporary: torch.save(found, temporary))

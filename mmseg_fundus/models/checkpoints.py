@@ -1,5 +1,6 @@
 """Checkpoints of mmengine's runner, ``init_model`` and inferencers, read without letting anything in them run."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,11 +13,8 @@ from .safe_load import safe_load
 OPT_IN = 'FUNDUS_ALLOW_UNSAFE'  # environment variable; --allow-unsafe of the tools sets it, for their processes too
 
 
-def load_from_local(filename, map_location=None):
-    """Read a checkpoint file; what mmengine calls in place of its own loader, which unpickles anything.
-
-    A configuration that is kept inside a checkpoint is Python code, which mmengine would run (``meta['config']`` when it resumes,
-    ``cfg`` when an inferencer is given no config): it is left out.  ``FUNDUS_ALLOW_UNSAFE=1`` in the environment lifts both.
+def read_checkpoint(filename, map_location='cpu') -> dict:
+    """A checkpoint file's contents, read without running anything in it unless ``FUNDUS_ALLOW_UNSAFE`` is in the environment.
 
     Args:
         filename (str | Path): The file.
@@ -31,14 +29,31 @@ def load_from_local(filename, map_location=None):
     path = Path(filename).expanduser()
     if not path.is_file():
         raise CheckpointError(f'checkpoint not found: {path.absolute()}')
-    trusted = bool(os.environ.get(OPT_IN))
     try:
-        found = safe_load(path, trusted, map_location or 'cpu')  # not mapped: the file may be written again
+        found = safe_load(path, bool(os.environ.get(OPT_IN)), map_location)
     except WeightsError as error:
         raise CheckpointError(str(error).replace('or allow_unsafe=True in the config', f'or {OPT_IN}=1 in the environment')) from error
     if not isinstance(found, dict):
-        raise CheckpointError(f'{path} holds a {type(found).__name__}; a checkpoint of a training was expected')
-    if not trusted:
+        raise CheckpointError(f'{path} is no checkpoint of a training: it holds a {type(found).__name__}')
+    return found
+
+
+def read_trained(filename) -> dict:
+    """:func:`read_checkpoint` of a file that must hold a trained model's ``state_dict``."""
+    found = read_checkpoint(filename)
+    if not isinstance(found.get('state_dict'), dict):
+        raise CheckpointError(f'{filename} is no checkpoint of a training: it has no state_dict')
+    return found
+
+
+def load_from_local(filename, map_location=None) -> dict:
+    """:func:`read_checkpoint` for mmengine, which calls it in place of its own loader, which unpickles anything.
+
+    A configuration that is kept inside a checkpoint is Python code, which mmengine would run (``meta['config']`` when it resumes,
+    ``cfg`` when an inferencer is given no config): it is left out, unless ``FUNDUS_ALLOW_UNSAFE`` is in the environment.
+    """
+    found = read_checkpoint(filename, map_location or 'cpu')
+    if not os.environ.get(OPT_IN):
         hub = found.get('message_hub')
         for holder in (found.get('meta'), hub.get('runtime_info') if isinstance(hub, dict) else None):
             if isinstance(holder, dict):
@@ -47,12 +62,16 @@ def load_from_local(filename, map_location=None):
     return found
 
 
-def load_from_http(filename, map_location=None, *args, **kwargs):
-    """Download a checkpoint into torch's cache, once, and read it as :func:`load_from_local` does."""
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / Path(filename.split('?')[0]).name
+def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
+    """Download a checkpoint into torch's cache, once for each address, and read it as :func:`load_from_local` does."""
+    folder = hashlib.sha256(filename.encode()).hexdigest()[:16]
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / folder / Path(filename.split('?')[0]).name
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(filename, str(path), progress=False)
+        try:
+            torch.hub.download_url_to_file(filename, str(path), progress=False)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f'{filename} could not be downloaded ({error}); download it yourself and name the file') from error
     return load_from_local(path, map_location)
 
 

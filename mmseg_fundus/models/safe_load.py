@@ -65,8 +65,8 @@ def _restricted_pickle() -> types.ModuleType:
     return module
 
 
-def _torch_load(path: Path, allow_unsafe: bool, map_location):
-    options = dict(map_location=map_location or 'cpu', mmap=map_location is None and zipfile.is_zipfile(path))
+def _torch_load(path: Path, allow_unsafe: bool, map_location, mapped: bool):
+    options = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path))
     if allow_unsafe:
         return torch.load(str(path), weights_only=False, **options)
     if not _NATIVE:
@@ -128,7 +128,7 @@ def _refuse_foreign(path: Path) -> None:
         raise WeightsError(f'{path} is a text file, not a torch checkpoint ({size}, it starts with {first!r}); {again}')
 
 
-def safe_load(path, allow_unsafe: bool = False, map_location=None):
+def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool = False):
     """Load a torch checkpoint without running code from it.
 
     Tensors, containers, ``argparse.Namespace`` and numpy scalars are read; anything else is refused before it is touched.
@@ -136,7 +136,8 @@ def safe_load(path, allow_unsafe: bool = False, map_location=None):
     Args:
         path (str | Path): The file; ``~`` and environment variables are expanded.
         allow_unsafe (bool): Unpickle anything, which runs whatever code the file holds.  Only for a file whose maker you trust.
-        map_location: Where the tensors go, as in :func:`torch.load`; without, on the CPU, mapped from the file where the format allows it.
+        map_location: Where the tensors go, as in :func:`torch.load`.
+        mapped (bool): Leave tensors in the file until they are used, where its format allows it; for a file that nobody writes again.
 
     Returns:
         Any: What was saved.
@@ -147,7 +148,7 @@ def safe_load(path, allow_unsafe: bool = False, map_location=None):
     path = find_file(path)
     _refuse_foreign(path)
     try:
-        return _torch_load(path, allow_unsafe, map_location)
+        return _torch_load(path, allow_unsafe, map_location, mapped)
     except pickle.UnpicklingError as error:
         found = re.search(r'(?:GLOBAL|Unsupported class|Unsupported global: GLOBAL) ([\w.]+)', str(error))
         if found and not allow_unsafe:

@@ -166,7 +166,7 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     if checkpoint_key not in _BRANCHES:
         raise WeightsError(f"checkpoint_key must be 'teacher' or 'student', not {checkpoint_key!r}")
     path = find_file(path)
-    loaded = safe_load(path, allow_unsafe)
+    loaded = safe_load(path, allow_unsafe, mapped=True)
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
     standin = getattr(loaded.get('args'), 'standin', None)

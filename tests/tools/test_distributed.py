@@ -6,10 +6,14 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import distributed
+
+from mmseg_fundus.engine.distributed import close
 
 
 def launch(root, config, processes, *options, **env):
@@ -83,6 +87,21 @@ def test_two_trainings_started_at_once_both_train(root, tiny_config, tmp_path):
         out = out_of(process)
         assert process.returncode == 0, out
     assert all((tmp_path / name / 'epoch_2.pth').is_file() for name in ('a', 'b'))
+
+
+def test_no_thread_of_the_process_group_outlives_it(tmp_path):
+    """One that is alive while Python ends can abort the process, and with it the training on the other ranks."""
+
+    def names():
+        return [(task / 'comm').read_text() for task in Path('/proc/self/task').iterdir()]
+
+    distributed.init_process_group('gloo', init_method=f'file://{tmp_path}/meet', rank=0, world_size=1)
+    runner = dict(model=torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(1, 1)))
+    runner['loop'] = runner  # what was trained is a cycle, which only a collection frees
+    assert any('gloo' in name for name in names())
+    del runner
+    close()
+    assert not any('gloo' in name for name in names())
 
 
 def test_two_nodes_are_two_agents_that_meet_at_a_port(root, tiny_config, tmp_path):

@@ -1,6 +1,9 @@
 """A checkpoint file with code in it never runs, wherever a checkpoint can be given."""
 
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 import torch
@@ -9,7 +12,7 @@ from mmseg.apis import init_model
 
 from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.errors import CheckpointError, FundusError
-from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_local
+from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_http, load_from_local
 
 
 class Bomb:
@@ -82,6 +85,45 @@ def test_no_function_runs_code_in_a_checkpoint(hostile, ran, load):
             load_checkpoint(torch.nn.Linear(1, 1), str(path))
         else:
             FundusVesselInferencer(config, path, device='cpu')
+    assert not ran.exists()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Address of a web server of ``tmp_path``."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *arguments: None
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()
+
+
+def test_a_download_is_not_trusted_either(hostile, ran, served, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    with pytest.raises(CheckpointError, match='nothing in it ran'):
+        load_checkpoint(torch.nn.Linear(1, 1), f'{served}/{hostile[1].name}')
+    assert not ran.exists()
+    with pytest.raises(CheckpointError, match='nowhere.pth could not be downloaded'):
+        load_from_http(f'{served}/nowhere.pth')
+
+
+def test_downloads_of_one_name_from_two_addresses_are_two(served, tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    for folder in ('a', 'b'):
+        (tmp_path / folder).mkdir()
+        torch.save({'from': folder}, tmp_path / folder / 'model.pth')
+    assert [load_from_http(f'{served}/{folder}/model.pth')['from'] for folder in ('a', 'b', 'a')] == ['a', 'b', 'a']
+
+
+def test_an_inferencer_without_a_config_does_not_run_the_one_in_the_checkpoint(tmp_path, ran):
+    from mmseg.apis import MMSegInferencer
+
+    code = f'open({str(ran)!r}, "w")\nmodel = dict(type="EncoderDecoder")\n'
+    hub = dict(runtime_info=dict(cfg=code), log_scalars={}, resumed_keys={})
+    torch.save(dict(meta=dict(cfg=code, config=code), message_hub=hub, state_dict={}), tmp_path / 'x.pth')
+    with pytest.raises(Exception, match='config'):
+        MMSegInferencer(None, weights=str(tmp_path / 'x.pth'), device='cpu')
     assert not ran.exists()
 
 
