@@ -1,19 +1,23 @@
 """Reading a photograph to predict: any depth, any usual format, DICOM where pydicom is installed."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ..errors import DataError
-from .reading import PICTURE_SUFFIXES, read_bytes, truncated
+from .reading import PICTURE_SUFFIXES, opened, read_bytes, truncated
 
 DICOM_SUFFIXES = ('.dcm', '.dicom')
 PHOTOGRAPH_SUFFIXES = (*PICTURE_SUFFIXES, '.webp', *DICOM_SUFFIXES)
 _DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'I;16N', 'F')  # Pillow's modes of more than 8 bits
+
+MOST_PIXELS = 178_956_970  # where Pillow stops
+_DEFLATED = b'1.2.840.10008.1.2.1.99'  # a DICOM file that is packed as a whole
 
 # Pillow warns from 89 megapixels on and refuses from 179 on, which is where read_photograph() stops as well
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
@@ -35,15 +39,36 @@ def read_photograph(path) -> np.ndarray:
     if Path(path).suffix.lower() in DICOM_SUFFIXES or data[128:132] == b'DICM':
         return _read_dicom(path, data)
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with opened(path, data) as image:
             if image.mode not in _DEEP:
                 return np.array(image.convert('RGB'))
-    except UnidentifiedImageError as error:  # or 16-bit colours, which Pillow does not know
-        if not data.startswith((b'II', b'MM', b'P6', b'P5')):
-            raise DataError(f'{path} is no picture that Pillow can read ({len(data):,} bytes)') from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise truncated(path, error) from error
+    except DataError as error:  # damaged; or 16-bit colours, which Pillow does not know
+        if not isinstance(error.__cause__, UnidentifiedImageError) or not data.startswith((b'II', b'MM', b'P6', b'P5')):
+            raise
+        _check_pixels(path, data)
     return _read_deep(path, data)
+
+
+def _check_pixels(path, data: bytes) -> None:
+    """Refuse what OpenCV would make gigabytes of: it stops at six times as many pixels as Pillow."""
+    try:
+        if data.startswith((b'P5', b'P6')):
+            width, height = map(int, re.match(rb'P[56](?:\s+#[^\n]*)*\s+(\d{1,9})(?:\s+#[^\n]*)*\s+(\d{1,9})\s', data[:4096]).groups())
+        else:
+            header = data[: 16 if data[2:3] == b'+' or data[3:4] == b'+' else 8]
+            tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+            file = io.BytesIO(data)
+            file.seek(tags.next)
+            tags.load(file)
+            width, height = int(tags[256]), int(tags[257])
+    except Exception as error:
+        raise truncated(path, error) from error
+    _check_number(path, width * height)
+
+
+def _check_number(path, pixels: int) -> None:
+    if pixels > MOST_PIXELS:
+        raise DataError(f'{path} claims {pixels / 1e6:,.0f} megapixels; at most {MOST_PIXELS / 1e6:.0f} are read')
 
 
 def _read_deep(path, data: bytes) -> np.ndarray:
@@ -80,14 +105,17 @@ def _read_dicom(path, data: bytes) -> np.ndarray:
         import pydicom
     except ImportError as error:
         raise DataError(f"{path} is a DICOM file; reading it needs pydicom: pip install 'mmseg_fundus[dicom]'") from error
+    if _DEFLATED in data:
+        raise DataError(f'{path} is a deflated DICOM file, which could unpack to any size; save it uncompressed')
     try:
         dataset = pydicom.dcmread(io.BytesIO(data))
-        values = dataset.pixel_array
-        if int(dataset.get('NumberOfFrames') or 1) > 1:
-            values = values[0]
+        _check_number(path, int(dataset.Rows) * int(dataset.Columns))
+        values = pydicom.pixels.pixel_array(dataset, index=0)
         if dataset.PhotometricInterpretation == 'MONOCHROME1':  # YBR comes as RGB
             values = 2**dataset.BitsStored - 1 - values
         bits = int(dataset.BitsStored)
+    except DataError:
+        raise
     except Exception as error:  # pydicom and its decoders raise nearly anything
         raise DataError(
             f'{path} cannot be read as a DICOM picture ({type(error).__name__}: {" ".join(str(error).split())[:150]})'

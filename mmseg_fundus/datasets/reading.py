@@ -1,18 +1,19 @@
 """Reading pictures, labels and field-of-view masks, plain or gzipped, and refusing what is not one."""
 
+import contextlib
 import gzip
 import io
 import zlib
 from pathlib import Path
 
 import numpy as np
-from mmengine.fileio import register_backend
-from mmengine.fileio.backends import LocalBackend
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError
 
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.gif', '.bmp', '.ppm', '.pgm')
+MOST_BYTES = 2**30
+_FORMATS = ('PNG', 'JPEG', 'TIFF', 'GIF', 'BMP', 'PPM', 'WEBP')  # of Pillow's forty: the others' decoders are not let near a file
 _PICTURE_MODES = ('RGB', 'L', 'P', 'RGBA', '1')
 
 
@@ -31,10 +32,8 @@ def stem_of(path) -> str:
 
 def picture_size(path) -> tuple:
     """Height and width of a picture file in pixels, without decoding it; raises :class:`DataError` if it is none."""
-    try:
-        width, height = Image.open(io.BytesIO(read_bytes(path))).size
-    except OSError as error:
-        raise DataError(f'{path} is no picture that can be read ({error})') from error
+    with opened(path, read_bytes(path)) as image:
+        width, height = image.size
     return height, width
 
 
@@ -42,25 +41,21 @@ def read_bytes(path) -> bytes:
     """A file's contents, those of a ``.gz`` unpacked.
 
     Raises:
-        DataError: If the file is missing, is a folder, or is no whole gzip file.
+        DataError: If the file is missing, is a folder, is no whole gzip file, or is larger than 1 GiB, packed or unpacked.
     """
     try:
-        data = Path(path).read_bytes()
-        return gzip.decompress(data) if str(path).lower().endswith('.gz') else data
+        with Path(path).open('rb') as file:
+            source = gzip.GzipFile(fileobj=file) if str(path).lower().endswith('.gz') else file
+            data = source.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
         raise DataError(f'{path}: file not found') from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise truncated(path, error) from error
     except OSError as error:
         raise DataError(f'{path}: {error.strerror or error}') from error
-
-
-@register_backend('gunzip', force=True)
-class GunzipBackend(LocalBackend):
-    """Lets mmcv's ``LoadImageFromFile(backend_args=dict(backend='gunzip'))`` read gzipped pictures beside plain ones."""
-
-    def get(self, filepath) -> bytes:
-        return read_bytes(filepath)
+    if len(data) > MOST_BYTES:
+        raise DataError(f'{path} holds more than {MOST_BYTES / 2**30:.0f} GiB: no photograph or label is that large')
+    return data
 
 
 def truncated(path, error: Exception) -> DataError:
@@ -68,17 +63,25 @@ def truncated(path, error: Exception) -> DataError:
     return DataError(f'{path} is truncated or damaged ({error}); copy or download it again')
 
 
-def _open(path) -> Image.Image:
-    """Decode a whole file with Pillow; any failure becomes a :class:`DataError` that names it."""
-    data = read_bytes(path)
+@contextlib.contextmanager
+def opened(path, data: bytes):
+    """``data`` as a Pillow image, whose decoder may raise nearly anything: it becomes a :class:`DataError` that names ``path``."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            return image
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            yield image
+    except DataError:
+        raise
     except UnidentifiedImageError as error:
         raise DataError(f'{path} is no picture that Pillow can read ({len(data):,} bytes)') from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:
         raise truncated(path, error) from error
+
+
+def _open(path) -> Image.Image:
+    """Decode a whole file with Pillow."""
+    with opened(path, read_bytes(path)) as image:
+        image.load()
+        return image
 
 
 def read_picture(path) -> np.ndarray:

@@ -6,6 +6,7 @@ import importlib
 import os
 import pickle
 import re
+import tarfile
 import types
 import zipfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import WeightsError
+from .contents import check_contents
 
 _multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
 
@@ -30,8 +32,15 @@ _DTYPES = [type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int
 _NATIVE = tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Resolves tensors, containers and :data:`ALLOWED`, nothing else (for torch < 2.6, which cannot be given a list)."""
+class _RestrictedUnpickler(pickle._Unpickler):
+    """Resolves tensors, containers and :data:`ALLOWED`, nothing else (for torch < 2.6, which cannot be given a list).
+
+    The one in Python: C's makes room for whatever number of objects a file says it has.
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
+    for code in (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4):
+        del dispatch[code[0]]  # torch writes none of them
 
     _torch_names = {
         'collections.OrderedDict': collections.OrderedDict,
@@ -99,6 +108,23 @@ def find_file(path) -> Path:
     return full
 
 
+def _check_members(path: Path, size: str) -> None:
+    """Refuse a zip file that is no torch checkpoint, or whose members are more than lies in it."""
+    if not zipfile.is_zipfile(path):
+        raise WeightsError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); copy or download it again')
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    names = [member.filename.split('/')[-1] for member in members]
+    if 'constants.pkl' in names:
+        raise WeightsError(f'{path} is a TorchScript program, not a checkpoint of weights')
+    if 'data.pkl' not in names:
+        raise WeightsError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise WeightsError(f'{path} is a compressed zip archive, which torch never writes; unpack it, or download the original')
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise WeightsError(f'{path} is damaged: its members claim more than the file holds ({size}); copy or download it again')
+
+
 def _refuse_foreign(path: Path) -> None:
     """Name the usual things that carry a .pth name and are no torch checkpoint."""
     with path.open('rb') as file:
@@ -106,15 +132,10 @@ def _refuse_foreign(path: Path) -> None:
     size = f'{path.stat().st_size:,} bytes'
     again = 'copy or download it again'
     if head.startswith(b'PK'):
-        if not zipfile.is_zipfile(path):
-            raise WeightsError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); {again}')
-        with zipfile.ZipFile(path) as archive:
-            names = [name.split('/')[-1] for name in archive.namelist()]
-        if 'constants.pkl' in names:
-            raise WeightsError(f'{path} is a TorchScript program, not a checkpoint of weights')
-        if 'data.pkl' not in names:
-            raise WeightsError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
+        _check_members(path, size)
         return
+    if tarfile.is_tarfile(path):
+        raise WeightsError(f'{path} is a tar archive; if a torch before 0.4 wrote it, load it there and save it again')
     if head[8:9] == b'{' and head[:8].rstrip(b'\0') != head[:8]:
         raise WeightsError(f'{path} is a safetensors file; save its tensors with torch.save first')
     if head.startswith(b'version https://git-lfs'):
@@ -146,9 +167,13 @@ def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool
         WeightsError: If the file is missing, truncated, of another kind, or needs more than data to load.
     """
     path = find_file(path)
-    _refuse_foreign(path)
     try:
-        return _torch_load(path, allow_unsafe, map_location, mapped)
+        _refuse_foreign(path)
+        loaded = _torch_load(path, allow_unsafe, map_location, mapped)
+        check_contents(loaded, path)
+        return loaded
+    except WeightsError:
+        raise
     except pickle.UnpicklingError as error:
         found = re.search(r'(?:GLOBAL|Unsupported class|Unsupported global: GLOBAL) ([\w.]+)', str(error))
         if found and not allow_unsafe:
@@ -172,13 +197,12 @@ def _first_line(error: Exception) -> str:
 
 def is_whole(path: Path) -> bool:
     """Whether a file is a complete zip-format checkpoint whose contents match their checksums; nothing is unpickled."""
-    if not zipfile.is_zipfile(path):
+    try:
+        _check_members(path, '')
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # noqa: BLE001 (a damaged archive makes zipfile raise nearly anything)
         return False
-    with zipfile.ZipFile(path) as archive:
-        try:
-            return any(name.endswith('data.pkl') for name in archive.namelist()) and archive.testzip() is None
-        except (zipfile.BadZipFile, EOFError):
-            return False
 
 
 def check_archive(path: Path) -> None:

@@ -170,22 +170,26 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
     standin = getattr(loaded.get('args'), 'standin', None)
-    if standin:
-        found.notes.append(str(standin))
+    if isinstance(standin, str):
+        found.notes.append(standin)
     origin, others = {}, []
     for key, value in source.items():
-        name = _bare_name(str(key))
+        if not isinstance(key, str):
+            raise WeightsError(
+                f'{path} has a key that is no name but a {type(key).__name__} under {layout}; a dict of tensors was expected'
+            )
+        name = _bare_name(key)
         if not isinstance(value, Tensor):
-            others.append(str(key))
+            others.append(key)
         elif _DROPPED.match(name):
-            found.dropped.append(str(key))
+            found.dropped.append(key)
         elif name in origin:
             raise WeightsError(f'{path}: the keys {origin[name]!r} and {key!r} both mean {name!r}; keep one of them')
         else:
             origin[name] = key
             found.tensors[name] = value
     if not found.tensors:
-        raise WeightsError(f'{path} holds no encoder tensors under {layout} (keys there: {", ".join([*map(str, source)][:5]) or "none"})')
+        raise WeightsError(f'{path} holds no encoder tensors under {layout} (keys there: {", ".join([*source][:5]) or "none"})')
     if others:
         found.notes.append(f'{len(others)} entries that are no tensors left out: {", ".join(others[:5])}')
     joined = _join_qkv(found.tensors)
