@@ -72,14 +72,14 @@ def _check_number(path, pixels: int) -> None:
 
 
 def _read_deep(path, data: bytes) -> np.ndarray:
-    logging = cv2.utils.logging
-    level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)  # it would print what the error below says
+    set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # until 4.11, and from 4.12 on
+    level = set_level(0)  # silent: it would print what the error below says
     try:
         values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         values = None
     finally:
-        logging.setLogLevel(level)
+        set_level(level)
     if values is None:
         raise DataError(f'{path} is truncated or damaged, or of a kind that neither Pillow nor OpenCV reads; save it as PNG')
     if values.ndim == 3:

@@ -1,4 +1,8 @@
+import warnings
+
 from .detail_head import VesselDetailHead
 from .upsampling_head import VesselUpsamplingHead
+
+warnings.filterwarnings('ignore', message='``build_loss`` would be deprecated')  # mmsegmentation 1.2.2's own decode head calls it
 
 __all__ = ['VesselDetailHead', 'VesselUpsamplingHead']
