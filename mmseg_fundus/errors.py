@@ -25,5 +25,13 @@ class NothingThereError(DataError):
     """A folder that does not exist or holds nothing of the kind: that part of a data set was not unpacked."""
 
 
+class WriteError(FundusError, OSError):
+    """A file that could not be written: the disk is full, the folder read-only."""
+
+
+class TrainingError(FundusError):
+    """A training that cannot go on."""
+
+
 class ConfigError(FundusError):
     """A configuration that asks for something unknown or contradictory."""

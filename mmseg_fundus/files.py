@@ -1,14 +1,32 @@
 import os
 from pathlib import Path
 
+from .errors import WriteError
+
 
 def write_whole(path: Path, write) -> None:
-    """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written."""
+    """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written.
+
+    Raises:
+        WriteError: Naming ``path``, if the disk is full, the folder read-only or not there.
+    """
     temporary = path.with_name(f'.{os.getpid()}.{path.name}.tmp')
     try:
         write(temporary)
         with temporary.open('rb') as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        raise WriteError(_message(path, error.strerror or str(error))) from error
+    except RuntimeError as error:  # torch's writer of archives names neither file nor cause
+        if 'enforce fail' not in str(error) and 'file write failed' not in str(error).lower():
+            raise
+        raise WriteError(_message(path, 'writing stopped half way; the disk is probably full')) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _message(path: Path, reason: str) -> str:
+    kept = 'what was there before is unchanged' if path.exists() else 'no part of it was left'
+    again = 'Make room or choose another folder, and start again; a training goes on with --resume'
+    return f'{path} could not be written ({reason}); {kept}. {again}'

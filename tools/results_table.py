@@ -69,6 +69,7 @@ def add(path: Path, folder: Path) -> Path:
     """Take a results file into the folder, under a name that other seeds, data and thresholds of the same method do not have."""
     results = without_paths(load(path))
     results['report'].pop('curves', None)
+    results.pop('config_text', None)  # the config is in the repository
     data, training = results['data'], trained(results)
     parts = [method_of(results), data['class'].removesuffix('VesselDataset')]
     if data['split'] != 'test':

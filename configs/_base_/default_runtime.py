@@ -4,7 +4,7 @@ custom_imports = dict(imports=['mmseg_fundus'], allow_failed_imports=False)
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),
-    dist_cfg=dict(backend='nccl'),
+    dist_cfg=dict(backend='nccl', timeout=1800),  # seconds that a process waits for the others before all end
 )
 randomness = dict(seed=42)
 log_level = 'INFO'
@@ -25,6 +25,7 @@ default_hooks = dict(
 custom_hooks = [
     dict(type='SyncBuffersHook'),  # batch norm statistics are averaged over ranks before they are validated or saved
     dict(type='EpochSeedHook'),  # a resumed training draws what an undisturbed one would
+    dict(type='FiniteLossHook'),  # a loss that is no number ends the training, and names the pictures
     dict(type='ResultsHook'),  # results.json
 ]
 visualizer = dict(

@@ -60,7 +60,7 @@ def read_bytes(path) -> bytes:
 
 def truncated(path, error: Exception) -> DataError:
     """What a decoder's ``error`` on a file means to its user."""
-    return DataError(f'{path} is truncated or damaged ({error}); copy or download it again')
+    return DataError(f'{path} is truncated or damaged ({" ".join(str(error).split())[:200]}); copy or download it again')
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PackSegInputs
 from mmseg.registry import DATASETS
 
-from ..checksum import checksum
+from ..checksum import checksum, file_sha256
 from ..errors import ConfigError, DataError
 from .decoded import DecodedPictures
 from .division import divide, hold_out
@@ -114,6 +114,7 @@ class FundusVesselDataset(BaseSegDataset):
         self.draws = augmentation is not None
         self.keep_decoded = keep_decoded
         self._decoded = None
+        self._files = None
         self.feature_cache = None  # both are set by FeatureCacheHook
         self.tell_contents = False
         self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
@@ -226,6 +227,16 @@ class FundusVesselDataset(BaseSegDataset):
             'field_of_view': 'whole frame' if self.fov == 'none' else 'shipped' if shipped else 'found',
             'pictures': len(self),
         }
+
+    def files(self) -> dict:
+        """``{name: {'picture': ..., 'label': ...}}``: 16 hexadecimal digits of each file's SHA-256, read once."""
+        if self._files is None:
+            roles = {'picture': 'img_path', 'label': 'seg_map_path'}
+            infos = [self.get_data_info(i) for i in range(len(self))]
+            self._files = {
+                info['name']: {role: file_sha256(info[key])[:16] for role, key in roles.items() if key in info} for info in infos
+            }
+        return self._files
 
     def load_data_list(self) -> list:
         """Find the samples of the split and check them."""

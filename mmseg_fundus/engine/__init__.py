@@ -3,6 +3,7 @@ from .config import load_config
 from .distributed import prepare_launcher
 from .epoch_seed_hook import EpochSeedHook
 from .feature_cache_hook import FeatureCacheHook
+from .finite_loss_hook import FiniteLossHook
 from .overlay_hook import VesselOverlayHook
 from .results_hook import ResultsHook
 from .trainable_constructor import TrainableOptimWrapperConstructor
@@ -10,6 +11,7 @@ from .trainable_constructor import TrainableOptimWrapperConstructor
 __all__ = [
     'EpochSeedHook',
     'FeatureCacheHook',
+    'FiniteLossHook',
     'ResultsHook',
     'TrainableOptimWrapperConstructor',
     'VesselCheckpointHook',

@@ -1,3 +1,4 @@
+import itertools
 import math
 import re
 from pathlib import Path
@@ -60,8 +61,9 @@ class VesselCheckpointHook(Hook):
             leftover.unlink()
         earlier = [*epoch_checkpoints(folder), *folder.glob('best_*.pth')]
         if earlier and not runner._resume:
-            aside = folder / f'before_{runner.timestamp}'
-            aside.mkdir(exist_ok=True)
+            names = (f'before_{runner.timestamp}' + (f'_{i}' if i else '') for i in itertools.count())
+            aside = next(folder / name for name in names if not (folder / name).exists())  # a clock may have gone back
+            aside.mkdir()
             for path in earlier:
                 path.rename(aside / path.name)
             runner.logger.warning(

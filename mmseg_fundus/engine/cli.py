@@ -1,6 +1,7 @@
 """What every command line tool shares: short options, and errors of one line."""
 
 import argparse
+import errno
 import inspect
 import os
 import re
@@ -10,6 +11,7 @@ from difflib import get_close_matches
 
 from mmengine.config import DictAction
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
+from torch import distributed
 
 from ..errors import ConfigError, FundusError
 from ..models.checkpoints import OPT_IN
@@ -92,8 +94,28 @@ def explain(error: Exception) -> str | None:
         return explain_type_error(error)
     if isinstance(error, OSError) and error.filename:
         return f'{error.filename}: {error.strerror}'
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f'a file could not be written: {error.strerror}. Make room, and start again with --resume if it was a training'
     if isinstance(error, KeyError):
         return explain_unknown_type(error)
+    if isinstance(error, RuntimeError):
+        return explain_lost_process(error)
+    return None
+
+
+def explain_lost_process(error: RuntimeError) -> str | None:
+    """One line for a data loading process that died, or another rank that does not answer; ``None`` if the error is something else."""
+    text = ' '.join(str(error).split())
+    if re.search(r'DataLoader worker \(pid', text):
+        return (
+            f'a data loading process died ({text[:200]}). Usually memory or shared memory (/dev/shm) ran out: use fewer with '
+            '--cfg-options train_dataloader.num_workers=0, and --resume goes on from the last checkpoint'
+        )
+    if re.search(r'[Tt]imed? ?out|Connection (closed|reset)', text) and distributed.is_available() and distributed.is_initialized():
+        return (
+            f'another process does not answer: it hangs, or it ended ({text[:200]}). All processes end here; --resume goes on '
+            'from the last checkpoint. How long is waited: env_cfg.dist_cfg.timeout, in seconds'
+        )
     return None
 
 

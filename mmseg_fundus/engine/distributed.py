@@ -3,6 +3,7 @@
 import gc
 import inspect
 import os
+from datetime import timedelta
 
 import torch
 from mmengine.config import Config
@@ -38,7 +39,8 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
     if 'RANK' not in os.environ:
         raise ConfigError('--launcher pytorch needs torchrun to start the processes; use tools/dist_train.sh CONFIG NUMBER')
     if not distributed.is_initialized():
-        distributed.init_process_group('gloo')
+        seconds = cfg.get('env_cfg', {}).get('dist_cfg', {}).get('timeout') or 1800
+        distributed.init_process_group('gloo', timeout=timedelta(seconds=seconds))
     known = inspect.signature(DistributedDataParallel).parameters
     buffers = 'forward_sync_buffers' if 'forward_sync_buffers' in known else 'broadcast_buffers'  # renamed in torch 2.15
     cfg.setdefault('model_wrapper_cfg', {'type': 'MMDistributedDataParallel', buffers: False})

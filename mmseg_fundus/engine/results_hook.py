@@ -1,6 +1,4 @@
-import platform
 import time
-from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -9,8 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..evaluation.report import described, write_results
-from ..stack import installed_versions
-from ..version import __version__
+from .provenance import git_state, seen_before, versions
 
 
 @HOOKS.register_module()
@@ -19,17 +16,22 @@ class ResultsHook(Hook):
 
     A test also writes ``per_picture.csv``, says where the predicted masks are (``masks``: folder, seen from the work folder if it lies in
     there), and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of interrupted runs that it
-    continues; validation counts), parameters that were trained.
+    continues; validation counts), parameters that were trained.  Both hold versions, git revision, configuration, and the pictures' names
+    and hashes; a test that meets pictures of the training says so.
     """
 
     def __init__(self):
         self._trained = None
+        self._trained_files = None
+        self._seen = None
         self._seconds_before = 0.0
         self._began = time.monotonic()
 
     def after_load_checkpoint(self, runner, checkpoint) -> None:
         meta = checkpoint.get('meta') or {}
-        self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(meta.get('training') or {})}
+        training = meta.get('training')
+        self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(training if isinstance(training, dict) else {})}
+        self._trained_files = self._trained.pop('files', None)
         if runner._resume:
             self._seconds_before = self._trained.get('seconds') or 0.0
 
@@ -44,10 +46,22 @@ class ResultsHook(Hook):
             'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
             'device': _device(model),
+            'files': _files(runner.train_dataloader),
+            'versions': versions(),
+            'git': git_state(),
         }
 
     def before_test(self, runner) -> None:
         self._began = time.monotonic()
+        files = _files(runner.test_dataloader)
+        if not isinstance(self._trained_files, dict) or files is None:
+            return
+        self._seen = seen_before(files, self._trained_files)
+        if self._seen:
+            runner.logger.warning(
+                f'{len(self._seen)} of the {len(files)} pictures of this evaluation were in the training of the checkpoint '
+                f'({", ".join(self._seen[:5])}{", ..." if self._seen[5:] else ""}): its figures are no test of it'
+            )
 
     @master_only
     def after_val_epoch(self, runner, metrics=None) -> None:
@@ -81,15 +95,17 @@ class ResultsHook(Hook):
             'seed': runner.seed,
             'processes': runner.world_size,
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
-            'versions': {
-                'mmseg_fundus': __version__,
-                'python': platform.python_version(),
-                'torch': torch.__version__,
-                'numpy': metadata.version('numpy'),
-                **installed_versions(),
-            },
+            'versions': versions(),
+            'git': git_state(),
+            'files': _files(loader),
+            'seen_in_training': self._seen if phase == 'test' else None,
+            'config_text': runner.cfg.pretty_text,
         }
         write_results(runner.work_dir, results)
+
+
+def _files(loader) -> dict | None:
+    return loader.dataset.files() if hasattr(loader.dataset, 'files') else None
 
 
 def _described(loader) -> dict:

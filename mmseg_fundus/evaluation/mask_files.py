@@ -59,7 +59,7 @@ def _read_array(path: Path) -> np.ndarray:
             return loaded[loaded.files[0]]
         names = ', '.join(loaded.files)
     except Exception as error:
-        raise DataError(f'{path} cannot be read as a numpy file ({error})') from error
+        raise DataError(f'{path} cannot be read as a numpy file ({" ".join(str(error).split())[:200]})') from error
     raise DataError(f'{path} holds {len(loaded.files)} arrays ({names}), one was expected')
 
 

@@ -1,6 +1,5 @@
 """Encoder weights: name a checkpoint's layout, rename its keys, account for every one of them."""
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from math import isqrt
@@ -9,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..checksum import file_sha256
 from ..errors import WeightsError
 from .safe_load import check_archive, find_file, safe_load
 
@@ -290,12 +290,3 @@ def read_fitting(path, expected: dict, checkpoint_key: str = 'teacher', allow_un
             'Nothing was loaded. See the whole list with: python tools/check_weights.py FILE'
         )
     return found
-
-
-def file_sha256(path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()

@@ -1,0 +1,48 @@
+"""A tiny model's weights file and config, for tests and for tests/faults/run.py."""
+
+from pathlib import Path
+
+import torch
+
+from mmseg_fundus.models.standin import standin_checkpoint
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = dict(embed_dims=48, num_layers=4, num_heads=3, feedforward_channels=96)
+STANDIN = dict(embed_dims=48, num_layers=4, feedforward_channels=96, grid=4)
+
+
+def write_weights(path, seed=0, **arch):
+    """A stand-in whose every tensor matters: large weights, random biases and norms (as initialised, the blocks do next to nothing)."""
+    checkpoint = standin_checkpoint(seed, **{**STANDIN, **arch})
+    generator = torch.Generator().manual_seed(seed)
+    for name, tensor in checkpoint['teacher'].items():
+        if tensor.ndim == 1:
+            tensor += 0.3 * torch.randn(tensor.shape, generator=generator)
+        elif 'blocks' in name or 'token' in name or 'pos' in name:
+            tensor *= 8
+    torch.save(checkpoint, path)
+    return path
+
+
+def write_config(folder: Path, weights, data, extra='', name='tiny.py') -> Path:
+    """A config that inherits from the DRIVE one, with the tiny ViT, 64 pixels and no workers; ``extra`` lines are added."""
+    loader = 'dict(num_workers=0, persistent_workers=False, dataset=dict(data_root={root!r}{more}))'
+    lines = [
+        f'_base_ = {str(ROOT / "configs" / "setr_mla_vitb16_frozen_drive.py")!r}',
+        f'model = dict(backbone=dict(weights={str(weights)!r}, arch={TINY!r}, pretrain_size=64, out_indices=(0, 1, 2, 3),',
+        "        precision='float32'), precision='float32',",
+        '    neck=dict(in_channels=48, channels=16),',
+        '    decode_head=dict(in_channels=16, stage_channels=(16, 16, 8, 8)), test_cfg=dict(size=(64, 64)))',
+        'train_dataloader = ' + loader.format(root=str(data), more=', augmentation=dict(size=(64, 64))'),
+        'val_dataloader = ' + loader.format(root=str(data), more=''),
+        'test_dataloader = ' + loader.format(root=str(data), more=''),
+        'train_cfg = dict(max_epochs=2, val_interval=1)',
+        'default_hooks = dict(checkpoint=dict(interval=1))',
+        'optim_wrapper = dict(optimizer=dict(lr=0.003))',
+        f'work_dir = {str(folder / "work")!r}',
+        f'experiment_name = {folder.name!r}',
+        extra,
+    ]
+    path = folder / name
+    path.write_text('\n'.join(lines))
+    return path
