@@ -15,7 +15,7 @@ def versions() -> dict:
     return {
         'mmseg_fundus': __version__,
         'python': platform.python_version(),
-        'torch': torch.__version__,
+        'torch': str(torch.__version__),  # itself a class, which no safe load takes
         'numpy': metadata.version('numpy'),
         **installed_versions(),
     }

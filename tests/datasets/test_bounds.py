@@ -1,0 +1,81 @@
+"""A file that is small on disk and endless in memory is refused, and soon."""
+
+import gzip
+import io
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmseg_fundus.datasets import reading
+from mmseg_fundus.datasets.photograph import MOST_PIXELS, read_photograph
+from mmseg_fundus.datasets.reading import read_mask, read_picture
+from mmseg_fundus.errors import DataError
+
+READERS = [read_picture, read_mask, read_photograph]
+
+
+def png_that_claims(width, height):
+    data = io.BytesIO()
+    Image.new('L', (8, 8)).save(data, 'PNG')
+    data = bytearray(data.getvalue())
+    data[16:24] = struct.pack('>II', width, height)
+    import zlib
+
+    data[29:33] = struct.pack('>I', zlib.crc32(data[12:29]))
+    return bytes(data)
+
+
+@pytest.mark.parametrize('reader', READERS)
+def test_a_picture_of_too_many_pixels(tmp_path, reader):
+    (tmp_path / 'bomb.png').write_bytes(png_that_claims(60000, 60000))
+    with pytest.raises(DataError, match='bomb.png'):
+        reader(tmp_path / 'bomb.png')
+
+
+@pytest.mark.parametrize('reader', READERS)
+def test_a_packed_file_of_too_many_bytes(tmp_path, reader, monkeypatch):
+    monkeypatch.setattr(reading, 'MOST_BYTES', 10**6)
+    (tmp_path / 'bomb.ppm.gz').write_bytes(gzip.compress(b'P6 1000 1000 255 ' + bytes(3 * 10**6)))
+    with pytest.raises(DataError, match='bomb.ppm.gz holds more than'):
+        reader(tmp_path / 'bomb.ppm.gz')
+
+
+@pytest.mark.parametrize('name', ['bomb.tif', 'bomb.ppm'])
+def test_sixteen_bit_colours_of_too_many_pixels(tmp_path, name):
+    if name == 'bomb.ppm':
+        (tmp_path / name).write_bytes(b'P6 30000 30000 65535 ' + bytes(100))
+    else:
+        cv2.imwrite(str(tmp_path / name), np.zeros((300, 301, 3), np.uint16), [cv2.IMWRITE_TIFF_COMPRESSION, 1])
+        data = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(data.replace(struct.pack('<HHII', 256, 3, 1, 301), struct.pack('<HHII', 256, 4, 1, 10**6)))
+    with pytest.raises(DataError, match=name):
+        read_photograph(tmp_path / name)
+
+
+def test_no_decoder_of_a_format_that_photographs_do_not_come_in(tmp_path):
+    Image.new('RGB', (8, 8)).save(tmp_path / 'page.eps')
+    (tmp_path / 'page.eps').rename(tmp_path / 'page.png')
+    with pytest.raises(DataError, match='page.png is no picture'):
+        read_picture(tmp_path / 'page.png')
+
+
+def test_dicom_of_too_many_pixels_or_packed_as_a_whole(tmp_path):
+    pydicom = pytest.importorskip('pydicom')
+    data = pydicom.Dataset()
+    data.file_meta = pydicom.dataset.FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID, data.file_meta.MediaStorageSOPInstanceUID = '1.2.840.10008.5.1.4.1.1.77.1.5.1', '1.2.3'
+    data.Rows, data.Columns, data.SamplesPerPixel, data.PlanarConfiguration = 60000, 60000, 3, 0
+    data.PhotometricInterpretation, data.PixelRepresentation = 'RGB', 0
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelData = 7, bytes(12)
+    data.save_as(tmp_path / 'large.dcm', enforce_file_format=True)
+    with pytest.raises(DataError, match=f'3,600 megapixels; at most {MOST_PIXELS / 1e6:.0f}'):
+        read_photograph(tmp_path / 'large.dcm')
+    data.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    data.save_as(tmp_path / 'packed.dcm', enforce_file_format=True)
+    with pytest.raises(DataError, match='packed.dcm is a deflated DICOM file'):
+        read_photograph(tmp_path / 'packed.dcm')

@@ -1,0 +1,251 @@
+"""What goes wrong around a training, tried for real: each leaves one clear line, and nothing on disk is lost."""
+
+import contextlib
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from tiny import ROOT, write_config, write_weights
+
+from mmseg_fundus.datasets.synthetic import write_drive_layout
+from mmseg_fundus.engine.checkpoint_hook import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.files import write_whole
+from mmseg_fundus.models.safe_load import is_whole
+
+HOOK = """import multiprocessing, os, random, time
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class Breaker(Hook):
+    priority = 'HIGHEST'
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter == {step}:
+            {code}
+"""
+
+
+class Trial:
+    """A folder with a small data set, weights and a config, and the training that is broken in it.
+
+    Args:
+        folder (Path): Must not exist.
+        seed (int): Of when and where it breaks.
+    """
+
+    def __init__(self, folder: Path, seed: int):
+        self.folder, self.rng = folder, random.Random(seed)
+        folder.mkdir(parents=True)
+        self.data = write_drive_layout(folder / 'DRIVE', training=6, test=2, size=64)
+        self.weights = write_weights(folder / 'weights.pth')
+        self.work = folder / 'work'
+
+    def config(self, code: str = '', step: int = 0, extra: str = '') -> Path:
+        """The config; ``code`` runs before training step ``step`` (5 steps an epoch)."""
+        if code:
+            (self.folder / 'breaker.py').write_text(HOOK.format(step=step, code=code))
+            extra += (
+                "\ncustom_imports = dict(imports=['mmseg_fundus', 'breaker'], allow_failed_imports=False)"
+                "\ndefault_hooks['breaker'] = dict(type='Breaker')"
+            )
+        return write_config(self.folder, self.weights, self.data, "train_dataloader['batch_size'] = 1\n" + extra)
+
+    def train(self, *options, config=None, processes=0, before='', wait=True):
+        """Start ``tools/train.py`` and, unless told otherwise, return what it printed and its exit status."""
+        config = config or self.folder / 'tiny.py'
+        command = [sys.executable, str(ROOT / 'tools/train.py'), str(config), *map(str, options)]
+        if processes:
+            command = ['bash', str(ROOT / 'tools/dist_train.sh'), str(config), str(processes), *map(str, options)]
+        if before:
+            command = ['bash', '-c', f'{before}; exec "$@"', 'bash', *command]
+        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
+        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', PYTHONPATH=str(self.folder), FUNDUS_CACHE=str(self.folder / 'cache'))
+        process = subprocess.Popen(
+            command, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=self.folder
+        )
+        if not wait:
+            return process
+        try:
+            out, _ = process.communicate(timeout=240)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise AssertionError('no end after 240 s') from None
+        return out, process.returncode
+
+    def stops(self, *words, **kwargs) -> str:
+        """Train, which must end with one error line that holds the words; returns it."""
+        out, status = self.train(**kwargs)
+        last = out.strip().splitlines()[-1]
+        assert status not in (0, None) and last.startswith('error') and all(word in last for word in words), out[-3000:]
+        return last
+
+    def trains(self, *options, **kwargs) -> str:
+        out, status = self.train(*options, **kwargs)
+        assert status == 0, out[-3000:]
+        return out
+
+    def check_kept(self, epochs) -> None:
+        """Each of these epochs' checkpoints is there and whole, and nothing half written besides."""
+        assert [path.name for path in epoch_checkpoints(self.work)] == [f'epoch_{epoch}.pth' for epoch in epochs]
+        assert all(is_whole(path) for path in self.work.glob('*.pth')) and not list(self.work.glob('.*.tmp'))
+
+
+def nan_in_the_loss(trial: Trial) -> None:
+    step = trial.rng.randrange(5, 10)
+    value = trial.rng.choice(['nan', 'inf'])
+    code = f"next(p for p in runner.model.decode_head.parameters() if p.requires_grad).data.fill_(float('{value}'))"
+    config = trial.config(code, step)
+    last = trial.stops('the loss became', 'epoch 2', '_training.', config=config)
+    assert f'step {step + 1}' in last
+    trial.check_kept([1])
+
+
+def worker_killed(trial: Trial) -> None:
+    extra = "train_dataloader['num_workers'] = 1"
+    code = 'time.sleep(0.5); [os.kill(child.pid, 9) for child in multiprocessing.active_children()]; time.sleep(0.5)'
+    config = trial.config(code, trial.rng.randrange(5, 9), extra)
+    trial.stops('a data loading process died', config=config)
+    trial.check_kept([1])
+
+
+def rank_hangs(trial: Trial) -> None:
+    code = 'time.sleep(200 if runner.rank == 1 else 0)'
+    config = trial.config(code, trial.rng.randrange(3, 6), "env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=8))")
+    start = time.monotonic()
+    trial.stops('another process does not answer', 'env_cfg.dist_cfg.timeout', config=config, processes=2)
+    assert time.monotonic() - start < 120
+    trial.check_kept([1])
+
+
+def rank_killed(trial: Trial) -> None:
+    config = trial.config('os.kill(os.getpid(), 9) if runner.rank == 1 else None', trial.rng.randrange(3, 6))
+    out, status = trial.train(config=config, processes=2)
+    assert status != 0 and 'SIGKILL' in out.replace('Signal 9', 'SIGKILL'), out[-3000:]
+    trial.check_kept([1])
+
+
+def disk_full(trial: Trial) -> None:
+    """A limit on the size of a file stops a checkpoint at a random byte, as a full disk does."""
+    trial.trains('--epochs', '1', config=trial.config())
+    size = (trial.work / 'epoch_1.pth').stat().st_size // 1024
+    before = (trial.work / 'epoch_1.pth').read_bytes()
+    out, status = trial.train('--resume', '--epochs', '3', before=f'ulimit -f {trial.rng.randrange(size // 4, size)}')
+    last = out.strip().splitlines()[-1]
+    assert status == 1 and last.startswith('error') and 'could not be written' in last, out[-3000:]
+    trial.check_kept([1])
+    assert (trial.work / 'epoch_1.pth').read_bytes() == before
+    trial.trains('--resume', '--epochs', '3')
+    assert is_whole(trial.work / 'epoch_3.pth')
+
+
+def read_only_folder(trial: Trial) -> None:
+    place = Path('/proc/sys/work') if os.geteuid() == 0 else trial.folder / 'closed' / 'work'
+    if os.geteuid():
+        place.parent.mkdir()
+        place.parent.chmod(0o555)
+    trial.config()
+    out, status = trial.train('--work-dir', place)
+    last = out.strip().splitlines()[-1]
+    assert status == 1 and last.startswith('error') and str(place.parent) in last, out[-3000:]
+
+
+def killed_in_a_write(trial: Trial) -> None:
+    """The kernel kills the process at a random byte of the file it writes."""
+    content = {'state_dict': {'x': torch.randn(2000)}}
+    path = trial.folder / 'epoch_1.pth'
+    write_whole(path, lambda temporary: torch.save(content, temporary))
+    before = path.read_bytes()
+
+    def overwrite(limit):
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        write_whole(path, lambda temporary: torch.save({'state_dict': {'x': torch.zeros(2000)}}, temporary))
+
+    process = multiprocessing.get_context('fork').Process(target=overwrite, args=(trial.rng.randrange(len(before)),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGXFSZ, process.exitcode
+    assert path.read_bytes() == before
+
+
+def killed_and_resumed(trial: Trial) -> None:
+    process = trial.train('--epochs', '4', config=trial.config(), wait=False)
+    seen, wanted = 0, trial.rng.randrange(1, 4)
+    while seen < wanted and (line := process.stdout.readline()):
+        seen += 'Epoch(train)' in line
+    time.sleep(trial.rng.random() * 0.5)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert all(is_whole(path) for path in trial.work.glob('*.pth'))
+    trial.trains('--resume', '--epochs', '4')
+    assert is_whole(trial.work / 'epoch_4.pth') and not list(trial.work.glob('.*.tmp'))
+
+
+def newest_checkpoint_cut(trial: Trial) -> None:
+    trial.trains('--epochs', '2', config=trial.config())
+    newest = trial.work / 'epoch_2.pth'
+    data = newest.read_bytes()
+    newest.write_bytes(data[: trial.rng.randrange(len(data))])
+    assert latest_whole_checkpoint(trial.work)[0].name == 'epoch_1.pth'
+    out = trial.trains('--resume', '--epochs', '3')
+    assert 'epoch_2.pth' in out and 'Epoch(train) [2]' in out
+    assert is_whole(trial.work / 'epoch_3.pth')
+
+
+def picture_vanishes(trial: Trial) -> None:
+    victim = trial.rng.choice(sorted((trial.data / 'training/images').iterdir()))
+    extra = "train_dataloader['dataset']['keep_decoded'] = False\ndefault_hooks['feature_cache'] = dict(enabled=False)"
+    config = trial.config(f'os.remove({str(victim)!r}) if os.path.exists({str(victim)!r}) else None', 5, extra)
+    out, status = trial.train('--epochs', '4', config=config)
+    last = out.strip().splitlines()[-1]
+    held_out = status == 0  # the picture was one of those that validate: read before
+    assert held_out or (status == 1 and last.startswith('error') and victim.name in last and 'not found' in last), out[-3000:]
+    assert all(is_whole(path) for path in trial.work.glob('*.pth')) and (trial.work / 'epoch_1.pth').is_file()
+
+
+def clock_goes_back(trial: Trial) -> None:
+    back = f'clock = time.time; time.time = lambda: clock() - {trial.rng.randrange(60, 10**8)}'
+    trial.trains('--epochs', '2', config=trial.config(back, trial.rng.randrange(10)))
+    first = (trial.work / 'epoch_2.pth').read_bytes()
+    trial.trains('--epochs', '1')
+    trial.trains('--epochs', '3', '--resume')
+    assert first in [path.read_bytes() for path in trial.work.rglob('epoch_2.pth')]
+    assert is_whole(trial.work / 'epoch_3.pth')
+
+
+# name -> (what is tried, how often for each "time" of tests/faults/run.py)
+SCENARIOS = {
+    nan_in_the_loss: ('NaN or infinity in the decoder: the loss is no number', 1),
+    worker_killed: ('a data loading process is killed', 1),
+    rank_hangs: ('one of two processes hangs', 1),
+    rank_killed: ('one of two processes is killed', 1),
+    disk_full: ('no room for a checkpoint, from a random byte on; then room again', 1),
+    read_only_folder: ('the output folder cannot be written', 1),
+    killed_in_a_write: ('killed at a random byte while a checkpoint is replaced', 50),
+    killed_and_resumed: ('the training is killed at a random moment and resumed', 1),
+    newest_checkpoint_cut: ('the newest checkpoint is cut at a random byte; then --resume', 1),
+    picture_vanishes: ('a picture vanishes in the middle of the training', 1),
+    clock_goes_back: ('the clock goes back by minutes to years', 1),
+}
+
+
+def attempt(scenario, folder: Path, seed: int) -> str:
+    """Try a scenario; '' if all went as it should, else what did not.  The folder stays only then."""
+    try:
+        scenario(Trial(folder, seed))
+    except Exception as error:
+        return f'{scenario.__name__}, seed {seed}, {folder}: {type(error).__name__}: {error}'
+    shutil.rmtree(folder)
+    return ''

@@ -1,0 +1,71 @@
+"""A checkpoint that is small on disk and endless in memory is refused."""
+
+import tarfile
+import zipfile
+
+import pytest
+import torch
+
+from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.models.safe_load import is_whole, safe_load
+
+
+def nested(levels):
+    inner = {}
+    for _ in range(levels):
+        inner = {'x': inner}
+    return inner
+
+
+def doubled(levels):
+    inner = [0]
+    for _ in range(levels):
+        inner = [inner, inner]
+    return inner
+
+
+def itself():
+    inner = []
+    inner.append(inner)
+    return inner
+
+
+@pytest.mark.parametrize(
+    'content, words',
+    [
+        (itself(), 'hold themselves'),
+        (nested(100), 'nested more than'),
+        (doubled(40), 'repeat themselves'),
+        ({'x': torch.zeros(1).expand(10**6, 10**6)}, 'its tensors repeat'),
+        ({i: torch.zeros(1).expand(10**4, 10**4) for i in range(20)}, 'its tensors repeat'),
+    ],
+    ids=['itself', 'nested', 'doubled', 'expanded', 'many expanded'],
+)
+@pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
+def test_endless_contents_are_refused(tmp_path, content, words, zipped):
+    torch.save(content, tmp_path / 'bomb.pth', _use_new_zipfile_serialization=zipped)
+    with pytest.raises(WeightsError, match=words):
+        safe_load(tmp_path / 'bomb.pth')
+
+
+def test_shared_and_nested_contents_of_a_usual_size_are_read(tmp_path):
+    shared = torch.ones(3)
+    torch.save({'a': shared, 'b': shared, 'c': nested(20), 'd': doubled(5)}, tmp_path / 'x.pth')
+    assert torch.equal(safe_load(tmp_path / 'x.pth')['b'], shared)
+
+
+def test_a_compressed_archive_is_refused(tmp_path):
+    torch.save({'x': torch.zeros(10**6)}, tmp_path / 'x.pth')
+    with zipfile.ZipFile(tmp_path / 'x.pth') as old, zipfile.ZipFile(tmp_path / 'packed.pth', 'w', zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    with pytest.raises(WeightsError, match='compressed zip archive'):
+        safe_load(tmp_path / 'packed.pth')
+    assert is_whole(tmp_path / 'x.pth') and not is_whole(tmp_path / 'packed.pth')
+
+
+def test_a_tar_archive_is_refused(tmp_path):
+    with tarfile.open(tmp_path / 'old.pth', 'w') as archive:
+        archive.add(__file__, 'storages')
+    with pytest.raises(WeightsError, match='tar archive'):
+        safe_load(tmp_path / 'old.pth')
