@@ -6,7 +6,7 @@ from importlib import metadata
 DISTRIBUTIONS = {
     'mmengine': (('onedl-mmengine', '0.10.8'), ('mmengine', '0.10.0')),
     'mmcv': (('onedl-mmcv', '2.3.0'), ('mmcv', '2.0.0')),
-    'mmseg': (('onedl-mmsegmentation', '1.3.0'), ('mmsegmentation', '1.2.2')),
+    'mmseg': (('onedl-mmsegmentation', '1.4.0'), ('mmsegmentation', '1.2.2')),
     'mmpretrain': (('onedl-mmpretrain', '1.3.0'), ('mmpretrain', '1.2.0')),
 }
 INSTALL = "pip install 'mmseg_fundus[mm]'"

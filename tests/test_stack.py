@@ -27,7 +27,7 @@ def test_either_family_of_packages_is_accepted(versions):
         ({k: v for k, v in ONEDL.items() if k != 'onedl-mmcv'}, ['missing', 'mmcv']),
         ({k: v for k, v in ONEDL.items() if k != 'torchvision'}, ['missing', 'torchvision']),
         ({**ONEDL, 'mmcv': '2.1.0'}, ['mixed', 'mmcv 2.1.0', 'onedl-mmcv 2.3.2.post2']),
-        ({**ONEDL, 'onedl-mmsegmentation': '1.2.9'}, ['too old', 'onedl-mmsegmentation 1.2.9', '1.3.0']),
+        ({**ONEDL, 'onedl-mmsegmentation': '1.2.9'}, ['too old', 'onedl-mmsegmentation 1.2.9', '1.4.0']),
         ({**UPSTREAM, 'mmsegmentation': '1.0.0'}, ['too old', 'mmsegmentation 1.0.0']),
     ],
 )

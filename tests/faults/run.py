@@ -58,8 +58,8 @@ def main():
         f'Made by `python tests/faults/run.py --seed {args.seed} --times {args.times} --cases {args.cases}` on revision '
         f'{git.get("revision", "unknown")[:12]}{" with changes" if git.get("changed") else ""}, Python {platform.python_version()}, '
         f'torch {torch.__version__}. Each attempt is a training of a tiny model on synthetic pictures that really runs into the fault, '
-        'at a moment that the seed decides. As promised: it ends with one line that says what to do (or goes on), every checkpoint that was '
-        'there is there and whole, nothing half written is left, and `--resume` goes on.',
+        'at a moment that the seed decides. As promised: it ends with one line that says what to do (or goes on), every checkpoint that '
+        'was there is there and whole, nothing half written is left, and `--resume` goes on.',
         '',
         '| fault | attempts | as promised | lost |',
         '|---|---|---|---|',
