@@ -37,7 +37,12 @@ resume = False
 
 # No size in here: labels stay at native resolution, model.test_cfg says how a picture is predicted.
 test_pipeline = [
-    dict(type='LoadFundusPicture'),  # plain or .gz
+    dict(
+        type='LoadImageFromFile',
+        imdecode_backend='pillow',
+        color_type='color_ignore_orientation',
+        backend_args=dict(backend='gunzip'),  # plain or .gz
+    ),
     dict(type='LoadVesselAnnotations'),  # label, and field of view: shipped or found
     dict(type='PackVesselInputs'),
 ]

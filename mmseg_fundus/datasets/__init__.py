@@ -5,7 +5,7 @@ from .fov import find_fov
 from .hrf import HRFVesselDataset
 from .random_view import RandomFundusView
 from .stare import STAREVesselDataset
-from .transforms import LoadFundusPicture, LoadVesselAnnotations, PackVesselInputs
+from .transforms import LoadVesselAnnotations, PackVesselInputs
 from .vessel_dataset import FundusVesselDataset
 from .view_sampler import View, ViewSampler
 
@@ -24,7 +24,6 @@ __all__ = [
     'FIVESVesselDataset',
     'FundusVesselDataset',
     'HRFVesselDataset',
-    'LoadFundusPicture',
     'LoadVesselAnnotations',
     'PackVesselInputs',
     'RandomFundusView',

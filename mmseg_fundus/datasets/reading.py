@@ -7,6 +7,8 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from mmengine.fileio import register_backend
+from mmengine.fileio.backends import LocalBackend
 from PIL import Image, UnidentifiedImageError
 
 from ..errors import DataError
@@ -56,6 +58,14 @@ def read_bytes(path) -> bytes:
     if len(data) > MOST_BYTES:
         raise DataError(f'{path} holds more than {MOST_BYTES / 2**30:.0f} GiB: no photograph or label is that large')
     return data
+
+
+@register_backend('gunzip', force=True)
+class GunzipBackend(LocalBackend):
+    """Lets mmcv's ``LoadImageFromFile(backend_args=dict(backend='gunzip'))`` read gzipped pictures beside plain ones."""
+
+    def get(self, filepath) -> bytes:
+        return read_bytes(filepath)
 
 
 def truncated(path, error: Exception) -> DataError:

@@ -1,4 +1,4 @@
-"""Pipeline steps: reading a photograph, reading a label with its field of view, and packing both beside a test picture."""
+"""Pipeline steps: reading a label with its field of view, and packing both beside a test picture."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -6,24 +6,10 @@ from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
 from .fov_cache import check_size, field_of_view
-from .reading import read_mask, read_picture
+from .reading import read_mask
 
 IGNORE = 255
 FOV_MODES = ('auto', 'found', 'none')
-
-
-@TRANSFORMS.register_module()
-class LoadFundusPicture(BaseTransform):
-    """Read the photograph at ``img_path``, plain or gzipped, as stored (an EXIF orientation is not applied, as none is in labels).
-
-    Added keys: ``img`` ``(H, W, 3)`` uint8, BGR as mmcv's loader gives it; ``img_shape`` and ``ori_shape``, ``(H, W)``.
-    """
-
-    def transform(self, results: dict) -> dict:
-        picture = read_picture(results['img_path'])
-        results['img'] = np.ascontiguousarray(picture[:, :, ::-1])
-        results['img_shape'] = results['ori_shape'] = picture.shape[:2]
-        return results
 
 
 @TRANSFORMS.register_module()

@@ -3,6 +3,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from mmcv.transforms import LoadImageFromFile
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset, PackSegInputs
@@ -15,7 +16,7 @@ from .division import divide, hold_out
 from .layout import converted, find_root, index_folder, list_converted, pair
 from .random_view import RandomFundusView
 from .reading import PICTURE_SUFFIXES, stem_of
-from .transforms import FOV_MODES, LoadFundusPicture, LoadVesselAnnotations
+from .transforms import FOV_MODES, LoadVesselAnnotations
 from .verify import verify_samples
 from .view_sampler import View
 
@@ -275,7 +276,12 @@ class FundusVesselDataset(BaseSegDataset):
 def training_pipeline(augmentation) -> list:
     """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
     return [
-        dict(type=LoadFundusPicture),
+        dict(
+            type=LoadImageFromFile,
+            imdecode_backend='pillow',
+            color_type='color_ignore_orientation',
+            backend_args=dict(backend='gunzip'),
+        ),
         dict(type=LoadVesselAnnotations),
         *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
         dict(type=PackSegInputs),

@@ -31,7 +31,7 @@ class ResultsHook(Hook):
         meta = checkpoint.get('meta') or {}
         training = meta.get('training')
         self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(training if isinstance(training, dict) else {})}
-        self._trained_files = self._trained.pop('files', None)
+        self._trained_files = self._trained.get('files')
         if runner._resume:
             self._seconds_before = self._trained.get('seconds') or 0.0
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.fov_cache import check_size
-from ..datasets.reading import is_picture, read_grey, read_mask, stem_of
-from ..datasets.transforms import LoadFundusPicture, LoadVesselAnnotations
+from ..datasets.reading import is_picture, read_grey, read_mask, read_picture, stem_of
+from ..datasets.transforms import LoadVesselAnnotations
 from ..errors import DataError, NothingThereError
 from .report import make_report
 from .score_histogram import ScoreHistogram
@@ -130,7 +130,7 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
     inside, whole, names, sums, any_map = [], [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
         info = dataset.get_data_info(i)
-        loaded = LoadVesselAnnotations().transform(LoadFundusPicture().transform(info))
+        loaded = LoadVesselAnnotations().transform(dict(info, img=read_picture(info['img_path'])))
         label, fov = loaded['label'], loaded['fov'] > 0
         probability, is_map = read_prediction(Path(path))
         check_size(probability, label, f'the prediction {path}', info)

@@ -10,7 +10,7 @@ from mmseg_fundus.datasets.reading import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
 from mmseg_fundus.errors import ConfigError, DataError
 
-TEST_PIPELINE = [dict(type='LoadFundusPicture'), dict(type='LoadVesselAnnotations'), dict(type='PackSegInputs')]
+TEST_PIPELINE = [dict(type='LoadImageFromFile', imdecode_backend='pillow'), dict(type='LoadVesselAnnotations'), dict(type='PackSegInputs')]
 
 
 @pytest.fixture

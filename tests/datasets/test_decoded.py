@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmcv.transforms import LoadImageFromFile
 from PIL import Image
 
-from mmseg_fundus.datasets import DRIVEVesselDataset, LoadFundusPicture, View
+from mmseg_fundus.datasets import DRIVEVesselDataset, View
 from mmseg_fundus.datasets import decoded as decoded_pictures
 
 
@@ -16,8 +17,8 @@ from mmseg_fundus.datasets import decoded as decoded_pictures
 def decoded(monkeypatch):
     """Paths of the pictures that were decoded by a pipeline."""
     paths = []
-    transform = LoadFundusPicture.transform
-    monkeypatch.setattr(LoadFundusPicture, 'transform', lambda self, info: (paths.append(info['img_path']), transform(self, info))[1])
+    transform = LoadImageFromFile.transform
+    monkeypatch.setattr(LoadImageFromFile, 'transform', lambda self, info: (paths.append(info['img_path']), transform(self, info))[1])
     return paths
 
 
