@@ -34,6 +34,7 @@ def parse_args():
 def main():
     args = parse_args()
     torch.set_num_threads(1)
+    git = git_state() or {}
     scratch = Path(tempfile.mkdtemp(prefix='faults-'))
     rows, failures = [], []
     for scenario, (what, often) in SCENARIOS.items():
@@ -51,7 +52,6 @@ def main():
         failures += found['failures']
         spoilt.append(f'| {kind} | {args.cases} | {found["refused"]} | {found["read"]} | {len(found["failures"])} |')
         print(spoilt[-1], flush=True)
-    git = git_state() or {}
     lines = [
         '# Faults tried',
         '',
