@@ -2,7 +2,7 @@ import time
 from pathlib import Path
 
 import torch
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
@@ -22,7 +22,6 @@ class ResultsHook(Hook):
 
     def __init__(self):
         self._trained = None
-        self._trained_files = None
         self._seen = None
         self._seconds_before = 0.0
         self._began = time.monotonic()
@@ -31,12 +30,13 @@ class ResultsHook(Hook):
         meta = checkpoint.get('meta') or {}
         training = meta.get('training')
         self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(training if isinstance(training, dict) else {})}
-        self._trained_files = self._trained.get('files')
         if runner._resume:
             self._seconds_before = self._trained.get('seconds') or 0.0
 
     def before_train(self, runner) -> None:
         self._began = time.monotonic()
+        if is_main_process():
+            _files(runner.train_dataloader)  # while they are all there; the checkpoints hold it
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
         model = getattr(runner.model, 'module', runner.model)
@@ -53,10 +53,10 @@ class ResultsHook(Hook):
 
     def before_test(self, runner) -> None:
         self._began = time.monotonic()
-        files = _files(runner.test_dataloader)
-        if not isinstance(self._trained_files, dict) or files is None:
+        files, trained = _files(runner.test_dataloader), (self._trained or {}).get('files')
+        if not isinstance(trained, dict) or files is None:
             return
-        self._seen = seen_before(files, self._trained_files)
+        self._seen = seen_before(files, trained)
         if self._seen:
             runner.logger.warning(
                 f'{len(self._seen)} of the {len(files)} pictures of this evaluation were in the training of the checkpoint '
