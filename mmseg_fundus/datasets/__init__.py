@@ -3,9 +3,10 @@ from .drive import DRIVEVesselDataset
 from .fives import FIVESVesselDataset
 from .fov import find_fov
 from .hrf import HRFVesselDataset
+from .photographs_dataset import FundusPhotographsDataset
 from .random_view import RandomFundusView
 from .stare import STAREVesselDataset
-from .transforms import LoadVesselAnnotations, PackVesselInputs
+from .transforms import LoadFieldOfView, LoadVesselAnnotations, PackVesselInputs
 from .vessel_dataset import FundusVesselDataset
 from .view_sampler import View, ViewSampler
 
@@ -22,8 +23,10 @@ __all__ = [
     'ChaseDB1VesselDataset',
     'DRIVEVesselDataset',
     'FIVESVesselDataset',
+    'FundusPhotographsDataset',
     'FundusVesselDataset',
     'HRFVesselDataset',
+    'LoadFieldOfView',
     'LoadVesselAnnotations',
     'PackVesselInputs',
     'RandomFundusView',

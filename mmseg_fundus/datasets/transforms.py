@@ -1,4 +1,4 @@
-"""Pipeline steps: reading a label with its field of view, and packing both beside a test picture."""
+"""Pipeline steps: reading a label or only the field of view, and packing both beside a test picture."""
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -30,6 +30,20 @@ class LoadVesselAnnotations(BaseTransform):
         label = check_size(read_mask(results['seg_map_path']), results['img'], results['seg_map_path'], results)
         results['label'] = label
         results['gt_seg_map'] = np.where(fov == 0, np.uint8(IGNORE), label)
+        results.setdefault('seg_fields', []).append('gt_seg_map')
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadFieldOfView(BaseTransform):
+    """Mark the field of view of a picture without a label, so that random views are drawn inside it.
+
+    Required keys: those of :class:`LoadVesselAnnotations`.  Added key: ``gt_seg_map`` ``(H, W)`` uint8, 0, and 255 outside the field of
+    view.
+    """
+
+    def transform(self, results: dict) -> dict:
+        results['gt_seg_map'] = np.where(field_of_view(results, results['img']) == 0, np.uint8(IGNORE), np.uint8(0))
         results.setdefault('seg_fields', []).append('gt_seg_map')
         return results
 

@@ -12,9 +12,9 @@ from .fov_cache import check_size
 from .reading import read_mask, read_picture
 
 
-def verify_sample(sample: dict) -> float:
-    """Decode one sample's files and compare their sizes; returns the label's share of vessel, raises :class:`DataError`."""
-    share = float('nan')
+def verify_sample(sample: dict) -> float | None:
+    """Decode one sample's files and compare their sizes; returns the label's share of vessel (``None`` without one)."""
+    share = None
     picture = read_picture(sample['img_path'])
     for key in ('seg_map_path', 'fov_path'):
         if key in sample:
@@ -31,7 +31,7 @@ def verify_samples(samples: list, name: str, note: str = '') -> None:
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         shares = list(pool.map(verify_sample, samples))
-    odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if not 0 < share < 0.5]
+    odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if share is not None and not 0 < share < 0.5]
     if odd:
         path, share = odd[0]
         print_log(

@@ -63,6 +63,7 @@ class FundusVesselDataset(BaseSegDataset):
     FIELD_ANGLE = 45.0  # degrees that the field of view shows, of most fundus cameras
     OBSERVERS = {}  # of a public set: observer -> what a label's name has behind the picture's
     IDS = {}  # of a public set: part -> how its pictures' names begin
+    ANNOTATE = LoadVesselAnnotations  # the training pipeline's second step
 
     METAINFO = dict(classes=('background', 'vessel'), palette=[[0, 0, 0], [255, 255, 255]])
 
@@ -122,7 +123,7 @@ class FundusVesselDataset(BaseSegDataset):
         super().__init__(
             data_root=str(data_root),
             data_prefix=dict(),
-            pipeline=list(pipeline) or training_pipeline(augmentation),
+            pipeline=list(pipeline) or training_pipeline(augmentation, self.ANNOTATE),
             indices=indices,
             test_mode=test_mode,
             metainfo=metainfo,
@@ -273,7 +274,7 @@ class FundusVesselDataset(BaseSegDataset):
         return f"; of the data set's {len(expected)} {len(missing)} are missing: {', '.join(missing[:5])}{', ...' if missing[5:] else ''}"
 
 
-def training_pipeline(augmentation) -> list:
+def training_pipeline(augmentation, annotate=LoadVesselAnnotations) -> list:
     """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
     return [
         dict(
@@ -282,7 +283,7 @@ def training_pipeline(augmentation) -> list:
             color_type='color_ignore_orientation',
             backend_args=dict(backend='gunzip'),
         ),
-        dict(type=LoadVesselAnnotations),
+        dict(type=annotate),
         *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
         dict(type=PackSegInputs),
     ]

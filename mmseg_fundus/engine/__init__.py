@@ -1,6 +1,7 @@
 from .checkpoint_hook import VesselCheckpointHook
 from .config import load_config
 from .distributed import prepare_launcher
+from .encoder_hook import SaveEncoderHook
 from .epoch_seed_hook import EpochSeedHook
 from .feature_cache_hook import FeatureCacheHook
 from .finite_loss_hook import FiniteLossHook
@@ -13,6 +14,7 @@ __all__ = [
     'FeatureCacheHook',
     'FiniteLossHook',
     'ResultsHook',
+    'SaveEncoderHook',
     'TrainableOptimWrapperConstructor',
     'VesselCheckpointHook',
     'VesselOverlayHook',

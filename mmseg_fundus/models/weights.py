@@ -169,9 +169,9 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     loaded = safe_load(path, allow_unsafe, mapped=True)
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
-    standin = getattr(loaded.get('args'), 'standin', None)
-    if isinstance(standin, str):
-        found.notes.append(standin)
+    for about in (getattr(loaded.get('args'), 'standin', None), loaded.get('about')):
+        if isinstance(about, str):
+            found.notes.append(about[:200])
     origin, others = {}, []
     for key, value in source.items():
         if not isinstance(key, str):

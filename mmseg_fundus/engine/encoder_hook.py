@@ -1,0 +1,34 @@
+from pathlib import Path
+
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmseg.registry import HOOKS
+
+from ..errors import ConfigError
+from ..models.encoder_file import write_encoder
+
+
+@HOOKS.register_module()
+class SaveEncoderHook(Hook):
+    """Writes the encoder of a pretraining into the work folder, as ``encoder.pth``: a weights file for ``model.backbone.weights``.
+
+    Args:
+        interval (int): Epochs between two writings; after the last one it is always written.
+    """
+
+    def __init__(self, interval=50):
+        if not isinstance(interval, int) or interval < 1:
+            raise ConfigError(f'SaveEncoderHook: interval={interval!r} must be 1 epoch or more')
+        self.interval = interval
+
+    @master_only
+    def after_train_epoch(self, runner) -> None:
+        epoch = runner.epoch + 1
+        if epoch % self.interval and epoch != runner.max_epochs:
+            return
+        model = getattr(runner.model, 'module', runner.model)
+        data = runner.train_dataloader.dataset
+        views = epoch * len(runner.train_dataloader.sampler) * runner.world_size
+        about = f'{type(model).__name__}, pretrained here on {len(data)} photographs without labels: {data.data_root}, {views} views'
+        path = write_encoder(Path(runner.work_dir) / 'encoder.pth', model.backbone, about)
+        runner.logger.info(f'{path}: {about}')
