@@ -15,7 +15,7 @@ from torch import distributed
 
 from ..errors import ConfigError, FundusError
 from ..models.checkpoints import OPT_IN
-from .distributed import close
+from .distributed import check_processes, close
 
 REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
 
@@ -49,7 +49,12 @@ def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True,
 
 
 def common_options(args) -> dict:
-    """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`."""
+    """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`.
+
+    Raises:
+        ConfigError: If there are more processes on this machine than GPUs.
+    """
+    check_processes()
     os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
     options = dict(args.cfg_options or {})
     if args.allow_unsafe:

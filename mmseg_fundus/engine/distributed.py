@@ -13,26 +13,32 @@ from torch.nn.parallel import DistributedDataParallel
 from ..errors import ConfigError
 
 
+def check_processes() -> None:
+    """Raise :class:`ConfigError` if this machine was asked for more processes than it has GPUs, and it has some.
+
+    To be called before anything is logged: mmengine's logger looks up the GPU of its process.
+    """
+    wanted, there = int(os.environ.get('LOCAL_WORLD_SIZE', 1)), torch.cuda.device_count()
+    if torch.cuda.is_available() and wanted > there:
+        raise ConfigError(f'{wanted} processes were asked for, this machine has {there} GPU(s); ask for fewer')
+
+
 def prepare_launcher(cfg: Config, launcher: str) -> None:
     """Make a launcher work on what the machine has; called before the runner is built.
 
-    With GPUs mmengine's own set-up (NCCL) is left alone, once there is a GPU for every local process.  Without, the gloo group is
-    formed here, because mmengine's would call ``torch.cuda.set_device``, and the model is wrapped without device ids.
+    With GPUs mmengine's own set-up (NCCL) is left alone.  Without, the gloo group is formed here, because mmengine's would call ``torch.cuda.set_device``, and the model is wrapped without device ids.
 
     Args:
         cfg (Config): ``launcher`` and, on CPU, ``model_wrapper_cfg`` are set.
         launcher (str): ``'none'``, ``'pytorch'`` (torchrun), ``'slurm'`` or ``'mpi'``.
 
     Raises:
-        ConfigError: If there are more local processes than GPUs, or the launcher was not what started the process.
+        ConfigError: If the launcher was not what started the process.
     """
     cfg.launcher = launcher
     if launcher == 'none':
         return
     if torch.cuda.is_available():
-        wanted = int(os.environ.get('LOCAL_WORLD_SIZE', 1))
-        if wanted > torch.cuda.device_count():
-            raise ConfigError(f'{wanted} processes were asked for, this machine has {torch.cuda.device_count()} GPU(s); ask for fewer')
         return
     if launcher != 'pytorch':
         raise ConfigError(f'no GPU was found; without one only --launcher pytorch works, not {launcher} (use tools/dist_train.sh)')

@@ -61,6 +61,8 @@ def _set_epochs(cfg: Config, epochs: int) -> None:
         raise ConfigError('--epochs: the config counts iterations; set train_cfg.max_iters with --cfg-options')
     schedules = cfg.get('param_scheduler') or []
     for schedule in [schedules] if isinstance(schedules, dict) else schedules:
+        if schedule.type in ('LinearLR', 'ConstantLR') and schedule.get('by_epoch') is False:
+            continue  # a warm-up of some steps
         fixed = [name for name in ('T_max', 'end', 'milestones') if schedule.get(name) is not None]
         if fixed:
             raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {schedule.type}, which would not follow; change both there')
