@@ -26,7 +26,8 @@ def check_processes() -> None:
 def prepare_launcher(cfg: Config, launcher: str) -> None:
     """Make a launcher work on what the machine has; called before the runner is built.
 
-    With GPUs mmengine's own set-up (NCCL) is left alone.  Without, the gloo group is formed here, because mmengine's would call ``torch.cuda.set_device``, and the model is wrapped without device ids.
+    With GPUs mmengine's own set-up (NCCL) is left alone.  Without, the gloo group is formed here, because mmengine's would call
+    ``torch.cuda.set_device``, and the model is wrapped without device ids.
 
     Args:
         cfg (Config): ``launcher`` and, on CPU, ``model_wrapper_cfg`` are set.
