@@ -10,7 +10,6 @@ import torch
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
-os.environ['CUDA_VISIBLE_DEVICES'] = ''  # the tests are of the CPU, also where there is a GPU: forked processes cannot share one
 torch.set_num_threads(1)
 
 from mmengine.config import Config  # noqa: E402

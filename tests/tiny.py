@@ -1,11 +1,13 @@
 """A tiny model's weights file and config, for tests and for tests/faults/run.py."""
 
+import os
 from pathlib import Path
 
 import torch
 
 from mmseg_fundus.models.standin import standin_checkpoint
 
+os.environ['CUDA_VISIBLE_DEVICES'] = ''  # all of it runs on the CPU, also where there is a GPU: forked processes cannot share one
 ROOT = Path(__file__).resolve().parent.parent
 TINY = dict(embed_dims=48, num_layers=4, num_heads=3, feedforward_channels=96)
 STANDIN = dict(embed_dims=48, num_layers=4, feedforward_channels=96, grid=4)

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from mmseg_fundus.datasets import PUBLIC
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import load_config, use_dataset
+from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
@@ -58,6 +58,7 @@ def parse_args():
 def main():
     args = parse_args()
     cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights)
+    check_loaders(cfg, ('test',))
     if args.dataset:
         use_dataset(cfg, args.dataset, args.data_root)
     cfg.load_from = known_checkpoint(args.checkpoint)

@@ -58,6 +58,13 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
     return cfg
 
 
+def check_loaders(cfg: Config, splits) -> None:
+    """Raise :class:`ConfigError` if a config, such as one of pretraining, has no data of one of the ``splits``."""
+    for split in splits:
+        if not cfg.get(f'{split}_dataloader'):
+            raise ConfigError(f'{cfg.filename} has no {split}_dataloader, which this tool needs; a pretraining has tools/train.py alone')
+
+
 def use_dataset(cfg: Config, name: str, data_root=None) -> None:
     """Have a config test on the test pictures of another public data set, read and predicted as it reads and predicts its own.
 

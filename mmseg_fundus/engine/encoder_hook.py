@@ -29,6 +29,6 @@ class SaveEncoderHook(Hook):
         model = getattr(runner.model, 'module', runner.model)
         data = runner.train_dataloader.dataset
         views = epoch * len(runner.train_dataloader.sampler) * runner.world_size
-        about = f'{type(model).__name__}, pretrained here on {len(data)} photographs without labels: {data.data_root}, {views} views'
+        about = f'{type(model).__name__}, pretrained here on {views} views of {len(data)} photographs without labels: {data.data_root}'
         path = write_encoder(Path(runner.work_dir) / 'encoder.pth', model.backbone, about)
         runner.logger.info(f'{path}: {about}')

@@ -75,18 +75,19 @@ def _set_epochs(cfg: Config, epochs: int) -> None:
 def _enable_amp(cfg: Config) -> None:
     """Bfloat16 where the machine has it (float32's range: no loss scaling), by the model itself if it can; else float16 on a GPU."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    if native_bfloat16(device) and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
+    bfloat16 = native_bfloat16(device)
+    if bfloat16 and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
         cfg.model.precision = 'bfloat16'
         if MODELS.get(cfg.model.backbone.type) is FrozenVisionTransformer:
             cfg.model.backbone.precision = 'bfloat16'
         return
-    if device == 'cpu' and not native_bfloat16(device):
+    if device == 'cpu' and not bfloat16:
         raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')
     wrapper = cfg.optim_wrapper
     if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
     wrapper.type = 'AmpOptimWrapper'
-    wrapper.update(dict(dtype='bfloat16') if native_bfloat16(device) else dict(dtype='float16', loss_scale='dynamic'))
+    wrapper.update(dict(dtype='bfloat16') if bfloat16 else dict(dtype='float16', loss_scale='dynamic'))
 
 
 def choose_checkpoint(cfg: Config, resume) -> None:

@@ -1,7 +1,9 @@
+import argparse
+
 import pytest
-import torch
 
 from mmseg_fundus.engine import load_config
+from mmseg_fundus.engine.cli import common_options
 from mmseg_fundus.engine.config import use_dataset
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import ConfigError
@@ -80,9 +82,30 @@ def test_amp_is_bfloat16_in_the_model_where_the_machine_has_it_and_refused_on_a_
     apply_training_options(cfg, amp=True)
     assert (cfg.model.precision, cfg.model.backbone.precision, cfg.optim_wrapper.type) == ('bfloat16', 'bfloat16', 'OptimWrapper')
     monkeypatch.setattr('mmseg_fundus.engine.training_options.native_bfloat16', lambda device: False)
-    if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match='--amp needs a GPU or a CPU'):
-            apply_training_options(cfg, amp=True)
+    with pytest.raises(ConfigError, match='--amp needs a GPU or a CPU'):
+        apply_training_options(cfg, amp=True)
+
+
+@pytest.mark.parametrize('native, settings', [(True, dict(dtype='bfloat16')), (False, dict(dtype='float16', loss_scale='dynamic'))])
+def test_amp_of_a_model_without_a_precision_of_its_own_is_the_optimizers(root, monkeypatch, native, settings):
+    cfg = load_config(root / 'configs/pretrain/mae_vitb16.py')
+    monkeypatch.setattr('mmseg_fundus.engine.training_options.native_bfloat16', lambda device: native)
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    apply_training_options(cfg, epochs=7, amp=True)
+    assert cfg.train_cfg.max_epochs == 7  # its warm-up of 200 steps needs no change
+    wrapper = cfg.optim_wrapper
+    assert (
+        wrapper.type == 'AmpOptimWrapper' and {name: wrapper.get(name) for name in ('dtype', 'loss_scale') if name in wrapper} == settings
+    )
+
+
+def test_more_processes_than_gpus_are_refused(monkeypatch):
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    monkeypatch.setattr('torch.cuda.device_count', lambda: 1)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
+    arguments = argparse.Namespace(cfg_options=None, allow_unsafe=False, local_rank=0)
+    with pytest.raises(ConfigError, match='2 processes were asked for, this machine has 1'):
+        common_options(arguments)  # before anything is logged
 
 
 def test_another_data_set_is_tested_with_the_configs_own_model_and_prediction(tiny_config):

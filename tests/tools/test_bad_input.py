@@ -145,9 +145,13 @@ def test_misspelt_or_contradicting_config(call, tiny_config, line, words):
 )
 def test_wrong_options(call, tiny_config, options, words, monkeypatch):
     monkeypatch.delenv('RANK', raising=False)
-    if torch.cuda.is_available() and options[0] == '--launcher':
-        pytest.skip('this machine has a GPU, which these options need')
     assert_one_line(*call('train', tiny_config(), *options), *words)
+
+
+@pytest.mark.parametrize('tool, arguments, missing', [('check_setup', (), 'val'), ('test', ('nothing.pth',), 'test')])
+def test_a_pretraining_is_no_config_of_these_tools(call, root, tool, arguments, missing):
+    config = root / 'configs/pretrain/mae_vitb16.py'
+    assert_one_line(*call(tool, config, *arguments), 'mae_vitb16.py', f'no {missing}_dataloader', 'tools/train.py')
 
 
 def test_a_checkpoint_of_another_model_is_refused_by_test(call, tiny_config, tmp_path):
