@@ -2,14 +2,15 @@
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform
+from mmcv.transforms import BaseTransform, LoadImageFromFile
+from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
 from ..boxes import box_around, fov_scale
 from ..errors import ConfigError
 from .camera_look import CameraLook
-from .transforms import IGNORE
+from .transforms import IGNORE, LoadVesselAnnotations
 
 
 def _bounds(name: str, value, low: float, high: float) -> None:
@@ -145,3 +146,18 @@ def _cut(image: np.ndarray, window: tuple, border) -> np.ndarray:
     inside = image[max(top, 0) : bottom, max(left, 0) : right]
     over = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
     return cv2.copyMakeBorder(inside, *over, cv2.BORDER_CONSTANT, value=border) if any(over) else np.ascontiguousarray(inside)
+
+
+def training_pipeline(augmentation, annotate=LoadVesselAnnotations) -> list:
+    """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
+    return [
+        dict(
+            type=LoadImageFromFile,
+            imdecode_backend='pillow',
+            color_type='color_ignore_orientation',
+            backend_args=dict(backend='gunzip'),
+        ),
+        dict(type=annotate),
+        *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
+        dict(type=PackSegInputs),
+    ]

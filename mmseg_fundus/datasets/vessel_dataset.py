@@ -3,19 +3,18 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from mmcv.transforms import LoadImageFromFile
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
-from mmseg.datasets import BaseSegDataset, PackSegInputs
+from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from ..checksum import checksum, file_sha256
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, FundusError
 from .decoded import DecodedPictures
 from .division import divide, hold_out
 from .layout import converted, find_root, index_folder, list_converted, pair
-from .random_view import RandomFundusView
-from .reading import PICTURE_SUFFIXES, stem_of
+from .random_view import training_pipeline
+from .reading import PICTURE_SUFFIXES, read_picture, stem_of
 from .transforms import FOV_MODES, LoadVesselAnnotations
 from .verify import verify_samples
 from .view_sampler import View
@@ -187,7 +186,21 @@ class FundusVesselDataset(BaseSegDataset):
         return divided[part], divided.get('val')
 
     def prepare_data(self, idx):
-        """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline."""
+        """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline.
+
+        Raises:
+            DataError: Naming the file that has gone, or was damaged, since the data set was verified.
+        """
+        try:
+            return self._prepare(idx)
+        except FundusError:
+            raise
+        except Exception:
+            info = self.get_data_info(idx.index if isinstance(idx, View) else idx)
+            read_picture(info['img_path'])  # says which one it is, if it is the picture: mmcv's loader does not
+            raise
+
+    def _prepare(self, idx):
         if not isinstance(idx, View):
             sample = super().prepare_data(idx)
             return self._with_contents(sample) if self.tell_contents else sample
@@ -272,18 +285,3 @@ class FundusVesselDataset(BaseSegDataset):
         if not missing:
             return ''
         return f"; of the data set's {len(expected)} {len(missing)} are missing: {', '.join(missing[:5])}{', ...' if missing[5:] else ''}"
-
-
-def training_pipeline(augmentation, annotate=LoadVesselAnnotations) -> list:
-    """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
-    return [
-        dict(
-            type=LoadImageFromFile,
-            imdecode_backend='pillow',
-            color_type='color_ignore_orientation',
-            backend_args=dict(backend='gunzip'),
-        ),
-        dict(type=annotate),
-        *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
-        dict(type=PackSegInputs),
-    ]

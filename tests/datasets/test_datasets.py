@@ -1,10 +1,11 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_fundus.datasets import DRIVEVesselDataset, FIVESVesselDataset, FundusVesselDataset
+from mmseg_fundus.datasets import DRIVEVesselDataset, FIVESVesselDataset, FundusVesselDataset, View
 from mmseg_fundus.datasets.division import hold_out
 from mmseg_fundus.datasets.reading import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
@@ -43,6 +44,30 @@ def test_pictures_come_as_stored_in_bgr(drive):
     dataset = DRIVEVesselDataset(drive, 'test', pipeline=TEST_PIPELINE)
     stored = np.asarray(Image.open(dataset.get_data_info(1)['img_path']))
     assert np.array_equal(dataset[1]['inputs'].numpy().transpose(1, 2, 0)[:, :, ::-1], stored)
+
+
+@pytest.mark.parametrize('suffix', ['.tif', '.jpg', '.png'])
+@pytest.mark.parametrize('drawn', [True, False], ids=['view', 'whole'])
+def test_a_picture_damaged_after_the_start_is_named(tmp_path, drive, suffix, drawn):
+    for path in list((drive / 'training/images').iterdir()):
+        path.unlink()
+        noise = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+        Image.fromarray(noise).save(path.with_suffix(suffix))
+    kind = dict(augmentation=dict(size=(16, 16)), keep_decoded=False) if drawn else dict(pipeline=TEST_PIPELINE)
+    dataset = FundusVesselDataset(
+        drive,
+        'trainval',
+        img_dir='training/images',
+        img_suffix='_training',
+        label_dir='training/1st_manual',
+        label_suffix='_manual1',
+        **kind,
+    )
+    path = Path(dataset.get_data_info(1)['img_path'])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert dataset[View(0, 0, 0) if drawn else 0]
+    with pytest.raises(DataError, match=f'{path.name} is (truncated|no picture)'):
+        dataset[View(1, 0, 0) if drawn else 1]
 
 
 def test_fives_reads_the_guides_folders_and_holds_out_a_seeded_tenth(tmp_path):

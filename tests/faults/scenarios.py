@@ -205,15 +205,25 @@ def newest_checkpoint_cut(trial: Trial) -> None:
     assert is_whole(trial.work / 'epoch_3.pth')
 
 
-def picture_vanishes(trial: Trial) -> None:
+def picture_lost(trial: Trial, code: str, words: str) -> None:
+    """Train; ``code`` does something to the picture ``victim`` on the way."""
     victim = trial.rng.choice(sorted((trial.data / 'training/images').iterdir()))
     extra = "train_dataloader['dataset']['keep_decoded'] = False\ndefault_hooks['feature_cache'] = dict(enabled=False)"
-    config = trial.config(f'os.remove({str(victim)!r}) if os.path.exists({str(victim)!r}) else None', 5, extra)
+    config = trial.config(code.format(victim=repr(str(victim))), 5, extra)
     out, status = trial.train('--epochs', '4', config=config)
     last = out.strip().splitlines()[-1]
     held_out = status == 0  # the picture was one of those that validate: read before
-    assert held_out or (status == 1 and last.startswith('error') and victim.name in last and 'not found' in last), out[-3000:]
+    assert held_out or (status == 1 and last.startswith('error') and victim.name in last and words in last), out[-3000:]
     assert all(is_whole(path) for path in trial.work.glob('*.pth')) and (trial.work / 'epoch_1.pth').is_file()
+
+
+def picture_vanishes(trial: Trial) -> None:
+    picture_lost(trial, 'os.remove({victim}) if os.path.exists({victim}) else None', 'not found')
+
+
+def picture_cut(trial: Trial) -> None:
+    size = f'int(os.path.getsize({{victim}}) * {trial.rng.uniform(0.3, 0.9):.3f})'
+    picture_lost(trial, f'os.truncate({{victim}}, {size})', 'truncated or damaged')
 
 
 def clock_goes_back(trial: Trial) -> None:
@@ -238,6 +248,7 @@ SCENARIOS = {
     killed_and_resumed: ('the training is killed at a random moment and resumed', 1),
     newest_checkpoint_cut: ('the newest checkpoint is cut at a random byte; then --resume', 1),
     picture_vanishes: ('a picture vanishes in the middle of the training', 1),
+    picture_cut: ('a picture is cut at a random byte in the middle of the training', 1),
     clock_goes_back: ('the clock goes back by minutes to years', 1),
 }
 
