@@ -36,7 +36,7 @@ class ResultsHook(Hook):
     def before_train(self, runner) -> None:
         self._began = time.monotonic()
         if is_main_process():
-            _files(runner.train_dataloader)  # while they are all there; the checkpoints hold it
+            self._split(runner)  # while they are all there; the checkpoints hold it
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
         model = getattr(runner.model, 'module', runner.model)
@@ -46,10 +46,15 @@ class ResultsHook(Hook):
             'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
             'device': _device(model),
-            'files': _files(runner.train_dataloader),
+            **self._split(runner),
             'versions': versions(),
             'git': git_state(),
         }
+
+    @staticmethod
+    def _split(runner) -> dict:
+        validation = _files(runner.val_dataloader) if runner.val_loop is not None else None
+        return {'files': _files(runner.train_dataloader), 'validation_files': validation}
 
     def before_test(self, runner) -> None:
         self._began = time.monotonic()

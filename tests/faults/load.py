@@ -1,7 +1,7 @@
 """Memory and open files under load: a long training of a tiny set, a folder of thousands of pictures, one very large picture.
 
 Example:
-    python tests/faults/load.py --epochs 200 --pictures 10000 --megapixels 100
+    python tests/faults/load.py --epochs 200 --pictures 10000 --megapixels 100 --out docs/load.md
 """
 
 import argparse
@@ -18,6 +18,7 @@ import torch  # noqa: E402
 from mmengine.hooks import Hook  # noqa: E402
 from mmengine.runner import Runner  # noqa: E402
 from mmseg.registry import HOOKS  # noqa: E402
+from page import write_page  # noqa: E402
 from PIL import Image  # noqa: E402
 from tiny import write_config, write_weights  # noqa: E402
 
@@ -50,8 +51,9 @@ class Curve:
         steady = np.array(self.memory[len(self.memory) // 5 :])
         slope = np.polyfit(np.arange(len(steady)), steady, 1)[0] * 1000
         files = self.files[len(self.files) // 5 :]
+        tenths = ', '.join(f'{self.memory[i]:.0f}' for i in np.linspace(0, len(self.memory) - 1, 11).astype(int))
         return (
-            f'memory {steady[0]:.0f} to {steady[-1]:.0f} MB, slope {slope:+.1f} kB a step over {len(steady)} steps; '
+            f'memory {tenths} MB at each tenth, slope {slope:+.1f} kB a step over the last {len(steady)} steps; '
             f'open files {files[0]} to {files[-1]}, at most {max(files)}'
         )
 
@@ -118,14 +120,19 @@ def main():
     parser.add_argument('--epochs', type=int, default=200, metavar='N')
     parser.add_argument('--pictures', type=int, default=10000, metavar='N')
     parser.add_argument('--megapixels', type=float, default=100, metavar='N')
+    parser.add_argument('--out', type=Path, metavar='FILE', help='write what was seen there (Markdown)')
     args = parser.parse_args()
     torch.set_num_threads(1)
+    seen = []
     with tempfile.TemporaryDirectory(prefix='load-') as scratch:
         os.environ['FUNDUS_CACHE'] = f'{scratch}/cache'
         for run, number in ((many_pictures, args.pictures), (epochs, args.epochs), (large_picture, args.megapixels)):
             folder = Path(scratch) / run.__name__
             folder.mkdir()
-            print(run(folder, number), flush=True)
+            seen.append(f'- {run(folder, number)}')
+            print(seen[-1], flush=True)
+    if args.out:
+        write_page(args.out, 'Load', 'Memory is resident memory of the process.', seen)
 
 
 if __name__ == '__main__':

@@ -5,7 +5,6 @@ Example:
 """
 
 import argparse
-import platform
 import sys
 import tempfile
 import time
@@ -15,10 +14,22 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[i]) for i in (2, 1)]
 
 import torch  # noqa: E402
 from fuzz import KINDS, fuzz  # noqa: E402
+from page import write_page  # noqa: E402
 from scenarios import SCENARIOS, attempt  # noqa: E402
 
-from mmseg_fundus.engine.provenance import git_state  # noqa: E402
-from mmseg_fundus.files import write_whole  # noqa: E402
+ABOUT = (
+    'Each attempt is a training of a tiny model on synthetic pictures that really runs into the fault, at a moment that the seed decides. '
+    'As promised: it ends with one line that says what to do (or goes on), every checkpoint that was there is there and whole, nothing '
+    'half written is left, and `--resume` goes on.'
+)
+HEAD = ['| fault | attempts | as promised | lost |', '|---|---|---|---|']
+SPOILT_HEAD = [
+    'Whole files with a few changed, cut, repeated or edge-valued bytes (for half of the checkpoints inside the pickle, with right '
+    'checksums); each must be refused with an error of ours or read, within 20 seconds.',
+    '',
+    '| files | spoilt | refused | read | other errors, crashes, hangs |',
+    '|---|---|---|---|---|',
+]
 
 
 def parse_args():
@@ -34,7 +45,6 @@ def parse_args():
 def main():
     args = parse_args()
     torch.set_num_threads(1)
-    git = git_state() or {}
     scratch = Path(tempfile.mkdtemp(prefix='faults-'))
     rows, failures = [], []
     for scenario, (what, often) in SCENARIOS.items():
@@ -52,29 +62,9 @@ def main():
         failures += found['failures']
         spoilt.append(f'| {kind} | {args.cases} | {found["refused"]} | {found["read"]} | {len(found["failures"])} |')
         print(spoilt[-1], flush=True)
-    lines = [
-        '# Faults tried',
-        '',
-        f'Made by `python tests/faults/run.py --seed {args.seed} --times {args.times} --cases {args.cases}` on revision '
-        f'{git.get("revision", "unknown")[:12]}{" with changes" if git.get("changed") else ""}, Python {platform.python_version()}, '
-        f'torch {torch.__version__}. Each attempt is a training of a tiny model on synthetic pictures that really runs into the fault, '
-        'at a moment that the seed decides. As promised: it ends with one line that says what to do (or goes on), every checkpoint that '
-        'was there is there and whole, nothing half written is left, and `--resume` goes on.',
-        '',
-        '| fault | attempts | as promised | lost |',
-        '|---|---|---|---|',
-        *rows,
-        '',
-        'Whole files with a few changed, cut, repeated or edge-valued bytes (for half of the checkpoints inside the pickle, with right '
-        'checksums); each must be refused with an error of ours or read, within 20 seconds.',
-        '',
-        '| files | spoilt | refused | read | other errors, crashes, hangs |',
-        '|---|---|---|---|---|',
-        *spoilt,
-        *(['', *(f'- {failure[:1000]}' for failure in failures)] if failures else []),
-    ]
     if args.out:
-        write_whole(args.out.absolute(), lambda path: path.write_text('\n'.join(lines) + '\n'))
+        lost = ['', *(f'- {failure[:1000]}' for failure in failures)] if failures else []
+        write_page(args.out, 'Faults tried', ABOUT, [*HEAD, *rows, '', *SPOILT_HEAD, *spoilt, *lost])
     print('\n'.join(failures) or 'nothing was lost')
     sys.exit(bool(failures))
 

@@ -18,7 +18,9 @@ def test_checkpoints_and_results_say_what_they_were_made_from(root, shell, tiny_
     revision = subprocess.run(['git', '-C', root, 'rev-parse', 'HEAD'], capture_output=True, text=True).stdout.strip()
     assert training['seed'] == 7 and training['versions']['torch'] == torch.__version__
     assert (training['git'] or {}).get('revision', '') == revision
-    assert len(training['files']) == 5 and "type='VesselUpsamplingHead'" in meta['cfg'] and meta['encoder']['sha256']
+    assert len(training['files']) == 5 and len(training['validation_files']) == 1
+    assert not set(training['files']) & set(training['validation_files'])
+    assert "type='VesselUpsamplingHead'" in meta['cfg'] and meta['encoder']['sha256']
 
     done = shell(sys.executable, root / 'tools/test.py', config, tmp_path / 'work/epoch_1.pth', '--work-dir', tmp_path / 'test')
     results = json.loads((tmp_path / 'test/results.json').read_text())
