@@ -9,7 +9,7 @@ from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
 from ..files import write_whole
-from ..models.safe_load import is_whole
+from ..models.archive import is_whole
 
 
 def epoch_checkpoints(folder: Path) -> list:

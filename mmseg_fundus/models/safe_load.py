@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import WeightsError
+from .archive import PROGRAM, check_members
 from .contents import check_contents
 
 _multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
@@ -74,11 +75,22 @@ def _restricted_pickle() -> types.ModuleType:
     return module
 
 
+def _refuse_program(path: Path) -> None:
+    """Refuse what torch < 2.6 would hand to ``torch.jit.load`` whatever the unpickler, which runs code in it; asks torch's own reader."""
+    with path.open('rb') as file:
+        if not torch.serialization._is_zipfile(file):
+            return
+    with torch.serialization._open_zipfile_reader(str(path)) as archive:
+        if torch.serialization._is_torchscript_zip(archive):
+            raise WeightsError(PROGRAM.format(path))
+
+
 def _torch_load(path: Path, allow_unsafe: bool, map_location, mapped: bool):
     options = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path))
     if allow_unsafe:
         return torch.load(str(path), weights_only=False, **options)
     if not _NATIVE:
+        _refuse_program(path)
         return torch.load(str(path), pickle_module=_restricted_pickle(), **options)
     allowed = [(obj, name) for name, obj in ALLOWED.items()] + _DTYPES
     with torch.serialization.safe_globals(allowed):
@@ -108,23 +120,6 @@ def find_file(path) -> Path:
     return full
 
 
-def _check_members(path: Path, size: str) -> None:
-    """Refuse a zip file that is no torch checkpoint, or whose members are more than lies in it."""
-    if not zipfile.is_zipfile(path):
-        raise WeightsError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); copy or download it again')
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    names = [member.filename.split('/')[-1] for member in members]
-    if 'constants.pkl' in names:
-        raise WeightsError(f'{path} is a TorchScript program, not a checkpoint of weights')
-    if 'data.pkl' not in names:
-        raise WeightsError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise WeightsError(f'{path} is a compressed zip archive, which torch never writes; unpack it, or download the original')
-    if sum(member.file_size for member in members) > path.stat().st_size:
-        raise WeightsError(f'{path} is damaged: its members claim more than the file holds ({size}); copy or download it again')
-
-
 def _refuse_foreign(path: Path) -> None:
     """Name the usual things that carry a .pth name and are no torch checkpoint."""
     with path.open('rb') as file:
@@ -132,7 +127,7 @@ def _refuse_foreign(path: Path) -> None:
     size = f'{path.stat().st_size:,} bytes'
     again = 'copy or download it again'
     if head.startswith(b'PK'):
-        _check_members(path, size)
+        check_members(path, size)
         return
     if tarfile.is_tarfile(path):
         raise WeightsError(f'{path} is a tar archive; if a torch before 0.4 wrote it, load it there and save it again')
@@ -193,23 +188,3 @@ def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return f'{type(error).__name__}: {lines[0][:160]}' if lines else type(error).__name__
-
-
-def is_whole(path: Path) -> bool:
-    """Whether a file is a complete zip-format checkpoint whose contents match their checksums; nothing is unpickled."""
-    try:
-        _check_members(path, '')
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except Exception:  # noqa: BLE001 (a damaged archive makes zipfile raise nearly anything)
-        return False
-
-
-def check_archive(path: Path) -> None:
-    """Compare the checksums inside a zip-format checkpoint with its contents.
-
-    Raises:
-        WeightsError: If a member was damaged after it was written.
-    """
-    if zipfile.is_zipfile(path) and not is_whole(path):
-        raise WeightsError(f'{path} is damaged (its contents do not match their checksums); copy or download it again')

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ..checksum import file_sha256
 from ..errors import WeightsError
-from .safe_load import check_archive, find_file, safe_load
+from .archive import check_archive
+from .safe_load import find_file, safe_load
 
 # RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
 # cannot adapt to others.
