@@ -1,82 +1,24 @@
 """Reading a checkpoint file without letting anything in it run."""
 
-import argparse
-import collections
-import importlib
 import os
 import pickle
 import re
 import tarfile
-import types
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..errors import WeightsError
 from .archive import PROGRAM, check_members
 from .contents import check_contents
+from .unpickler import as_pickle_module
 
-_multiarray = importlib.import_module('numpy._core.multiarray' if np.__version__ >= '2' else 'numpy.core.multiarray')
-
-# What an iBOT / VisionFM checkpoint holds besides tensors: its arguments, and numpy scalars in the optimizer's groups.
-# Both spellings of numpy's private module are allowed whichever numpy reads the file.
-ALLOWED = {
-    'argparse.Namespace': argparse.Namespace,
-    'numpy.core.multiarray.scalar': _multiarray.scalar,
-    'numpy._core.multiarray.scalar': _multiarray.scalar,
-    'numpy.dtype': np.dtype,
-}
-_DTYPES = [type(np.dtype(name)) for name in ('float64', 'float32', 'int64', 'int32', 'bool')]
-
-_NATIVE = tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
-
-
-class _RestrictedUnpickler(pickle._Unpickler):
-    """Resolves tensors, containers and :data:`ALLOWED`, nothing else (for torch < 2.6, which cannot be given a list).
-
-    The one in Python: C's makes room for whatever number of objects a file says it has.
-    """
-
-    dispatch = dict(pickle._Unpickler.dispatch)
-    for code in (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4):
-        del dispatch[code[0]]  # torch writes none of them
-
-    _torch_names = {
-        'collections.OrderedDict': collections.OrderedDict,
-        'torch._utils._rebuild_tensor': torch._utils._rebuild_tensor,
-        'torch._utils._rebuild_tensor_v2': torch._utils._rebuild_tensor_v2,
-        'torch._utils._rebuild_parameter': torch._utils._rebuild_parameter,
-        'torch.Size': torch.Size,
-        'torch.device': torch.device,
-        '_codecs.encode': __import__('_codecs').encode,
-    }
-
-    def find_class(self, module, name):
-        path = f'{module}.{name}'
-        if path in ALLOWED:
-            return ALLOWED[path]
-        if path in self._torch_names:
-            return self._torch_names[path]
-        if module in ('torch', 'torch.storage') and re.fullmatch(r'\w*Storage', name):
-            return getattr(torch if module == 'torch' else torch.storage, name)
-        if module == 'torch' and isinstance(getattr(torch, name, None), torch.dtype):
-            return getattr(torch, name)
-        if module.startswith('numpy') and name in {dtype.__name__ for dtype in _DTYPES}:
-            return next(dtype for dtype in _DTYPES if dtype.__name__ == name)
-        raise pickle.UnpicklingError(f'Unsupported GLOBAL {path}')
-
-
-def _restricted_pickle() -> types.ModuleType:
-    module = types.ModuleType('restricted_pickle')
-    module.Unpickler = _RestrictedUnpickler
-    module.load = lambda file, **kwargs: _RestrictedUnpickler(file, **kwargs).load()
-    return module
+_FORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
 def _refuse_program(path: Path) -> None:
-    """Refuse what torch < 2.6 would hand to ``torch.jit.load`` whatever the unpickler, which runs code in it; asks torch's own reader."""
+    """Refuse what torch would hand to ``torch.jit.load`` whatever the unpickler, which runs code in it; asks torch's own reader."""
     with path.open('rb') as file:
         if not torch.serialization._is_zipfile(file):
             return
@@ -86,15 +28,16 @@ def _refuse_program(path: Path) -> None:
 
 
 def _torch_load(path: Path, allow_unsafe: bool, map_location, mapped: bool):
-    options = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path))
+    options = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path), weights_only=False)
     if allow_unsafe:
-        return torch.load(str(path), weights_only=False, **options)
-    if not _NATIVE:
-        _refuse_program(path)
-        return torch.load(str(path), pickle_module=_restricted_pickle(), **options)
-    allowed = [(obj, name) for name, obj in ALLOWED.items()] + _DTYPES
-    with torch.serialization.safe_globals(allowed):
-        return torch.load(str(path), weights_only=True, **options)
+        return torch.load(str(path), **options)
+    _refuse_program(path)
+    forced = os.environ.pop(_FORCED, None)  # torch would refuse any unpickler but its own, a narrower one too
+    try:
+        return torch.load(str(path), pickle_module=as_pickle_module(), **options)
+    finally:
+        if forced is not None:
+            os.environ[_FORCED] = forced
 
 
 def find_file(path) -> Path:
@@ -170,7 +113,7 @@ def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool
     except WeightsError:
         raise
     except pickle.UnpicklingError as error:
-        found = re.search(r'(?:GLOBAL|Unsupported class|Unsupported global: GLOBAL) ([\w.]+)', str(error))
+        found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found and not allow_unsafe:
             raise WeightsError(
                 f'{path} is not plain weights: to load it Python would have to import and could run {found.group(1)!r}. '
