@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 from .errors import WriteError
@@ -10,7 +11,7 @@ def write_whole(path: Path, write) -> None:
     Raises:
         WriteError: Naming ``path``, if the disk is full, the folder read-only or not there.
     """
-    temporary = path.with_name(f'.{os.getpid()}.{path.name}.tmp')
+    temporary = path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{path.name}.tmp')
     try:
         write(temporary)
         with temporary.open('rb') as file:
@@ -24,6 +25,14 @@ def write_whole(path: Path, write) -> None:
         raise WriteError(_message(path, 'writing stopped half way; the disk is probably full')) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Delete what processes that were killed in :func:`write_whole` left in a folder; what living ones write, and others' files, stay."""
+    for path in folder.glob('.*.tmp'):
+        named = re.fullmatch(r'\.(\d+)-[0-9a-f]{8}\..+\.tmp', path.name)
+        if named and not Path(f'/proc/{named.group(1)}').exists():
+            path.unlink(missing_ok=True)
 
 
 def _message(path: Path, reason: str) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from mmseg_fundus.checksum import file_sha256
 from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
 from mmseg_fundus.engine.cli import run
+from mmseg_fundus.engine.provenance import git_state, versions
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
 from mmseg_fundus.evaluation.report import FOV, FRAME, described, figures_table, report_rows, write_results
@@ -68,6 +70,10 @@ def main():
             'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
             'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
             'data': described(dataset),
+            'files': dataset.files(),
+            'prediction_files': {file.name: file_sha256(file)[:16] for file in map(Path, files)},
+            'versions': versions(),
+            'git': git_state(),
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
         }
         write_results(folder, results)

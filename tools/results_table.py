@@ -208,7 +208,7 @@ def main():
         if new != text:
             raise ConfigError(f'{args.readme} is not what {args.results} says; run tools/results_table.py')
         return
-    args.readme.write_text(new)
+    write_whole(args.readme, lambda path: path.write_text(new))
     print(f'{args.readme}: {len(list(args.results.glob("*.json")))} results', file=sys.stderr)
 
 

@@ -40,7 +40,7 @@ def main():
     args = parse_args()
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
     apply_training_options(cfg, args.batch_size, args.accumulate, args.epochs, args.lr, args.seed, args.amp)
-    choose_checkpoint(cfg, args.resume)
+    choose_checkpoint(cfg, args.resume, args.seed)
     check_inputs(cfg, ('train', 'val'))
     prepare_launcher(cfg, args.launcher)
     Runner.from_cfg(cfg).train()

@@ -10,7 +10,7 @@ from PIL import Image
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
 from ..errors import ConfigError, DataError
 from ..evaluation.report import without_nan
-from ..files import write_whole
+from ..files import remove_leftovers, write_whole
 from ..measurement import write_measurements
 from .prediction import VesselPrediction
 
@@ -106,8 +106,8 @@ class PredictionFolder:
             self.suffixes['probability'] = probability_format
         self.overwrite = overwrite
         self.folder.mkdir(parents=True, exist_ok=True)
-        for leftover in self.folder.rglob('.*.tmp'):  # of a run that was killed while writing
-            leftover.unlink(missing_ok=True)
+        for folder in [self.folder, *(below for kind in OUTPUTS for below in (self.folder / kind).rglob('') if below.is_dir())]:
+            remove_leftovers(folder)
         self._check_settings(json.loads(json.dumps(without_nan(settings or {}), default=str)))
 
     def _check_settings(self, settings: dict) -> None:

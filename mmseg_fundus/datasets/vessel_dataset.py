@@ -195,7 +195,9 @@ class FundusVesselDataset(BaseSegDataset):
             return self._prepare(idx)
         except FundusError:
             raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename:  # which would be lost on the way out of a worker
+                raise DataError(f'{error.filename}: {error.strerror}') from error
             info = self.get_data_info(idx.index if isinstance(idx, View) else idx)
             read_picture(info['img_path'])  # says which one it is, if it is the picture: mmcv's loader does not
             raise
@@ -244,9 +246,9 @@ class FundusVesselDataset(BaseSegDataset):
         }
 
     def files(self) -> dict:
-        """``{name: {'picture': ..., 'label': ...}}``: 16 hexadecimal digits of each file's SHA-256, read once."""
+        """``{name: {'picture': ..., 'label': ..., 'fov': ...}}``: 16 hexadecimal digits of each file's SHA-256, read once."""
         if self._files is None:
-            roles = {'picture': 'img_path', 'label': 'seg_map_path'}
+            roles = {'picture': 'img_path', 'label': 'seg_map_path', 'fov': 'fov_path'}
             infos = [self.get_data_info(i) for i in range(len(self))]
             self._files = {
                 info['name']: {role: file_sha256(info[key])[:16] for role, key in roles.items() if key in info} for info in infos

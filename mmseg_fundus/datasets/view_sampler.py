@@ -34,6 +34,11 @@ class ViewSampler(DefaultSampler):
             raise ConfigError(f'ViewSampler: repeats={repeats} must be 1 or more')
         if views is not None and (not isinstance(views, int) or views < 1):
             raise ConfigError(f'ViewSampler: views={views!r} must be 1 or more, or None for new views in each epoch')
+        if not hasattr(dataset, 'draws'):
+            raise ConfigError(
+                f'ViewSampler: {type(dataset).__name__} cannot draw views, FundusVesselDataset and its likes can; several data sets in '
+                'one: put their files into one folder, or use sampler=dict(type="DefaultSampler")'
+            )
         self.pictures = len(dataset)
         self.repeats = repeats
         self.views = views

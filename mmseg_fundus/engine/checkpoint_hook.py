@@ -1,6 +1,4 @@
-import itertools
 import math
-import re
 from pathlib import Path
 
 from mmengine.dist import is_main_process, master_only
@@ -8,15 +6,8 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
-from ..files import write_whole
-from ..models.archive import is_whole
-
-
-def epoch_checkpoints(folder: Path) -> list:
-    """``epoch_N.pth`` files of a folder, oldest epoch first."""
-    matches = [(re.fullmatch(r'epoch_(\d+)\.pth', path.name), path) for path in folder.glob('epoch_*.pth')]
-    numbered = [(int(match.group(1)), path) for match, path in matches if match]
-    return [path for _, path in sorted(numbered)]
+from ..files import remove_leftovers, write_whole
+from .work_folder import epoch_checkpoints, move_aside, occupy
 
 
 @HOOKS.register_module()
@@ -27,7 +18,8 @@ class VesselCheckpointHook(Hook):
     successor is in place; an epoch that is validated is saved after its validation, so that a resumed training knows that score.
 
     Files in the work folder: ``epoch_N.pth``, ``best_<metric>_epoch_N.pth`` (without optimizer), ``last_checkpoint`` (the name of
-    the newest ``epoch_N.pth``).  What an earlier training left there is moved to ``before_<start time>`` unless it is resumed.
+    the newest ``epoch_N.pth``).  What an earlier training left there is moved to ``before_<start time>``: all of it, or if it is resumed,
+    what comes after the resumed epoch.  A second training in a work folder that one is writing into is refused.
 
     Args:
         interval (int): Epochs between periodic checkpoints; the last epoch is always saved.
@@ -52,23 +44,23 @@ class VesselCheckpointHook(Hook):
         self.save_best = save_best
         self.rule = rule
         self.slim = slim
+        self._lock = None
 
     def before_train(self, runner) -> None:
         if not is_main_process():
             return
         folder = Path(runner.work_dir)
-        for leftover in folder.glob('.*.tmp'):  # of a run that was killed while writing
-            leftover.unlink()
-        earlier = [*epoch_checkpoints(folder), *folder.glob('best_*.pth')]
-        if earlier and not runner._resume:
-            names = (f'before_{runner.timestamp}' + (f'_{i}' if i else '') for i in itertools.count())
-            aside = next(folder / name for name in names if not (folder / name).exists())  # a clock may have gone back
-            aside.mkdir()
-            for path in earlier:
-                path.rename(aside / path.name)
-            runner.logger.warning(
-                f'{len(earlier)} checkpoints of an earlier training were moved to {aside} (--resume would have continued it)'
-            )
+        self._lock = occupy(folder)
+        remove_leftovers(folder)
+        resumed = Path(runner._load_from or folder / f'epoch_{runner.epoch}.pth') if runner._resume else None  # mmengine finds the last
+        aside, moved = move_aside(folder, resumed, runner.epoch, runner.timestamp)
+        if moved:
+            hint = f'what follows epoch {runner.epoch} is trained anew' if resumed else '--resume would have continued it'
+            runner.logger.warning(f'{len(moved)} checkpoints of an earlier training were moved to {aside} ({hint})')
+
+    def after_train(self, runner) -> None:
+        if self._lock is not None:
+            self._lock.close()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         model = getattr(runner.model, 'module', runner.model)
@@ -78,6 +70,9 @@ class VesselCheckpointHook(Hook):
         checkpoint['message_hub']['log_scalars'] = {}  # curves are in the events; what is left needs no pickle
         if self.slim and hasattr(model, 'slim_state_dict'):
             checkpoint['state_dict'] = model.slim_state_dict(checkpoint['state_dict'])
+            averaged = checkpoint.get('ema_state_dict')  # of mmengine's EMAHook
+            if averaged and not any(name.startswith('backbone.') for name in checkpoint['state_dict']):
+                checkpoint['ema_state_dict'] = {n: tensor for n, tensor in averaged.items() if not n.startswith('module.backbone.')}
 
     def after_train_epoch(self, runner) -> None:
         epoch = runner.epoch + 1
@@ -136,20 +131,3 @@ class VesselCheckpointHook(Hook):
                 meta=dict(epoch=epoch, iter=runner.iter),
             ),
         )
-
-
-def latest_whole_checkpoint(folder) -> tuple:
-    """The newest ``epoch_N.pth`` that is whole, for resuming; none is unpickled to find out.
-
-    Args:
-        folder (str | Path): A work folder.
-
-    Returns:
-        tuple[Path | None, list[Path]]: The file, and newer ones that were passed over because they are damaged.
-    """
-    damaged = []
-    for path in reversed(epoch_checkpoints(Path(folder))):
-        if is_whole(path):
-            return path, damaged
-        damaged.append(path)
-    return None, damaged

@@ -9,9 +9,10 @@ from ..errors import TrainingError
 
 @HOOKS.register_module()
 class FiniteLossHook(Hook):
-    """Stops a training whose loss is no number any more, with the names of the pictures of that step.
+    """Stops a training whose loss is no number any more, with the names of the pictures of that step, or whose weights are none.
 
-    What was saved before is kept; nothing is saved after.
+    The weights are looked at after each epoch, before they are saved: a loss may be fine and the step after it not.  What was saved
+    before is kept; nothing is saved after.
     """
 
     priority = 'VERY_HIGH'
@@ -27,3 +28,14 @@ class FiniteLossHook(Hook):
             f'The checkpoints in {runner.work_dir} are from before. Lower the learning rate (--lr), clip gradients '
             '(optim_wrapper.clip_grad=dict(max_norm=1.0)), or look at these pictures and their labels; then go on with --resume'
         )
+
+    def after_train_epoch(self, runner) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+        spoilt = [name for name, tensor in {**trained, **dict(model.named_buffers())}.items() if not torch.isfinite(tensor).all()]
+        if spoilt:
+            raise TrainingError(
+                f'weights are NaN or infinite after epoch {runner.epoch + 1}, though its losses were numbers ({", ".join(spoilt[:3])}'
+                f'{", ..." if spoilt[3:] else ""}): nothing of this epoch was saved. The checkpoints in {runner.work_dir} are from before. '
+                'Lower the learning rate (--lr) or clip gradients (optim_wrapper.clip_grad=dict(max_norm=1.0)), then go on with --resume'
+            )

@@ -1,4 +1,6 @@
 import functools
+import itertools
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -21,23 +23,55 @@ def versions() -> dict:
     }
 
 
+CODE = ('mmseg_fundus', 'configs', 'tools')  # new files count there
+
+
 @functools.cache
 def git_state() -> dict | None:
     """Revision of the checkout that this package is imported from, and whether files in it were changed; ``None`` without one."""
     root = Path(__file__).resolve().parents[2]
 
+    environment = {name: value for name, value in os.environ.items() if not name.startswith('GIT_')}  # a hook's names its repository
+
     def git(*arguments) -> str:
-        return subprocess.run(['git', '-C', str(root), *arguments], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+        command = ['git', '-c', f'safe.directory={root}', '-C', str(root), *arguments]  # of another user: only its revision is read
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
     try:
         if not (root / '.git').exists():  # installed; a repository further up is not ours
             return None
-        return {'revision': git('rev-parse', 'HEAD'), 'changed': bool(git('status', '--porcelain', '--untracked-files=no'))}
+        changed = git('status', '--porcelain', '--untracked-files=no') or git('status', '--porcelain', *CODE)
+        return {'revision': git('rev-parse', 'HEAD'), 'changed': bool(changed)}
     except (OSError, subprocess.SubprocessError):
         return None
 
 
 def seen_before(files: dict, trained_files: dict) -> list:
     """Names of those ``files`` whose picture is one of ``trained_files``, by contents (both as :meth:`.FundusVesselDataset.files`)."""
-    known = {str(digests.get('picture')) for digests in trained_files.values() if isinstance(digests, dict)}
+    known = {digests['picture'] for digests in _entries(trained_files).values()}
     return [name for name, digests in files.items() if digests['picture'] in known]
+
+
+def merged(*parts) -> dict:
+    """Pictures of several data sets as one: two of one name and other contents keep both, the later one's name with its hash."""
+    result = {}
+    for name, digests in itertools.chain(*(_entries(part).items() for part in parts)):
+        known = result.get(name)
+        result[name if known in (None, digests) else f'{name} ({digests["picture"]})'] = digests
+    return result
+
+
+def difference(files: dict, before: dict) -> str:
+    """In words how a data set's files differ from those that a training began with; '' if they do not."""
+    files, before = _entries(files), _entries(before)
+    changed = [name for name in files if name in before and files[name] != before[name]]
+    parts = (('new', set(files) - set(before)), ('missing', set(before) - set(files)), ('changed', changed))
+    return ', '.join(
+        f'{len(names)} {word} ({", ".join(sorted(names)[:3])}{", ..." if len(names) > 3 else ""})' for word, names in parts if names
+    )
+
+
+def _entries(files) -> dict:
+    """What can be used of a checkpoint's list of files, which may hold anything."""
+    entries = files.items() if isinstance(files, dict) else ()
+    return {str(name): digests for name, digests in entries if isinstance(digests, dict) and isinstance(digests.get('picture'), str)}

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..evaluation.report import described, write_results
-from .provenance import git_state, seen_before, versions
+from .provenance import difference, git_state, merged, seen_before, versions
 
 
 @HOOKS.register_module()
@@ -35,8 +35,14 @@ class ResultsHook(Hook):
 
     def before_train(self, runner) -> None:
         self._began = time.monotonic()
-        if is_main_process():
-            self._split(runner)  # while they are all there; the checkpoints hold it
+        git_state()  # as it is now
+        if not is_main_process():
+            return
+        files = self._split(runner)['files']  # while they are all there; the checkpoints hold it
+        before = (self._trained or {}).get('files')
+        differ = difference(files, before) if runner._resume and files and isinstance(before, dict) else ''
+        if differ:
+            runner.logger.warning(f'the pictures of this training are not those that the resumed checkpoint was trained on: {differ}')
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
         model = getattr(runner.model, 'module', runner.model)
@@ -47,9 +53,15 @@ class ResultsHook(Hook):
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
             'device': _device(model),
             **self._split(runner),
+            'earlier_files': self._known(),
             'versions': versions(),
             'git': git_state(),
         }
+
+    def _known(self) -> dict:
+        """Pictures that what was loaded was trained on, in whatever trainings."""
+        trained = self._trained or {}
+        return merged(trained.get('files'), trained.get('earlier_files'))
 
     @staticmethod
     def _split(runner) -> dict:
@@ -58,10 +70,15 @@ class ResultsHook(Hook):
 
     def before_test(self, runner) -> None:
         self._began = time.monotonic()
-        files, trained = _files(runner.test_dataloader), (self._trained or {}).get('files')
-        if not isinstance(trained, dict) or files is None:
+        files = _files(runner.test_dataloader)
+        if files is None or self._trained is None:
             return
-        self._seen = seen_before(files, trained)
+        if not isinstance(self._trained.get('files'), dict):
+            runner.logger.warning(
+                'the checkpoint does not say which pictures it was trained on: they may be among those of this evaluation'
+            )
+            return
+        self._seen = seen_before(files, self._known())
         if self._seen:
             runner.logger.warning(
                 f'{len(self._seen)} of the {len(files)} pictures of this evaluation were in the training of the checkpoint '
@@ -109,12 +126,23 @@ class ResultsHook(Hook):
         write_results(runner.work_dir, results)
 
 
+def _parts(dataset) -> list:
+    """The data sets that a data set is made of (mmengine's ``ConcatDataset``, ``RepeatDataset``), or itself."""
+    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
+    return [part for one in inner for part in _parts(one)] or [dataset]
+
+
 def _files(loader) -> dict | None:
-    return loader.dataset.files() if hasattr(loader.dataset, 'files') else None
+    parts = _parts(loader.dataset)
+    return merged(*(part.files() for part in parts)) if all(hasattr(part, 'files') for part in parts) else None
 
 
 def _described(loader) -> dict:
-    return loader.dataset.describe() if hasattr(loader.dataset, 'describe') else {'class': type(loader.dataset).__name__}
+    dataset = loader.dataset
+    if hasattr(dataset, 'describe'):
+        return dataset.describe()
+    parts = [part.describe() for part in _parts(dataset) if part is not dataset and hasattr(part, 'describe')]
+    return {'class': type(dataset).__name__, **({'parts': parts} if parts else {})}
 
 
 def _masks(evaluator, work_dir) -> str | None:

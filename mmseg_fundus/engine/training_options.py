@@ -9,9 +9,10 @@ from mmseg.registry import MODELS
 
 from ..errors import ConfigError
 from ..models.backbones import FrozenVisionTransformer
+from ..models.checkpoints import read_checkpoint
 from ..models.precision import native_bfloat16
-from .checkpoint_hook import latest_whole_checkpoint
 from .cli import known_checkpoint
+from .work_folder import latest_whole_checkpoint
 
 
 def _at_least_one(option: str, value) -> None:
@@ -90,18 +91,21 @@ def _enable_amp(cfg: Config) -> None:
     wrapper.update(dict(dtype='bfloat16') if bfloat16 else dict(dtype='float16', loss_scale='dynamic'))
 
 
-def choose_checkpoint(cfg: Config, resume) -> None:
+def choose_checkpoint(cfg: Config, resume, seed=None) -> None:
     """Decide what a training starts from: ``--resume [PATH]``, or else what the config says.
 
     Args:
         cfg (Config): ``resume`` and ``load_from`` are set.
         resume (str, optional): ``'auto'``, a path, or ``None`` to leave the config's choice.
+        seed (int, optional): That was asked for on the command line; a resumed training goes on with its own, which is set here.
 
     Raises:
-        ConfigError: If the named file is missing, or nothing in the work folder is whole.
+        ConfigError: If the named file is missing, nothing in the work folder is whole, or the seed is another than the checkpoint's.
+        CheckpointError: If the checkpoint cannot be read.
     """
     if resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, known_checkpoint(str(resume))
+        _take_seed(cfg, seed)
         return
     if resume is None and not (cfg.get('resume') and not cfg.get('load_from')):
         return
@@ -112,3 +116,16 @@ def choose_checkpoint(cfg: Config, resume) -> None:
         raise ConfigError(f'no checkpoint in {cfg.work_dir} is whole ({len(damaged)} damaged); name one with --resume PATH or leave it out')
     print_log(f'resuming from {path}' if path else f'nothing to resume in {cfg.work_dir}: starting anew', logger='current', level=30)
     cfg.resume, cfg.load_from = path is not None, str(path) if path else None
+    if path is not None:
+        _take_seed(cfg, seed)
+
+
+def _take_seed(cfg: Config, asked) -> None:
+    """Go on with the seed of the checkpoint: mmengine would change to it after the sampler was made with another."""
+    meta = read_checkpoint(cfg.load_from).get('meta')
+    seed = meta.get('seed') if isinstance(meta, dict) else None
+    if not isinstance(seed, int):
+        return
+    if asked not in (None, seed):
+        raise ConfigError(f'--seed {asked}: {cfg.load_from} was trained with seed {seed}, with which it goes on; leave --seed out')
+    cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}

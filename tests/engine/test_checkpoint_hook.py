@@ -1,9 +1,16 @@
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook, epoch_checkpoints, latest_whole_checkpoint
-from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook
+from mmseg_fundus.engine.finite_loss_hook import FiniteLossHook
+from mmseg_fundus.engine.work_folder import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.errors import ConfigError, TrainingError
+from mmseg_fundus.files import remove_leftovers, write_whole
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(tmp_path):
@@ -42,3 +49,27 @@ def test_the_latest_checkpoint_is_by_number_and_whole(tmp_path):
 def test_bad_arguments_are_refused(arguments):
     with pytest.raises(ConfigError):
         VesselCheckpointHook(**arguments)
+
+
+def test_leftovers_of_the_dead_go_and_nothing_else(tmp_path):
+    dead = subprocess.Popen([sys.executable, '-c', ''])
+    dead.wait()
+    stay = ['.notes.tmp', '.9999.thesis.doc.tmp', f'.{os.getpid()}-0123abcd.epoch_1.pth.tmp']
+    for name in [*stay, f'.{dead.pid}-0123abcd.epoch_1.pth.tmp']:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(stay)
+
+
+@pytest.mark.parametrize('spoilt', [None, 'parameter', 'buffer', 'frozen'])
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path, spoilt):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2), torch.nn.Linear(2, 2))
+    model[2].requires_grad_(False)
+    if spoilt:
+        {'parameter': model[0].weight, 'buffer': model[1].running_var, 'frozen': model[2].weight}[spoilt].data[0] = float('nan')
+    runner = SimpleNamespace(model=model, epoch=2, work_dir=str(tmp_path))
+    if spoilt in (None, 'frozen'):
+        FiniteLossHook().after_train_epoch(runner)
+        return
+    with pytest.raises(TrainingError, match='after epoch 3.*(0.weight|1.running_var).*--resume'):
+        FiniteLossHook().after_train_epoch(runner)

@@ -16,7 +16,7 @@ import torch
 from tiny import ROOT, write_config, write_weights
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
-from mmseg_fundus.engine.checkpoint_hook import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.engine.work_folder import epoch_checkpoints, latest_whole_checkpoint
 from mmseg_fundus.files import write_whole
 from mmseg_fundus.models.archive import is_whole
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mmseg_fundus.engine.checkpoint_hook import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.engine.work_folder import epoch_checkpoints, latest_whole_checkpoint
 
 KILLS = int(os.environ.get('KILLS', 3))  # the full trial: KILLS=20
 
