@@ -1,8 +1,11 @@
+import errno
 import os
 import re
 from pathlib import Path
 
 from .errors import WriteError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no more can be written
 
 
 def write_whole(path: Path, write) -> None:

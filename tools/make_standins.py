@@ -5,6 +5,7 @@ Example:
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import _setup  # noqa: F401
@@ -35,7 +36,12 @@ def main():
         if args.size < 32 or min(args.training, args.test) < 0:
             raise ConfigError('--size must be 32 or more, --training and --test 0 or more')
         write = {'drive': write_drive_layout, 'fives': write_fives_layout}[args.layout]
-        folder = write(args.data, args.training, args.test, args.size, args.seed)
+        folder = Path(args.data)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:  # all of it or nothing
+            made = write(folder if folder.exists() else Path(scratch) / 'set', args.training, args.test, args.size, args.seed)
+            if made != folder:
+                made.rename(folder)
         print(f'{folder.resolve()}: {args.training} training and {args.test} test pictures of {args.size}x{args.size}, synthetic')
     if args.weights:
         path = write_standin(Path(args.weights), args.seed)

@@ -17,7 +17,7 @@ from mmengine.utils import ProgressBar
 from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder, find_photographs
 from mmseg_fundus.apis.folder import FORMATS, OUTPUTS
 from mmseg_fundus.datasets.photograph import read_photograph
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, printable, run
 from mmseg_fundus.errors import DataError
 
 AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
@@ -111,7 +111,7 @@ def main():
     print(f'{predicted} predicted, {there} were there already, {len(errors)} failed: {", ".join(args.save)} in {args.out.resolve()}')
     if errors:
         for path, reason in errors.items():
-            print(f'failed: {reason if str(path) in reason else f"{path}: {reason}"}', file=sys.stderr)
+            print('failed: ' + printable(reason if str(path) in reason else f'{path}: {reason}'), file=sys.stderr)
         raise DataError(f'{len(errors)} of {len(photographs)} photographs could not be predicted; they are named above')
 
 

@@ -23,6 +23,7 @@ import torch
 
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError
+from mmseg_fundus.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = dict(  # of each data set, by the name of its folder
@@ -119,7 +120,8 @@ def carry_out(job: Job, args, gpu: str | None) -> list:
     done = folder / 'trained'  # holds the checkpoint's name; there only when the training is over
     if not done.is_file():
         call('train.log', 'train.py', job.config, '--data-root', job.data, *common, '--work-dir', folder, '--seed', job.seed, '--resume')
-        done.write_text((folder / 'last_checkpoint').read_text().strip())
+        newest = (folder / 'last_checkpoint').read_text().strip()
+        write_whole(done, lambda path: path.write_text(newest))
     results = []
     for label, config, data, options in job.tests:
         target = folder / f'test_{label}' / 'results.json'

@@ -7,12 +7,12 @@ Example:
 import argparse
 
 import _setup  # noqa: F401
-from mmengine.runner import Runner
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
+from mmseg_fundus.engine.resume import ResumingRunner
 from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
 
 
@@ -43,7 +43,7 @@ def main():
     choose_checkpoint(cfg, args.resume, args.seed)
     check_inputs(cfg, ('train', 'val'))
     prepare_launcher(cfg, args.launcher)
-    Runner.from_cfg(cfg).train()
+    ResumingRunner.from_cfg(cfg).train()
 
 
 if __name__ == '__main__':

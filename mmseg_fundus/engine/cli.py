@@ -1,7 +1,6 @@
 """What every command line tool shares: short options, and errors of one line."""
 
 import argparse
-import errno
 import inspect
 import os
 import re
@@ -14,6 +13,7 @@ from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALI
 from torch import distributed
 
 from ..errors import ConfigError, FundusError
+from ..files import FULL
 from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
 
@@ -99,8 +99,12 @@ def explain(error: Exception) -> str | None:
         return explain_type_error(error)
     if isinstance(error, OSError) and error.filename:
         return f'{error.filename}: {error.strerror}'
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if isinstance(error, OSError) and error.errno in FULL:
         return f'a file could not be written: {error.strerror}. Make room, and start again with --resume if it was a training'
+    if isinstance(error, MemoryError):
+        return (
+            f'memory ran out ({printable(str(error)) or "no more was to be had"}): take smaller pictures, fewer at once, or another machine'
+        )
     if isinstance(error, KeyError):
         return explain_unknown_type(error)
     if isinstance(error, RuntimeError):
@@ -129,7 +133,12 @@ def one_line(error: FundusError) -> str:
     text = str(error)
     if 'Original Traceback' in text:
         text = re.split(r'\w*Error: ', text.strip().splitlines()[-1], maxsplit=1)[-1]
-    return ' '.join(text.split())
+    return printable(' '.join(text.split()))
+
+
+def printable(text: str) -> str:
+    """``text`` with what would steer a terminal (in a file's name, a checkpoint's key) spelt out."""
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape', 'surrogatepass').decode() for c in text)
 
 
 def run(main) -> None:

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from ..datasets import PUBLIC
 from ..datasets.by_name import class_by_name, public_name
 from ..errors import ConfigError
+from ..files import FULL
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # top-level names that mmengine and mmseg look at beside the runner's arguments
@@ -41,6 +42,8 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
     try:
         cfg = Config.fromfile(str(path))
     except (SyntaxError, NameError, KeyError, FileNotFoundError, ImportError, TypeError, OSError) as error:
+        if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
+            raise
         raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
     _check_options(cfg, options or {})
     cfg.merge_from_dict(options or {})

@@ -64,7 +64,7 @@ def merged(*parts) -> dict:
 def difference(files: dict, before: dict) -> str:
     """In words how a data set's files differ from those that a training began with; '' if they do not."""
     files, before = _entries(files), _entries(before)
-    changed = [name for name in files if name in before and files[name] != before[name]]
+    changed = [name for name in files if any(files[name].get(role) != found for role, found in before.get(name, {}).items())]
     parts = (('new', set(files) - set(before)), ('missing', set(before) - set(files)), ('changed', changed))
     return ', '.join(
         f'{len(names)} {word} ({", ".join(sorted(names)[:3])}{", ..." if len(names) > 3 else ""})' for word, names in parts if names

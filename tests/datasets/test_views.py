@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import ConcatDataset
 from torch.utils.data import DataLoader
 
 from mmseg_fundus.datasets import DRIVEVesselDataset, View, ViewSampler
-from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.datasets.synthetic import write_drive_layout
+from mmseg_fundus.errors import ConfigError, DataError
 
 AUGMENTATION = dict(size=(64, 64), rotate=90, scale=(0.5, 2))
 
@@ -43,3 +45,19 @@ def test_repeats_draw_several_views_of_each_picture_in_an_epoch(drive_like):
     assert sorted((view.index, view.number) for view in views) == [(i, number) for i in range(6) for number in range(3)]
     with pytest.raises(ConfigError, match='repeats=0'):
         ViewSampler(dataset, repeats=0)
+
+
+def test_a_data_set_that_draws_no_views_is_refused(drive_like):
+    dataset = DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)
+    with pytest.raises(ConfigError, match='ConcatDataset cannot draw views'):
+        ViewSampler(ConcatDataset([dataset, dataset]))
+
+
+@pytest.mark.parametrize('folder', ['images', '1st_manual', 'mask'])
+def test_a_file_that_vanishes_is_named_by_a_worker_too(tmp_path, folder):
+    root = write_drive_layout(tmp_path / 'DRIVE', training=2, test=1, size=64)
+    dataset = DRIVEVesselDataset(root, 'trainval', augmentation=AUGMENTATION)
+    gone = min((root / 'training' / folder).iterdir())
+    gone.unlink()
+    with pytest.raises(DataError, match=gone.name):
+        epoch_of(dataset, 0, workers=1)
