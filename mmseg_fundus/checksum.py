@@ -1,8 +1,12 @@
 import hashlib
+import os
+import stat
 import zlib
 
 import numpy as np
 import torch
+
+from .errors import DataError
 
 
 def checksum(data, start: int = 0) -> int:
@@ -22,7 +26,26 @@ def tensors_sha256(tensors: dict) -> bytes:
 def file_sha256(path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    with open(path, 'rb') as file:
+    with open_regular(path) as file:
         while block := file.read(1 << 22):
             digest.update(block)
     return digest.hexdigest()
+
+
+def open_regular(path):
+    """Open a file for reading, unbuffered; of a pipe or a device, reading could wait for ever or never end.
+
+    Raises:
+        OSError: As ``open`` does.
+        DataError: If it is no regular file.
+    """
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except ValueError as error:  # a NUL or a lone surrogate in the name
+        raise DataError(f'{path!r} is no name that a file can have') from error
+    mode = os.fstat(number).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(number)
+        found = 'a folder' if stat.S_ISDIR(mode) else 'a pipe, a device or the like'
+        raise DataError(f'{path} is no regular file but {found}; give a file')
+    return open(number, 'rb', buffering=0)

@@ -5,7 +5,8 @@ import numpy as np
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
-from .checksum import checksum
+from .checksum import checksum, open_regular
+from .errors import DataError
 
 _MARK = b'REC1'  # behind every record, with its checksum
 
@@ -53,15 +54,10 @@ class RecordFolder:
         size = self.record_size(shape, dtype)
         buffer = np.empty(size, np.uint8)
         try:
-            file = os.open(self.file(name), os.O_RDONLY)
-        except OSError:
+            with open_regular(self.file(name)) as file:
+                count = os.preadv(file.fileno(), [buffer], number * size)
+        except (OSError, DataError):
             return None
-        try:
-            count = os.preadv(file, [buffer], number * size)
-        except OSError:
-            return None
-        finally:
-            os.close(file)
         if count < size or bytes(buffer[-8:]) != _trailer(buffer[:-8], seal):
             return None
         return buffer[:-8].view(dtype).reshape(shape)

@@ -37,10 +37,10 @@ def main():
     out.parent.mkdir(parents=True, exist_ok=True)
     page = make_page(gathered).encode('utf-8')
     write_whole(out, lambda temporary: temporary.write_bytes(page))
-    print(f'{out} ({len(page) / 1e6:.1f} MB), of {gathered.results_path or gathered.training_folder}')
-    for told in (' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
+    first = f'{out} ({len(page) / 1e6:.1f} MB), of {gathered.results_path or gathered.training_folder}'
+    for told in (first, ' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
         if told:
-            print(told)
+            print(told.encode('utf-8', 'backslashreplace').decode())  # a name need not be UTF-8
 
 
 if __name__ == '__main__':

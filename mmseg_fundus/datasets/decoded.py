@@ -1,8 +1,8 @@
 import hashlib
-from pathlib import Path
 
 import numpy as np
 
+from ..checksum import file_sha256
 from ..errors import DataError
 from ..records import RecordFolder
 from .fov_cache import FOUND_VERSION, cache_folder
@@ -15,7 +15,7 @@ def sample_digest(info: dict) -> str:
     """16 hexadecimal digits for a sample's name and the contents of its files: what its views are made from."""
     found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {FOUND_VERSION}'.encode())
     for key in ('img_path', 'seg_map_path', 'fov_path'):
-        found.update(hashlib.sha256(Path(info[key]).read_bytes()).digest() if key in info else b'-')
+        found.update(bytes.fromhex(file_sha256(info[key])) if key in info else b'-')
     return found.hexdigest()[:16]
 
 

@@ -1,11 +1,10 @@
 """Dividing a data set's pictures into training, validation and test."""
 
-import json
 import random
 from pathlib import Path, PurePath
 
 from ..errors import ConfigError, DataError
-from .reading import stem_of
+from .reading import read_json, stem_of
 
 _WAYS = "dict(first=N), dict(folds=K, fold=I, seed=S) or dict(file='split.json')"
 
@@ -86,10 +85,7 @@ def _fold(samples: list, folds: int, fold: int, seed: int) -> dict:
 
 
 def _from_file(samples: list, file: Path, root: Path) -> dict:
-    try:
-        lists = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f'{file} cannot be read as a split file ({error})') from error
+    lists = read_json(file)
     kinds = lists.values() if isinstance(lists, dict) else [None]
     wrong = [kind for kind in kinds if not isinstance(kind, list) or not all(isinstance(name, str) for name in kind)]
     if wrong or not {'train', 'test'} <= set(lists) <= {'train', 'val', 'test'}:

@@ -9,7 +9,7 @@ from PIL import Image
 from ..errors import DataError
 from ..files import write_whole
 from .fov import find_fov
-from .reading import read_bytes, read_mask, read_picture
+from .reading import opened, read_bytes, read_mask, read_picture
 
 FOUND_VERSION = 1  # of find_fov: another number, other files
 
@@ -34,12 +34,16 @@ def cached_fov(path) -> np.ndarray:
     Raises:
         DataError: If the picture cannot be read.
     """
-    key = hashlib.sha256(read_bytes(path)).hexdigest()
+    data = read_bytes(path)
+    key = hashlib.sha256(data).hexdigest()
     file = cache_folder() / f'fov-v{FOUND_VERSION}' / key[:2] / f'{key}.png'
-    try:
-        return read_mask(file)
-    except DataError:
-        fov = find_fov(read_picture(path))
+    with opened(path, data) as image:
+        size = image.size[::-1]
+    with contextlib.suppress(DataError):
+        fov = read_mask(file)
+        if fov.shape == size:
+            return fov
+    fov = find_fov(read_picture(path))
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, lambda temporary: Image.fromarray(fov * 255).convert('1').save(temporary, 'PNG'))

@@ -3,6 +3,8 @@
 import contextlib
 import gzip
 import io
+import json
+import re
 import zlib
 from pathlib import Path
 
@@ -11,13 +13,16 @@ from mmengine.fileio import register_backend
 from mmengine.fileio.backends import LocalBackend
 from PIL import Image, UnidentifiedImageError
 
+from ..checksum import open_regular
 from ..errors import DataError
 
 PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.gif', '.bmp', '.ppm', '.pgm')
 MOST_BYTES = 2**30
+MOST_JSON = 256 * 2**20
+MOST_SCANS = 100  # of a JPEG: each is decoded over the whole picture; libtiff stops there too
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'GIF', 'BMP', 'PPM', 'WEBP')  # of Pillow's forty: the others' decoders are not let near a file
 _PICTURE_MODES = ('RGB', 'L', 'P', 'RGBA', '1')
-
+_MARKER = re.compile(rb'\xff([^\x00\xff\xd0-\xd7])')  # of a JPEG, but for those within the coded pixels
 
 _BLACK, _WHITE = 16, 239  # a label's pixels are up to this dark, or from this on light, apart from some at edges
 
@@ -39,25 +44,46 @@ def picture_size(path) -> tuple:
     return height, width
 
 
-def read_bytes(path) -> bytes:
+def read_bytes(path, most: int | None = None) -> bytes:
     """A file's contents, those of a ``.gz`` unpacked.
 
     Raises:
-        DataError: If the file is missing, is a folder, is no whole gzip file, or is larger than 1 GiB, packed or unpacked.
+        DataError: If the file is missing, is a folder, a pipe or a device, is no whole gzip file, or is larger than ``most`` bytes (1
+            GiB), packed or unpacked.
     """
+    most = MOST_BYTES if most is None else most
     try:
-        with Path(path).open('rb') as file:
+        with open_regular(path) as raw, io.BufferedReader(raw) as file:
             source = gzip.GzipFile(fileobj=file) if str(path).lower().endswith('.gz') else file
-            data = source.read(MOST_BYTES + 1)
+            data = source.read(most + 1)
     except FileNotFoundError as error:
         raise DataError(f'{path}: file not found') from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise truncated(path, error) from error
     except OSError as error:
         raise DataError(f'{path}: {error.strerror or error}') from error
-    if len(data) > MOST_BYTES:
-        raise DataError(f'{path} holds more than {MOST_BYTES / 2**30:.0f} GiB: no photograph or label is that large')
+    if len(data) > most:
+        raise DataError(f'{path} holds more than {most / 2**20:,.0f} MiB: no file that is read here is that large')
     return data
+
+
+def read_json(path):
+    """What a JSON file holds.
+
+    Raises:
+        DataError: If it is missing, no regular file, larger than 256 MiB, or no JSON, or nested more than 100 deep.
+    """
+    try:
+        value = json.loads(read_bytes(path, MOST_JSON))
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise DataError(f'{path} cannot be read as JSON ({type(error).__name__}: {" ".join(str(error).split())[:200]})') from error
+    level = [value] if isinstance(value, (dict, list)) else []
+    for _ in range(100):  # whoever goes through it makes a call for each level
+        if not level:
+            return value
+        items = (item for found in level for item in (found.values() if isinstance(found, dict) else found))
+        level = [item for item in items if isinstance(item, (dict, list))]
+    raise DataError(f'{path} cannot be read as JSON: it is nested more than 100 deep')
 
 
 @register_backend('gunzip', force=True)
@@ -73,9 +99,25 @@ def truncated(path, error: Exception) -> DataError:
     return DataError(f'{path} is truncated or damaged ({" ".join(str(error).split())[:200]}); copy or download it again')
 
 
+def _check_scans(path, data: bytes) -> None:
+    """Refuse a JPEG of kilobytes whose decoding takes hours: of endlessly many passes over the picture, or segments before it."""
+    scans, at = 0, 2
+    for _ in range(100_000):
+        found = _MARKER.search(data, at)
+        if not found or found[1] == b'\xd9':
+            return
+        scans += found[1] == b'\xda'
+        if scans > MOST_SCANS:
+            break
+        at = found.end() + (0 if found[1] in b'\x01\xd8' else int.from_bytes(data[found.end() : found.end() + 2], 'big'))
+    raise DataError(f'{path} is a JPEG of more than {MOST_SCANS} scans, or of very many segments; save it again, as PNG')
+
+
 @contextlib.contextmanager
 def opened(path, data: bytes):
     """``data`` as a Pillow image, whose decoder may raise nearly anything: it becomes a :class:`DataError` that names ``path``."""
+    if data.startswith(b'\xff\xd8'):
+        _check_scans(path, data)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             yield image

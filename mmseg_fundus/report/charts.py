@@ -47,7 +47,7 @@ def line_chart(title: str, lines: list, x_label: str, y_label: str, x_range=None
     every = [point for _, line in lines for point in line.points]
     x_ticks = ticks(*(x_range or (min(x for x, _ in every), max(x for x, _ in every))))
     y_ticks = ticks(*(y_range or (min(0, *(y for _, y in every)), max(y for _, y in every))))
-    x_low, x_high = x_range or (x_ticks[0], x_ticks[-1])
+    x_low, x_high = x_range if x_range and x_range[1] - x_range[0] > 1e-290 else (x_ticks[0], x_ticks[-1])
     y_low, y_high = y_range or (y_ticks[0], y_ticks[-1])
 
     left = 34 + 7.5 * max(len(f'{value:.6g}') for value in y_ticks)
@@ -85,8 +85,10 @@ def line_chart(title: str, lines: list, x_label: str, y_label: str, x_range=None
 
 def ticks(low: float, high: float, count: int = 5) -> list:
     """Round values, about ``count``, that span ``low`` to ``high``; a stretch around the value where both are one."""
-    if not high > low:
-        low, high = low - (abs(low) or 1) / 2, low + (abs(low) or 1) / 2
+    size = max(abs(low), abs(high))
+    if not high - low > max(size * 1e-12, 1e-290):  # so near that they are one for a float's arithmetic
+        around = size / 2 if size > 1e-290 else 0.5
+        low, high = low - around, low + around
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
     step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough * 0.999), 10 * power)

@@ -1,11 +1,12 @@
 """Everything a report shows, read from a work folder or a results file; what is missing is a sentence."""
 
 import contextlib
-import json
+import os
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..datasets.reading import read_bytes, read_json
 from ..errors import ConfigError, DataError
 from .pictures import choose, load_pictures, mask_folder
 from .training import training_curves
@@ -95,9 +96,9 @@ def read_results(path: Path) -> dict:
         DataError: If it is none.
     """
     try:
-        results = json.loads(path.read_text(encoding='utf-8'))
-    except (ValueError, RecursionError) as error:
-        raise DataError(f'{path} is no results.json ({type(error).__name__}: {str(error)[:200]})') from error
+        results = read_json(path)
+    except DataError as error:
+        raise DataError(f'{path} is no results.json: {error}') from error
     if not part(results, 'metrics') and not part(results, 'report'):
         raise DataError(f'{path} is no results.json of tools/train.py, tools/test.py or tools/evaluate_masks.py: it holds no metrics')
     return results
@@ -105,7 +106,8 @@ def read_results(path: Path) -> dict:
 
 def newest_results(folder: Path) -> Path | None:
     """The newest ``results.json`` of a test in a folder or below it, else of a validation; ``None`` if there is none."""
-    found = sorted(folder.rglob('results.json'), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = (path for path in folder.rglob('results.json') if path.is_file())
+    found = sorted(files, key=lambda path: path.stat().st_mtime, reverse=True)
     return next((path for path in found if _of_a_test(path)), found[0] if found else None)
 
 
@@ -126,27 +128,32 @@ def _training_folders(gathered: Gathered, path: Path) -> list:
 
 
 def _configs(gathered: Gathered) -> dict:
-    """Resolved configs: of the results, beside them or where they say; of the training, if it is another one."""
-    results, training = gathered.results, gathered.training_folder
-    named = Path(results['config']) if isinstance(results.get('config'), str) else None
-    of_results = [gathered.folder / named.name, named] if named else []
+    """Resolved configs: of the results, from them or beside them, never from where they say; of the training, if it is another one."""
+    results, training, found = gathered.results, gathered.training_folder, {}
+    kept = results.get('config_text')
+    if isinstance(kept, str) and kept:
+        found['Configuration'] = _cut(kept.encode('utf-8', 'replace'), gathered.results_path)
+    elif isinstance(results.get('config'), str):
+        found['Configuration'] = _text(gathered.folder / Path(results['config']).name, gathered.folder)
     starts = sorted(training.glob('*/vis_data/config.py'), reverse=True) if training else []
     of_training = [path for path in starts if path.with_name('scalars.json').exists()] + (sorted(training.glob('*.py')) if training else [])
-    found = {}
-    for title, candidates in (('Configuration', of_results), ('Configuration of the training', of_training)):
-        texts = (_text(path) for path in candidates if path.suffix == '.py')
-        text = next((text for text in texts if text), None)
-        if text and text not in found.values():
-            found[title] = text
-    return found
+    text = next((text for text in (_text(path, training) for path in of_training) if text), None)
+    if text != found.get('Configuration'):
+        found['Configuration of the training'] = text
+    return {title: text for title, text in found.items() if text}
 
 
-def _text(path: Path) -> str | None:
-    """Contents of a file, cut after :data:`CONFIG_BYTES`; ``None`` if it cannot be read."""
+def _text(path: Path, folder: Path) -> str | None:
+    """Contents of a config, cut; ``None`` if there is none, or a link leads out of ``folder``."""
     try:
-        text = path.read_bytes()
-    except OSError:
+        inside = os.path.realpath(path).startswith(os.path.join(os.path.realpath(folder), ''))
+        return _cut(read_bytes(path), path) if inside and path.suffix == '.py' else None
+    except (DataError, ValueError):
         return None
+
+
+def _cut(text: bytes, path: Path) -> str:
+    """Text of a config, cut after :data:`CONFIG_BYTES`."""
     cut = f'\n... ({len(text):,} bytes, the rest is in {path})' if len(text) > CONFIG_BYTES else ''
     return text[:CONFIG_BYTES].decode('utf-8', 'replace') + cut
 

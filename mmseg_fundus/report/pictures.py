@@ -21,6 +21,11 @@ from .values import number, part
 
 BYTES = 3_500_000  # of all pictures of a page, as text
 MOST = 50  # best, and worst: more would be thumbnails
+# what evaluation.report.described() writes of a data set's arguments; whatever else stands there could name code to run
+ARGUMENTS = {
+    **{'fov': str, 'val_fraction': float, 'split_seed': int, 'split': str, 'observer': str, 'division': dict},
+    **{f'{role}_{part}': str for role in ('img', 'label', 'fov') for part in ('dir', 'suffix')},
+}
 SIDES = (800, 640, 512, 400, 320, 240, 160)  # longer sides in pixels that are tried, the largest that fits is kept
 
 
@@ -94,10 +99,21 @@ def _dataset(data: dict, data_root):
     if kind is None:
         raise DataError(f'{data.get("class")} is no data set of this package')
     root = data_root or data.get('root')
-    if not root:
+    if not root or not isinstance(root, (str, Path)):
         raise DataError('The results do not say where their pictures lie')
-    known = {key: data[key] for key in ('split', 'division', 'observer') if key in data}
-    return kind(root, verify=False, **known, **part(data, 'arguments'))
+    given = {**{key: data[key] for key in ('split', 'division', 'observer') if key in data}, **part(data, 'arguments')}
+    return kind(root, verify=False, **{key: _checked(key, given[key]) for key in ARGUMENTS if given.get(key) is not None})
+
+
+def _checked(key: str, value):
+    """An argument of the data set, if it is of the kind that belongs there."""
+    plain = value.values() if type(value) is dict else [value]
+    fits = type(value) is ARGUMENTS[key] and all(type(item) in (str, int, float) for item in plain)
+    if fits and key.endswith('_dir'):
+        fits = not set('{}') & set(value.replace('{part}', ''))  # it is formatted
+    if not fits:
+        raise DataError(f'The results give their data set {key}={str(value)[:100]!r}, which is no setting of it')
+    return value
 
 
 def _paint(picture: Picture, sample: dict, file: Path, threshold: float | None, limit: int) -> None:

@@ -163,7 +163,7 @@ def training(gathered: Gathered) -> str:
         pairs = [(step / scale, value) for step, value in curves.get(tag, [])]
         return Line(label, thinned(pairs), dots=tag.startswith('val/') and len(pairs) <= 40)
 
-    end = max((x for tag in ('train/loss', 'val/Dice') for x, _ in line('', tag).points), default=1)
+    end = max((x for tag in ('train/loss', 'val/Dice') for x, _ in line('', tag).points if number(x) is not None), default=1)
     best = max(curves.get('val/Dice', []), key=lambda pair: pair[1], default=None)
     marks = [Mark(f'best, {best[1]:.4f} after {unit.lower()} {best[0]:g}', *best)] if best else []
     charts = [

@@ -4,6 +4,8 @@ import json
 import math
 from pathlib import Path
 
+from ..datasets.reading import MOST_JSON, read_bytes
+from ..errors import DataError
 from .values import number
 
 SHOWN = ('train/', 'val/')
@@ -45,13 +47,13 @@ def _from_json(path: Path) -> dict:
     """Scalars of ``LocalVisBackend``: a line of JSON for each time of writing; a last line cut short is passed over."""
     curves = {}
     try:
-        lines = path.read_text(encoding='utf-8', errors='replace').splitlines()
-    except OSError:
+        lines = read_bytes(path, MOST_JSON).decode('utf-8', 'replace').splitlines()
+    except DataError:
         return {}
     for line in lines:
         try:
             values = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         step = number(values.get('step')) if isinstance(values, dict) else None
         for tag, value in values.items() if step is not None else ():
@@ -62,14 +64,18 @@ def _from_json(path: Path) -> dict:
 
 def _from_events(folder: Path) -> dict:
     """Scalars of ``TensorboardVisBackend``."""
-    if not any(folder.glob('events.out.tfevents.*')):
+    files = list(folder.glob('events.out.tfevents.*'))
+    if not files or not all(file.is_file() for file in files):  # a pipe would be waited for
         return {}
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder), size_guidance={'scalars': 0, 'images': 1})
-    events.Reload()
-    curves = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()['scalars']}
-    finite = {tag: [pair for pair in pairs if math.isfinite(pair[1])] for tag, pairs in curves.items()}
+    try:
+        events.Reload()
+        curves = {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()['scalars']}
+    except Exception:  # a damaged file, of which its reader says nearly anything
+        return {}
+    finite = {tag: [pair for pair in pairs if None not in map(number, pair)] for tag, pairs in curves.items()}
     return {tag: pairs for tag, pairs in finite.items() if pairs}
 
 
@@ -78,9 +84,9 @@ def steps_per_epoch(curves: dict, trained: dict) -> float | None:
     steps, epochs = number(trained.get('steps')), number(trained.get('epochs'))
     if 'epoch' not in curves:
         return None
-    if steps and epochs:
+    if steps and epochs and steps > 0 and 0 < steps / epochs < 1e15:
         return steps / epochs
-    return max(math.ceil(max((step / epoch for step, epoch in curves['epoch'] if epoch), default=1)), 1)
+    return max(math.ceil(max((step / epoch for step, epoch in curves['epoch'] if epoch and abs(step / epoch) < 1e15), default=1)), 1)
 
 
 def thinned(pairs: list, count: int = 300) -> list:
