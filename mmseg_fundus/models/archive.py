@@ -50,8 +50,24 @@ def check_members(path: Path, size: str) -> None:
         raise WeightsError(f'{path} is damaged: its members claim more than the file holds ({size}); copy or download it again')
 
 
+def stored_sizes(path: Path) -> dict | None:
+    """Bytes of each storage of a zip-format checkpoint by its name; None for another format."""
+    with path.open('rb') as file:
+        if file.read(2) != b'PK':
+            return None
+    sizes = {}
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            folder, _, name = member.filename.rpartition('/')
+            if folder.split('/')[-1] == 'data':
+                sizes[name] = min(member.file_size, sizes.get(name, member.file_size))
+    return sizes
+
+
 def is_whole(path: Path) -> bool:
     """Whether a file is a complete zip-format checkpoint whose contents match their checksums; nothing is unpickled."""
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         check_members(path, '')
         with zipfile.ZipFile(path) as archive:

@@ -38,7 +38,7 @@ def check_contents(loaded, path: Path) -> None:
             return 1
         if depth == DEPTH:
             raise WeightsError(f'{path}: its contents are nested more than {DEPTH} deep, or hold themselves')
-        below = [*item.keys(), *item.values()] if isinstance(item, dict) else item
+        below = [*dict.keys(item), *dict.values(item)] if isinstance(item, dict) else item
         entries = 1 + sum(count(entry, depth + 1) for entry in below)
         if entries > ENTRIES:
             raise WeightsError(f'{path}: its contents repeat themselves to more than {ENTRIES:,} entries')

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from ..errors import WeightsError
-from .archive import PROGRAM, check_members
+from .archive import PROGRAM, check_members, stored_sizes
 from .contents import check_contents
 from .unpickler import as_pickle_module
 
@@ -34,7 +34,7 @@ def _torch_load(path: Path, allow_unsafe: bool, map_location, mapped: bool):
     _refuse_program(path)
     forced = os.environ.pop(_FORCED, None)  # torch would refuse any unpickler but its own, a narrower one too
     try:
-        return torch.load(str(path), pickle_module=as_pickle_module(), **options)
+        return torch.load(str(path), pickle_module=as_pickle_module(path.stat().st_size, stored_sizes(path)), **options)
     finally:
         if forced is not None:
             os.environ[_FORCED] = forced
@@ -50,6 +50,8 @@ def find_file(path) -> Path:
     full = given if given.is_absolute() else Path.cwd() / given
     if full.is_dir():
         raise WeightsError(f'{full} is a folder; a weights file was expected')
+    if full.exists() and not full.is_file():
+        raise WeightsError(f'{full} is a pipe or device; a weights file was expected, save it to one')
     if not full.is_file():
         note = '' if given.is_absolute() else f' ({str(path)!r} seen from the current folder {Path.cwd()})'
         beside = sorted(p.name for p in full.parent.glob('*.pth'))[:5] if full.parent.is_dir() else []
@@ -120,7 +122,7 @@ def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool
                 'It was refused and nothing in it ran. If you trust its maker, allow it: --allow-unsafe, '
                 'or allow_unsafe=True in the config'
             ) from error
-        raise WeightsError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}') from error
+        raise WeightsError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}; copy or download it again') from error
     except Exception as error:  # a damaged or hostile file makes torch and pickle raise nearly anything
         raise WeightsError(
             f'{path} cannot be read as a torch checkpoint, it is damaged or of another kind ({_first_line(error)}); '

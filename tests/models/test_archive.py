@@ -1,5 +1,6 @@
 """What a checkpoint's zip archive claims is what it holds, for whoever reads it."""
 
+import os
 import struct
 import zipfile
 
@@ -74,3 +75,12 @@ def test_a_64_bit_end_record_that_points_elsewhere_is_refused(tmp_path, start, m
     assert not is_whole(tmp_path / 'x.pth')
     with pytest.raises(WeightsError, match='damaged'):
         safe_load(tmp_path / 'x.pth')
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'x.pth')
+    assert not is_whole(tmp_path / 'x.pth')
+    with pytest.raises(WeightsError, match='x.pth is a pipe or device'):
+        safe_load(tmp_path / 'x.pth')
+    with pytest.raises(WeightsError, match='/dev/zero is a pipe or device'):
+        safe_load('/dev/zero')
