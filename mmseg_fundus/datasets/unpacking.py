@@ -1,20 +1,19 @@
 """Unpacking the public data sets' archives, as downloaded, into the folders their classes read."""
 
-import lzma
+import contextlib
 import re
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import ConfigError, DataError
 
 _LARGEST = 256 * 2**20  # bytes of one picture, unpacked; the public sets' largest are a tenth of it
+_LONGEST = 2**20  # bytes of a tar archive's extended header, which tarfile reads as a whole
+_MOST_FILES = 100_000  # in an archive; the public sets' have 2,000
 _BUFFER = 2**20
-# what the standard library raises on archives it cannot read; RuntimeError: a password, or a compression method it does not have
-_UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, RuntimeError)
 _ARCHIVE = r'.+\.(zip|tar|tgz|tar\.(gz|bz2|xz))'
 
 
@@ -119,22 +118,50 @@ def _check_counts(name: str, counts: list, archives: list) -> None:
 def _take(archive: Path, name: str, target: Path, counts: list, scratch: Path, depth: int) -> int:
     """Write an archive's files of the data set below ``target``; returns how many others there were."""
     left_out = 0
-    try:
-        for path, open_member in _members(archive):
-            if re.fullmatch(_ARCHIVE, path, flags=re.IGNORECASE) and depth < 2:
-                inner = scratch / f'{depth}-{Path(path).name}'
-                _copy(open_member, inner, f'{archive}: {path}', limit=64 * 2**30)
-                left_out += _take(inner, name, target, counts, scratch, depth + 1)
-                inner.unlink()
-            elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
-                left_out += 1
-    except _UNREADABLE as error:
-        raise DataError(f'{archive} is damaged or protected ({error}); download it again') from error
-    except OSError as error:
-        if error.errno is not None:  # disk full, no permission
-            raise
-        raise DataError(f'{archive} is damaged ({error}); download it again') from error
+    for path, open_member in _members(archive):
+        if re.fullmatch(_ARCHIVE, path, flags=re.IGNORECASE) and depth < 2:
+            inner = scratch / f'{depth}-{re.sub(r"[^a-zA-Z0-9_.-]", "_", Path(path).name)[-100:]}'
+            _copy(archive, open_member, inner, f'{archive}: {path}', limit=64 * 2**30)
+            left_out += _take(inner, name, target, counts, scratch, depth + 1)
+            inner.unlink()
+        elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
+            left_out += 1
     return left_out
+
+
+@contextlib.contextmanager
+def _reading(archive: Path):
+    """What the standard library raises on a damaged archive, nearly anything, is a :class:`DataError`; that it cannot be opened stays."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename:  # no permission
+            raise
+        reason = ' '.join(str(error).split())[:200] or type(error).__name__
+        raise DataError(f'{archive} is damaged or protected ({reason}); download it again') from error
+
+
+class _Member(tarfile.TarInfo):
+    """A file in a tar archive whose headers are of a size that a name and a date need."""
+
+    def _proc_pax(self, file):
+        return super()._proc_pax(self._short(file))
+
+    def _proc_gnulong(self, file):
+        return super()._proc_gnulong(self._short(file))
+
+    def _proc_sparse(self, file):  # its list of holes has no end
+        raise DataError(f'{file.name} holds a sparse file: no archive of this data set')
+
+    def _proc_gnusparse_10(self, next, pax_headers, file):
+        self._proc_sparse(file)
+
+    def _short(self, file):
+        if self.size > _LONGEST:
+            raise DataError(f'{file.name} has a header of {self.size:,} bytes: no archive of this data set, or a damaged one')
+        return file
 
 
 def _place(archive: Path, path: str, open_member, name: str, target: Path, counts: list) -> bool:
@@ -146,7 +173,7 @@ def _place(archive: Path, path: str, open_member, name: str, target: Path, count
             if to.exists():
                 raise DataError(f'{archive}: {path} is there twice')
             to.parent.mkdir(parents=True, exist_ok=True)
-            _copy(open_member, to, f'{archive}: {path}', _LARGEST)
+            _copy(archive, open_member, to, f'{archive}: {path}', _LARGEST)
             counts[i] += 1
             return True
     return False
@@ -154,29 +181,52 @@ def _place(archive: Path, path: str, open_member, name: str, target: Path, count
 
 def _members(archive: Path):
     """Regular files of an archive: ``(path inside, function that opens it)``."""
-    if zipfile.is_zipfile(archive):
-        with zipfile.ZipFile(archive) as file:
-            for info in file.infolist():
-                if not info.is_dir():
-                    yield info.filename, lambda info=info: file.open(info)
-    elif archive.is_file() and tarfile.is_tarfile(archive):
-        with tarfile.open(archive) as file:
-            for member in file:
+    if not archive.is_file():
+        raise DataError(f'{archive}: archive not found, or no regular file')
+    with _reading(archive):
+        if zipfile.is_zipfile(archive):
+            with archive.open('rb') as file:
+                _check_number(archive, zipfile._EndRecData(file)[5] // 160)  # bytes of its table, of which ZipFile makes a list
+            with zipfile.ZipFile(archive) as file:
+                for info in file.infolist():
+                    if not info.is_dir():
+                        yield info.filename, lambda info=info: _opened(archive, file, info)
+            return
+        try:
+            file = tarfile.open(archive, tarinfo=_Member)
+        except (tarfile.TarError, EOFError) as error:
+            raise DataError(
+                f'{archive} is no whole zip or tar archive; download it again, or if it is of another kind (rar, 7z), unpack it '
+                'yourself: the classes read the folders as they unpack'
+            ) from error
+        with file:
+            for number, member in enumerate(file):
+                _check_number(archive, number + len(file.pax_headers))
                 if member.isreg():
                     yield member.name, lambda member=member: file.extractfile(member)
-    else:
-        if not archive.is_file():
-            raise DataError(f'{archive}: archive not found')
-        raise DataError(
-            f'{archive} is no whole zip or tar archive; download it again, or if it is of another kind (rar, 7z), unpack it yourself: '
-            'the classes read the folders as they unpack'
-        )
 
 
-def _copy(open_member, to: Path, what: str, limit: int) -> None:
+def _check_number(archive: Path, files: int) -> None:
+    if files > _MOST_FILES:
+        raise DataError(f'{archive} holds more than {_MOST_FILES:,} files: no archive of this data set')
+
+
+def _opened(archive: Path, file: zipfile.ZipFile, info: zipfile.ZipInfo):
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # of bzip2 and LZMA, zipfile unpacks blocks of any size
+        raise DataError(f'{archive} is packed with a method that is not read here; unpack it yourself: the classes read the folders')
+    return file.open(info)
+
+
+def _copy(archive: Path, open_member, to: Path, what: str, limit: int) -> None:
     written = 0
-    with open_member() as source, to.open('wb') as sink:
-        while block := source.read(_BUFFER):
+    with _reading(archive):
+        source = open_member()
+    with source, to.open('wb') as sink:
+        while True:
+            with _reading(archive):
+                block = source.read(_BUFFER)
+            if not block:
+                return
             written += len(block)
             if written > limit:
                 raise DataError(f'{what} is larger than {limit / 2**20:,.0f} MiB unpacked: no picture of this data set')

@@ -1,11 +1,15 @@
 """Scoring anybody's predictions from files: masks, or probability maps, at native resolution."""
 
+import io
+import math
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from ..datasets.fov_cache import check_size
-from ..datasets.reading import is_picture, read_grey, read_mask, read_picture, stem_of
+from ..datasets.photograph import MOST_PIXELS
+from ..datasets.reading import MOST_BYTES, is_picture, read_bytes, read_grey, read_mask, read_picture, stem_of
 from ..datasets.transforms import LoadVesselAnnotations
 from ..errors import DataError, NothingThereError
 from .report import make_report
@@ -51,16 +55,38 @@ def read_prediction(path: Path) -> tuple:
 
 
 def _read_array(path: Path) -> np.ndarray:
+    data = read_bytes(path)
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        if len(loaded.files) == 1:
-            return loaded[loaded.files[0]]
-        names = ', '.join(loaded.files)
+        if data.startswith(np.lib.format.MAGIC_PREFIX):
+            return _parse(path, io.BytesIO(data))
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            members = file.infolist()
+            if len(members) != 1:
+                names = ', '.join(Path(member.filename).stem for member in members[:5])
+                raise DataError(f'{path} holds {len(members)} arrays ({names}{", ..." if members[5:] else ""}), one was expected')
+            if members[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # of others a block may be of any size
+                raise DataError(f'{path} is packed as numpy does not; save it with numpy.savez_compressed')
+            with file.open(members[0]) as member:
+                return _parse(path, member)
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f'{path} cannot be read as a numpy file ({" ".join(str(error).split())[:200]})') from error
-    raise DataError(f'{path} holds {len(loaded.files)} arrays ({names}), one was expected')
+
+
+def _parse(path: Path, file) -> np.ndarray:
+    """The array in a ``.npy`` file, once its header says that it is not too large."""
+    form = np.lib.format
+    readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+    start = file.tell()
+    shape, _, dtype = readers[form.read_magic(file)](file)
+    if dtype.hasobject:
+        raise ValueError('it holds Python objects')
+    pixels = math.prod(shape)
+    if min(shape, default=0) < 0 or pixels > MOST_PIXELS or pixels * dtype.itemsize > MOST_BYTES:
+        raise DataError(f'{path} claims an array {dtype} {shape}; at most {MOST_PIXELS / 1e6:.0f} megapixels in 1 GiB are read')
+    file.seek(start)
+    return form.read_array(file, allow_pickle=False)
 
 
 def match_predictions(folder, names: list) -> list:

@@ -1,13 +1,16 @@
 """A public data set's archives, as downloaded, become the folders its class reads."""
 
+import errno
+import gzip
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from mmseg_fundus.datasets import PUBLIC
+from mmseg_fundus.datasets import PUBLIC, unpacking
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.datasets.unpacking import unpack
 from mmseg_fundus.errors import ConfigError, DataError
@@ -134,6 +137,74 @@ def test_a_damaged_compressed_archive_leaves_nothing(source, tmp_path, kind):
     path.write_bytes(data)
     with pytest.raises(DataError, match='a.tar'):
         unpack('CHASE_DB1', [path], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+def long_header(kind, size):
+    """A packed tar archive whose one header is of many bytes."""
+    header = tarfile.TarInfo('x')
+    header.type, header.size = kind, size
+    return gzip.compress(header.tobuf(tarfile.GNU_FORMAT) + bytes(size + 10240))
+
+
+def many(path):
+    with tarfile.open(path, 'w') as file:
+        for i in range(60):
+            file.addfile(tarfile.TarInfo(f'{i}'))
+
+
+def sparse(path):
+    header = tarfile.TarInfo('x')
+    header.type = tarfile.GNUTYPE_SPARSE
+    path.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(10240))
+
+
+def other_method(path):
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_BZIP2) as file:
+        file.writestr('Image_05L.jpg', bytes(10**6))
+
+
+def many_zipped(path):
+    with zipfile.ZipFile(path, 'w') as file:
+        for i in range(300):
+            file.writestr(f'{i}', b'')
+
+
+ENDLESS = {
+    'pax': (lambda p: p.write_bytes(long_header(tarfile.XHDTYPE, 2**22)), 'has a header of 4,194,304 bytes'),
+    'global pax': (lambda p: p.write_bytes(long_header(tarfile.XGLTYPE, 2**22)), 'has a header of 4,194,304 bytes'),
+    'long name': (lambda p: p.write_bytes(long_header(tarfile.GNUTYPE_LONGNAME, 2**22)), 'has a header of 4,194,304 bytes'),
+    'sparse': (sparse, 'holds a sparse file'),
+    'many': (many, 'more than 50 files'),
+    'many, zipped': (many_zipped, 'more than 50 files'),
+    'bzip2 in zip': (other_method, 'packed with a method that is not read here'),
+    'pipe': (os.mkfifo, 'no regular file'),
+}
+
+
+@pytest.mark.parametrize('case', ENDLESS)
+def test_an_archive_without_an_end_is_refused_before_it_fills_the_memory(tmp_path, case, monkeypatch):
+    monkeypatch.setattr(unpacking, '_MOST_FILES', 50)
+    make, words = ENDLESS[case]
+    make(tmp_path / 'a.tgz')
+    with pytest.raises(DataError, match=f'a.tgz.*{words}'):
+        unpack('CHASE_DB1', [tmp_path / 'a.tgz'], tmp_path / 'out')
+    assert nothing_left(tmp_path)
+
+
+@pytest.mark.parametrize('error', [OSError(errno.EINVAL, 'Invalid argument'), IndexError(), UnicodeDecodeError('utf-8', b'', 0, 1, 'x')])
+def test_whatever_reading_raises_is_a_damaged_archive_but_a_full_disk_is_not(source, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    archive = zipped(layouts.write_chase(source), tmp_path / 'a.zip')
+    with monkeypatch.context() as patched:
+        patched.setattr(zipfile.ZipExtFile, 'read', fail)
+        with pytest.raises(DataError, match='a.zip is damaged or protected .*download it again'):
+            unpack('CHASE_DB1', [archive], tmp_path / 'out')
+    monkeypatch.setattr(Path, 'open', lambda path, mode: open('/dev/full' if 'w' in mode else path, mode))
+    with pytest.raises(OSError, match='No space left'):
+        unpack('CHASE_DB1', [archive], tmp_path / 'out')
     assert nothing_left(tmp_path)
 
 

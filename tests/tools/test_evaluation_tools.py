@@ -1,7 +1,9 @@
 """Evaluation as a user runs it: thresholds, other people's masks, unpacking, the table of results."""
 
 import csv
+import io
 import json
+import os
 import shutil
 import sys
 import zipfile
@@ -139,6 +141,18 @@ def test_evaluate_masks_writes_its_table_and_the_second_observers(shell, root, d
         assert words.replace('\\', '') in done.stdout
 
 
+def claiming(shape, dtype='<f4', size=0) -> bytes:
+    """A ``.npy`` file's header, and as many bytes."""
+    file = io.BytesIO()
+    np.lib.format.write_array_header_1_0(file, dict(descr=dtype, fortran_order=False, shape=shape))
+    return file.getvalue() + bytes(size)
+
+
+def npz(path, data, method=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(f'{path}.npz', 'w', method) as file:
+        file.writestr('a.npy', data)
+
+
 def one_prediction(tmp_path, write):
     write(tmp_path / 'x')
     return next(p for p in tmp_path.iterdir() if p.stem == 'x')
@@ -156,6 +170,13 @@ def one_prediction(tmp_path, write):
         (lambda p: np.savez(f'{p}.npz', a=np.zeros(1), b=np.zeros(1)), 'x.npz holds 2 arrays'),
         (lambda p: np.save(f'{p}.npy', np.array([{}]), allow_pickle=True), 'x.npy cannot be read as a numpy file'),
         (lambda p: p.with_suffix('.png').write_bytes(b'no'), 'x.png is no picture'),
+        (lambda p: p.with_suffix('.npy').write_bytes(claiming((40000, 50000))), 'x.npy claims an array float32 .*at most 179 megapixels'),
+        (lambda p: p.with_suffix('.npy').write_bytes(claiming((4, 4), '<U99999999')), 'x.npy claims an array .*in 1 GiB'),
+        (lambda p: p.with_suffix('.npy').write_bytes(claiming((4, 4), size=63)), 'x.npy cannot be read as a numpy file'),
+        (lambda p: npz(p, claiming((40000, 50000))), 'x.npz claims an array'),
+        (lambda p: npz(p, claiming((4, 4), size=64), zipfile.ZIP_BZIP2), 'x.npz is packed as numpy does not'),
+        (lambda p: os.mkfifo(p.with_suffix('.npy')), 'x.npy is no regular file'),
+        (lambda p: os.mkfifo(p.with_suffix('.png')), 'x.png is no regular file'),
     ],
 )
 def test_a_bad_prediction_is_named(tmp_path, write, words):
