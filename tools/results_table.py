@@ -6,12 +6,14 @@ Example:
 
 import argparse
 import json
+import re
 import statistics
 import sys
 from pathlib import Path
 
 import _setup  # noqa: F401
 
+from mmseg_fundus.datasets.reading import read_json
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.evaluation.report import FOV, FRAME
@@ -45,15 +47,49 @@ def parse_args():
     return parser.parse_args()
 
 
+# what the table reads of a results file; '?': may be missing, or null
+TEXT, NUMBER, COUNT = (str,), (int, float), (int, float, str)
+ROW = {f'{name}?': NUMBER for name in FIGURES}
+SIDE = {FOV: {'pooled': ROW, 'mean?': ROW, 'sd?': ROW}, f'{FRAME}?': {'pooled?': ROW}}
+DATA = {'class': TEXT, 'split': TEXT, 'pictures': COUNT}
+TRAINED = {'seconds?': NUMBER, 'device?': TEXT, 'data?': DATA, **{f'{key}?': COUNT for key in ('seed', 'steps', 'trained_parameters')}}
+SHAPE = {
+    **{'metrics': {}, 'report': SIDE, 'second_observer?': SIDE, 'data': {**DATA, 'field_of_view': TEXT}, 'trained?': TRAINED},
+    **{'prediction?': {'threshold?': NUMBER}, 'threshold_chosen_on?': {'split': TEXT}, 'seconds_per_picture?': NUMBER},
+    **{'weights?': {'path': TEXT, 'sha256': TEXT, 'notes?': (list,)}, 'config?': TEXT, 'method?': TEXT, 'encoder?': TEXT},
+}
+
+
 def load(path: Path) -> dict:
+    """A results file, whose parts are of the kinds that the table needs."""
     try:
-        results = json.loads(path.read_text())
-        results['report'][FOV], results['data']['field_of_view'], results['metrics']
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({type(error).__name__}: {error})'
-        ) from error
+        results = read_json(path)
+    except DataError as error:
+        raise DataError(f'{path} is no results.json ({error}); give one of tools/test.py or tools/evaluate_masks.py') from error
+    wrong = differs(results, SHAPE)
+    if wrong:
+        raise DataError(f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({wrong})')
     return results
+
+
+def differs(value, shape, name='it') -> str:
+    """Where a value is not of a shape; '' if it is."""
+    if isinstance(shape, tuple):
+        fits = isinstance(value, shape) and not isinstance(value, bool) and not is_huge(value)
+        return '' if fits else f'{name} is {str(value)[:60]!r}'
+    if not isinstance(value, dict):
+        return f'{name} is {str(value)[:60]!r}, no object'
+    for key, inner in shape.items():
+        found = value.get(key.removesuffix('?'))
+        if found is not None or not key.endswith('?'):
+            wrong = differs(found, inner, key.removesuffix('?'))
+            if wrong:
+                return wrong
+    return ''
+
+
+def is_huge(value) -> bool:
+    return isinstance(value, (int, float)) and not -1e15 < value < 1e15 and value == value
 
 
 def without_paths(value):
@@ -80,8 +116,10 @@ def add(path: Path, folder: Path) -> Path:
         parts.append(f'seed{training["seed"]}')
     if results.get('threshold_chosen_on'):
         parts.append('chosen')
+    name = re.sub(r'[^\w.-]+', '_', '_'.join(parts), flags=re.ASCII).lstrip('.')[:150]
+    cells([results])  # what cannot be shown is not taken
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f'{"_".join(parts)}.json'.replace(' ', '_')
+    target = folder / f'{name or "results"}.json'
     write_whole(target, lambda temporary: temporary.write_text(json.dumps(results, indent=2) + '\n'))
     return target
 
@@ -99,13 +137,14 @@ def encoder_of(results: dict) -> str:
     if not weights:
         return results.get('encoder', '')
     return (
-        '; '.join(note.split(':')[0] for note in weights.get('notes') or [])
+        '; '.join(str(note).split(':')[0] for note in weights.get('notes') or [])
         or f'{Path(weights["path"]).name}, SHA-256 {weights["sha256"][:8]}'
     )
 
 
 def threshold_of(results: dict) -> str:
-    threshold = f'{results.get("prediction", {}).get("threshold", 0.5):g}'
+    given = (results.get('prediction') or {}).get('threshold')
+    threshold = f'{0.5 if given is None else given:g}'
     chosen = results.get('threshold_chosen_on')
     return f'{threshold}, chosen on {chosen["split"]}' if chosen else threshold
 
@@ -131,7 +170,8 @@ def cells(group: list, side: str = 'report') -> dict:
     first, pooled = group[0], [results[side][FOV]['pooled'] for results in group]
     data, of_own = first['data'], side == 'report'
     inside = first[side][FOV]
-    has_pictures = len(group) == 1 and inside.get('mean', {}).get('Dice') is not None
+    mean, deviation = ((inside.get(row) or {}).get('Dice') for row in ('mean', 'sd'))
+    has_pictures = len(group) == 1 and mean is not None
     minutes = [f'{trained(results)["seconds"] / 60:.0f} min' for results in group if trained(results).get('seconds')]
     training = trained(first).get('data')
     row = {
@@ -146,8 +186,8 @@ def cells(group: list, side: str = 'report') -> dict:
         'training': joined(minutes),
         'threshold': joined(threshold_of(results) for results in group) if of_own else '0.5',
         **{name: spread([figures.get(name) for figures in pooled]) for name in FIGURES},
-        'Dice per picture': f'{number(inside["mean"]["Dice"])} ± {number(inside["sd"]["Dice"])}' if has_pictures else '',
-        'Dice unmasked': spread([results[side].get(FRAME, {}).get('pooled', {}).get('Dice') for results in group]),
+        'Dice per picture': f'{number(mean)} ± {number(deviation)}' if has_pictures else '',
+        'Dice unmasked': spread([((results[side].get(FRAME) or {}).get('pooled') or {}).get('Dice') for results in group]),
         's per picture': joined(f'{results["seconds_per_picture"]:.1f}' for results in group if results.get('seconds_per_picture')),
         'device': joined(trained(results).get('device') for results in group),
     }
@@ -157,8 +197,14 @@ def cells(group: list, side: str = 'report') -> dict:
 def table(rows: list, columns: tuple) -> list:
     """Lines of Markdown; columns that no row has anything for are left out, repeated lines too."""
     columns = [name for name in columns if any(row.get(name) for row in rows)]
-    lines = [f'| {" | ".join(str(row.get(name, "")) for name in columns)} |' for row in rows]
+    lines = [f'| {" | ".join(cell(row.get(name, "")) for name in columns)} |' for row in rows]
     return [f'| {" | ".join(columns)} |', '|' + '---|' * len(columns), *dict.fromkeys(lines)]
+
+
+def cell(value) -> str:
+    """Text that is no markup and no other cell."""
+    text = ''.join(character if character.isprintable() else ' ' for character in str(value))
+    return re.sub(r'([|<\[\]`\\])', r'\\\1', ' '.join(text.split()))
 
 
 def tables(folder: Path, configs: list) -> str:
