@@ -12,6 +12,7 @@ from mmengine.config import DictAction
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import WeightsError
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
+from mmseg_fundus.models.safe_load import plain
 from mmseg_fundus.models.weights import describe, expected_shapes, load_encoder, match, read_encoder
 
 
@@ -45,11 +46,11 @@ def main():
     rows += [(name, want, shape, 'SHAPE') for name, shape, want in result.misshaped]
     rows += [(name, expected[name], '-', 'MISSING') for name in result.missing]
     rows += [(name, '-', tuple(found.tensors[name].shape), 'UNEXPECTED') for name in result.unexpected]
-    width = max([len(row[0]) for row in rows], default=0)
+    width = max([len(plain(row[0])) for row in rows], default=0)
     for name, want, shape, verdict in rows:
-        print(f'{verdict:<11} {name:<{width}}  expected {want!s:<18} found {shape}')
+        print(f'{verdict:<11} {plain(name):<{width}}  expected {want!s:<18} found {shape}')
 
-    print(f'file        {found.path}')
+    print(f'file        {plain(found.path, 1000)}')
     print(f'layout      {found.layout}')
     print(f'encoder     {describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})}')
     print(f'expected    {describe(expected)}')

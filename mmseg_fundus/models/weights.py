@@ -11,7 +11,7 @@ from torch import Tensor
 from ..checksum import file_sha256
 from ..errors import WeightsError
 from .archive import check_archive
-from .safe_load import find_file, safe_load
+from .safe_load import LONGEST, find_file, plain, safe_load
 
 # RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
 # cannot adapt to others.
@@ -105,7 +105,7 @@ def describe(shapes: dict) -> str:
     ):
         if key in shapes:
             return kind
-    some = ', '.join(sorted(shapes)[:3])
+    some = ', '.join(plain(name) for name in sorted(shapes)[:3])
     return f'no ViT known here (its first keys: {some})' if shapes else 'empty'
 
 
@@ -135,16 +135,20 @@ def _bare_name(name: str) -> str:
 
 
 def _join_qkv(tensors: dict) -> int:
-    """Concatenate separate ``attn.q/k/v`` in place; returns how many tensors were made.  Incomplete triples stay as they are."""
+    """Concatenate separate ``attn.q/k/v`` in place; returns how many tensors were made.  Triples that do not fit stay."""
     parts = {}
     for name in tensors:
         match = _QKV.fullmatch(name)
         if match:
             parts.setdefault(f'{match.group(1)}.qkv.{match.group(3)}', {})[match.group(2)] = name
-    complete = {joined: names for joined, names in parts.items() if set(names) == set('qkv')}
-    for joined, names in complete.items():
-        tensors[joined] = torch.cat([tensors.pop(names[letter]) for letter in 'qkv'])
-    return len(complete)
+    made = {}
+    for joined, names in parts.items():
+        three = [tensors[names[letter]] for letter in 'qkv' if letter in names]
+        alike = len({(part.ndim > 0, part.shape[1:], part.dtype, part.layout) for part in three}) == 1 and three[0].ndim
+        if len(three) == 3 and alike and three[0].layout == torch.strided and joined not in tensors:
+            made[joined] = torch.cat([tensors.pop(names[letter]) for letter in 'qkv'])
+    tensors.update(made)
+    return len(made)
 
 
 def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> EncoderWeights:
@@ -172,13 +176,13 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     found = EncoderWeights({}, str(path), layout=layout)
     for about in (getattr(loaded.get('args'), 'standin', None), loaded.get('about')):
         if isinstance(about, str):
-            found.notes.append(about[:200])
+            found.notes.append(plain(about, 200))
     origin, others = {}, []
     for key, value in source.items():
         if not isinstance(key, str):
-            raise WeightsError(
-                f'{path} has a key that is no name but a {type(key).__name__} under {layout}; a dict of tensors was expected'
-            )
+            raise WeightsError(f'{path} has a key that is a {type(key).__name__}, no name, under {layout}; a dict of tensors was expected')
+        if len(key) > LONGEST or not key.isprintable():
+            raise WeightsError(f"{path} has a key of {len(key):,} characters, '{plain(key)}'; at most {LONGEST:,} printable were expected")
         name = _bare_name(key)
         if not isinstance(value, Tensor):
             others.append(key)
@@ -190,9 +194,9 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
             origin[name] = key
             found.tensors[name] = value
     if not found.tensors:
-        raise WeightsError(f'{path} holds no encoder tensors under {layout} (keys there: {", ".join([*source][:5]) or "none"})')
+        raise WeightsError(f'{path} holds no encoder tensors under {layout} (keys there: {_some([*source]) or "none"})')
     if others:
-        found.notes.append(f'{len(others)} entries that are no tensors left out: {", ".join(others[:5])}')
+        found.notes.append(f'{len(others)} entries that are no tensors left out: {_some(others)}')
     joined = _join_qkv(found.tensors)
     if joined:
         found.notes.append(f'separate q, k, v joined into {joined} qkv tensors')
@@ -237,7 +241,7 @@ def _is_other_grid(name: str, tensor: Tensor, expected: dict) -> bool:
 
 def _some(names: list, most: int = 4) -> str:
     more = f', ... {len(names) - most} more' if len(names) > most else ''
-    return ', '.join(names[:most]) + more
+    return ', '.join(map(plain, names[:most])) + more
 
 
 def load_encoder(path, expected: dict, checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> EncoderWeights:
@@ -259,12 +263,12 @@ def load_encoder(path, expected: dict, checkpoint_key: str = 'teacher', allow_un
     check_archive(Path(found.path))
     raised = 0
     for name, tensor in found.tensors.items():
-        if not tensor.is_floating_point():
-            raise WeightsError(f'{found.path}: {name} holds {tensor.dtype} values; floating point was expected')
-        if not torch.isfinite(tensor).all():
+        if not tensor.is_floating_point() or tensor.layout != torch.strided:
+            raise WeightsError(f'{found.path}: {name} holds {tensor.dtype} values, {tensor.layout}; dense floating point was expected')
+        found.tensors[name] = tensor.to(torch.float32)
+        if not torch.isfinite(found.tensors[name]).all():  # as float32: larger float64 values become infinite
             raise WeightsError(f'{found.path}: {name} holds NaN or infinite values; the file is damaged or its training diverged')
         raised += tensor.dtype != torch.float32
-        found.tensors[name] = tensor.to(torch.float32)
     if raised:
         found.notes.append(f'{raised} tensors converted to float32')
     found.sha256 = file_sha256(found.path)

@@ -132,6 +132,18 @@ def foreign_files():
         'a list': ([1, 2], ['holds a list']),
         'NaN': ({**FLAT, 'norm.bias': torch.full((48,), float('nan'))}, ['norm.bias holds NaN']),
         'integers': ({**FLAT, 'norm.bias': torch.zeros(48, dtype=torch.int64)}, ['norm.bias holds torch.int64']),
+        'beyond float32': ({**FLAT, 'norm.bias': torch.full((48,), 1e300, dtype=torch.float64)}, ['norm.bias holds NaN or infinite']),
+        'complex': ({**FLAT, 'norm.bias': torch.zeros(48, dtype=torch.complex64)}, ['norm.bias holds torch.complex64']),
+        'a long name': ({**FLAT, 'module.' * 400_000 + 'x': torch.zeros(1)}, ['a key of 2,800,001 characters', 'at most 1,000', 'mo...']),
+        'a name of two lines': ({**FLAT, '\nOK\x1b[2J': torch.zeros(1)}, ["'\\nOK\\x1b[2J'", 'printable were expected']),
+        'a q of another width': (
+            {**split_qkv(FLAT), 'blocks.0.attn.k.weight': torch.zeros(5, 7)},
+            ['1 missing (blocks.0.attn.qkv.weight)', '3 unexpected (blocks.0.attn.q.weight'],
+        ),
+        'q, k, v of no dimension': (
+            {**split_qkv(FLAT), **{f'blocks.0.attn.{letter}.weight': torch.tensor(1.0) for letter in 'qkv'}},
+            ['1 missing (blocks.0.attn.qkv.weight)', '3 unexpected'],
+        ),
         'twice': ({**FLAT, 'backbone.norm.bias': torch.zeros(48)}, ["'norm.bias' and 'backbone.norm.bias' both mean"]),
         'odd table': ({**FLAT, 'pos_embed': torch.zeros(1, 15, 48)}, ['pos_embed is (1, 15, 48)']),
     }
@@ -216,6 +228,11 @@ def test_the_standin_says_what_it_is_and_the_sha256_is_the_files(tiny_weights):
     found = load_encoder(tiny_weights, EXPECTED)
     assert any('NOT VisionFM' in note for note in found.notes)
     assert found.sha256 == hashlib.sha256(tiny_weights.read_bytes()).hexdigest() == file_sha256(tiny_weights)
+
+
+def test_a_note_in_a_file_cannot_write_over_the_screen(tmp_path):
+    found = read_encoder(save(tmp_path, {**CHECKPOINT, 'about': '\x1b[31mred\nOK é'}))
+    assert '\\x1b[31mred\\nOK é' in found.notes
 
 
 def test_names_are_translated_one_to_one(tiny_vit):

@@ -1,5 +1,7 @@
 """A checkpoint file with code in it never runs, wherever a checkpoint can be given."""
 
+import os
+import socket
 import sys
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +14,8 @@ from mmseg.apis import init_model
 
 from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.errors import CheckpointError, FundusError
-from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_http, load_from_local
+from mmseg_fundus.models import checkpoints
+from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_http, load_from_local, read_trained
 
 
 class Bomb:
@@ -154,3 +157,117 @@ def test_what_is_no_checkpoint_is_one_clear_error(tmp_path):
             load_from_local(path)
     with pytest.raises(CheckpointError, match='download it'):
         load_from_elsewhere('s3://bucket/x.pth')
+
+
+def spoilt():
+    """How -> what is done to a checkpoint, and the error's words."""
+    nan, name = float('nan'), 'neck.projections.0.conv.weight'
+
+    def part(key, value):
+        return lambda content: content.update({key: value})
+
+    def meta(key, value):
+        return lambda content: content['meta'].update({key: value})
+
+    def state(key, change):
+        return lambda content: content['state_dict'].update({key: change(content['state_dict'].get(key))})
+
+    return {
+        'a number as meta': (part('meta', 5), 'meta is a int'),
+        'no meta but None': (part('meta', None), 'meta is a NoneType'),
+        'a list as state': (part('state_dict', [1]), 'state_dict is a list'),
+        'a list as training': (meta('training', [1]), 'training'),
+        'a tensor in training': (meta('training', {'x': [torch.zeros(3)]}), 'training'),
+        'a number as key in training': (meta('training', {(1, 2): 3}), 'training'),
+        'a text as threshold': (meta('threshold', '0.3'), 'threshold from 0 to 1'),
+        'NaN as threshold': (meta('threshold', {'threshold': nan}), 'threshold from 0 to 1'),
+        'a tensor as threshold': (meta('threshold', {'threshold': torch.zeros(3)}), 'threshold from 0 to 1'),
+        'a number as key': (state(5, lambda old: torch.zeros(1)), r'no name \(int\)'),
+        'a line break in a key': (state('a\nb', lambda old: torch.zeros(1)), r'no name \(a\\nb\)'),
+        'a number as tensor': (state(name, lambda old: 5), f'{name} is a int'),
+        'complex': (state(name, lambda old: old.to(torch.complex64).conj()), f'{name} holds torch.complex64'),
+        'int8': (state(name, lambda old: old.to(torch.int8)), f'{name} holds torch.int8'),
+        'bool': (state(name, lambda old: old > 0), f'{name} holds torch.bool'),
+        'integers': (state(name, lambda old: old.long()), f'{name} holds torch.int64'),
+        'NaN': (state(name, lambda old: old * nan), f'{name} holds NaN'),
+        'beyond float32': (state(name, lambda old: torch.full_like(old, 1e300, dtype=torch.float64)), f'{name} holds NaN or inf'),
+        'a text as fingerprint': (state('encoder_sha256', lambda old: 'x'), 'encoder_sha256 is a str'),
+        'a float fingerprint': (state('encoder_sha256', lambda old: torch.zeros(32)), 'encoder_sha256 holds torch.float32'),
+        'a long fingerprint': (state('encoder_sha256', lambda old: torch.zeros(2, 16, dtype=torch.uint8)), r'\(2, 16\), 32 of uint8'),
+    }
+
+
+@pytest.mark.parametrize('how', list(spoilt()))
+def test_parts_of_another_type_are_one_clear_error(tiny_checkpoint, how):
+    path = tiny_checkpoint()[1]
+    content = torch.load(path, weights_only=True)
+    change, words = spoilt()[how]
+    change(content)
+    torch.save(content, path)
+    for load in (read_trained, load_from_local):
+        with pytest.raises(CheckpointError, match=words) as error:
+            load(path)
+        assert str(path) in str(error.value) and '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('tool', ['test', 'export_checkpoint', 'predict'])
+def test_a_tool_says_so_in_one_line(root, shell, tiny_checkpoint, drive_like, tool):
+    config, path = tiny_checkpoint()
+    content = torch.load(path, weights_only=True)
+    torch.save({**content, 'meta': [1]}, path)
+    done = shell(sys.executable, root / f'tools/{tool}.py', *commands(config, path, drive_like / 'test/images')[tool][1:])
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    assert done.stdout.strip().splitlines()[-1].startswith(f'error: {path} is no checkpoint of a training: its meta is a list')
+
+
+def test_flat_weights_and_integers_beside_weights_are_read_as_before(tmp_path):
+    flat = {'fc.weight': torch.zeros(2), 'index': torch.zeros(2, dtype=torch.int8)}
+    state = {'bn.num_batches_tracked': torch.tensor(3), 'attn.relative_position_index': torch.zeros(4, 4, dtype=torch.int64)}
+    for content in (flat, {'state_dict': state}):
+        torch.save(content, tmp_path / 'x.pth')
+        assert list(load_from_local(tmp_path / 'x.pth')) == list(content)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'x.pth')
+    with pytest.raises(CheckpointError, match='x.pth is a pipe or device'):
+        read_trained(tmp_path / 'x.pth')
+
+
+@pytest.mark.parametrize(
+    'answer, words',
+    [
+        (b'\xff\xfe garbage\r\n\r\n', 'could not be downloaded'),
+        (b'HTTP/1.0 200 OK\r\nContent-Length: 1000000\r\n\r\nabc', '3 of 1,000,000 bytes came'),
+        (b'HTTP/1.0 200 OK\r\nContent-Length: x\r\n\r\nabc', r'http://\S+/x\.pth is a text file'),
+        (b'', 'timed out'),
+    ],
+    ids=['garbage', 'short', 'no checkpoint', 'silent'],
+)
+def test_what_does_not_come_whole_is_not_kept(tmp_path, monkeypatch, answer, words):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.setattr(checkpoints, 'PATIENCE', 1)
+    with socket.create_server(('127.0.0.1', 0)) as server:
+
+        def serve():
+            talk, _ = server.accept()
+            talk.recv(9999)
+            talk.sendall(answer)
+            if answer:
+                talk.close()
+            else:
+                talk.recv(1)  # until the other side gives up
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(CheckpointError, match=words):
+            load_from_http(f'http://127.0.0.1:{server.getsockname()[1]}/x.pth')
+        thread.join()
+    assert not [path for path in tmp_path.rglob('*') if path.is_file()]
+
+
+def test_an_address_that_is_none_is_one_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    for address in ('http://127.0.0.1:1/a b.pth', 'http://127.0.0.1:1/', 'http://[/..'):
+        with pytest.raises(CheckpointError, match='could not be downloaded'):
+            load_from_http(address)

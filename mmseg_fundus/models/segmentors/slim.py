@@ -3,8 +3,7 @@
 import torch
 
 from ...errors import CheckpointError
-
-KEY = 'encoder_sha256'  # in a slim state dict: fingerprint of the encoder's tensors, 32 bytes
+from ..checkpoints import FINGERPRINT as KEY
 
 
 def slim_state_dict(state_dict: dict, backbone) -> dict:
