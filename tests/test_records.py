@@ -67,6 +67,12 @@ def test_a_record_cut_short_at_any_byte_is_not_there(tmp_path):
     assert read(tmp_path, 0) is not None
 
 
+def test_a_pipe_in_place_of_the_records_is_not_waited_for(folder):
+    (folder / 'a.records').unlink()
+    os.mkfifo(folder / 'a.records')
+    assert read(folder, 0) is None
+
+
 def test_a_full_disk_ends_writing_with_one_line_and_no_wrong_record(tmp_path, caplog, monkeypatch):
     logged = []
     monkeypatch.setattr('mmseg_fundus.records.print_log', lambda text, **kwargs: logged.append(text))

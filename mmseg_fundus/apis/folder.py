@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
+from ..datasets.reading import read_json
 from ..errors import ConfigError, DataError
 from ..evaluation.report import without_nan
 from ..files import remove_leftovers, write_whole
@@ -114,8 +115,8 @@ class PredictionFolder:
         file = self.folder / 'settings.json'
         if file.is_file() and not self.overwrite:
             try:
-                before = json.loads(file.read_text())
-            except ValueError:
+                before = read_json(file)
+            except DataError:
                 before = None
             if before != settings:
                 differ = [key for key in settings if not isinstance(before, dict) or before.get(key) != settings[key]]
@@ -131,7 +132,8 @@ class PredictionFolder:
 
     def is_done(self, name: Path) -> bool:
         """Whether all outputs of a picture are there and are to stay."""
-        return not self.overwrite and all(self.path(kind, name).is_file() for kind in self.suffixes)
+        there = not self.overwrite and all(self.path(kind, name).is_file() for kind in self.suffixes)
+        return there and ('measurements' not in self.suffixes or self._measured(name) is not None)
 
     def write(self, name: Path, prediction: VesselPrediction) -> None:
         """Write the outputs of a picture, each whole or not at all."""
@@ -159,12 +161,21 @@ class PredictionFolder:
         text = json.dumps(without_nan(prediction.measurements), indent=2) + '\n'
         return lambda path: path.write_text(text)
 
+    def _measured(self, name: Path) -> dict | None:
+        """A picture's measurements; ``None`` if they are not there, or damaged."""
+        try:
+            row = read_json(self.path('measurements', name))
+        except DataError:
+            return None
+        fine = isinstance(row, dict) and row and all(value is None or type(value) in (int, float) for value in row.values())
+        return row if fine else None
+
     def write_table(self, names) -> Path | None:
         """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for."""
         if 'measurements' not in self.suffixes:
             return None
-        paths = {name: self.path('measurements', name) for name in names}
-        rows = [(name.as_posix(), json.loads(path.read_text())) for name, path in paths.items() if path.is_file()]
+        found = {name: self._measured(name) for name in names}
+        rows = [(name.as_posix(), row) for name, row in found.items() if row is not None]
         if not rows:
             return None
         write_measurements(self.folder / 'measurements.csv', rows)

@@ -96,6 +96,9 @@ def write_results(folder, results: dict) -> None:
     """Write ``results.json`` and, where ``results`` has a ``report``, ``per_picture.csv``; each is whole or as it was."""
     folder = Path(folder)
     text = json.dumps(without_nan(results), indent=2) + '\n'
-    write_whole(folder / 'results.json', lambda path: path.write_text(text))
+    write_whole(folder / 'results.json', lambda path: path.write_text(text, encoding='utf-8'))
     if results.get('report'):
-        write_whole(folder / 'per_picture.csv', lambda path: path.write_text(report_csv(results['report'])))
+        write_whole(
+            folder / 'per_picture.csv',
+            lambda path: path.write_text(report_csv(results['report']), encoding='utf-8', errors='backslashreplace'),
+        )

@@ -28,4 +28,4 @@ def write_measurements(path, rows: list) -> None:
         writer.writerow([picture, *(f'{value:.6g}' if isinstance(value, float) else value for value in row.values())])
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda temporary: temporary.write_text(text.getvalue(), encoding='utf-8'))
+    write_whole(path, lambda temporary: temporary.write_text(text.getvalue(), encoding='utf-8', errors='backslashreplace'))

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import struct
 
 import cv2
@@ -9,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_fundus.checksum import file_sha256
 from mmseg_fundus.datasets import reading
 from mmseg_fundus.datasets.photograph import MOST_PIXELS, read_photograph
-from mmseg_fundus.datasets.reading import read_mask, read_picture
+from mmseg_fundus.datasets.reading import picture_size, read_json, read_mask, read_picture
 from mmseg_fundus.errors import DataError
 
 READERS = [read_picture, read_mask, read_photograph]
@@ -79,3 +81,40 @@ def test_dicom_of_too_many_pixels_or_packed_as_a_whole(tmp_path):
     data.save_as(tmp_path / 'packed.dcm', enforce_file_format=True)
     with pytest.raises(DataError, match='packed.dcm is a deflated DICOM file'):
         read_photograph(tmp_path / 'packed.dcm')
+
+
+def progressive(scans, side=32):
+    """A progressive JPEG with its last scan that many times more, and a thumbnail's markers in a segment before."""
+    file = io.BytesIO()
+    Image.new('RGB', (side, side)).save(file, 'JPEG', progressive=True, comment=b'\xff\xda' * 200)
+    data = file.getvalue()
+    start, end = data.rindex(b'\xff\xc4', 0, data.rindex(b'\xff\xda')), data.rindex(b'\xff\xd9')
+    return data[:end] + data[start:end] * scans + data[end:] + b'\xff\xda' * 200
+
+
+@pytest.mark.parametrize('reader', [read_picture, read_photograph])
+def test_a_jpeg_of_endless_scans(tmp_path, reader):
+    (tmp_path / 'usual.jpg').write_bytes(progressive(0))
+    assert reader(tmp_path / 'usual.jpg').shape == (32, 32, 3)
+    (tmp_path / 'bomb.jpg').write_bytes(progressive(100))
+    with pytest.raises(DataError, match='bomb.jpg is a JPEG of more than 100 scans'):
+        reader(tmp_path / 'bomb.jpg')
+    (tmp_path / 'bomb.jpg').write_bytes(b'\xff\xd8' + b'\xff\xfe\0\2' * 100_001 + progressive(0)[2:])
+    with pytest.raises(DataError, match='bomb.jpg is a JPEG of .*very many segments'):
+        reader(tmp_path / 'bomb.jpg')
+
+
+@pytest.mark.parametrize('reader', [*READERS, picture_size, read_json, file_sha256])
+def test_a_pipe_or_a_device_is_not_waited_for(tmp_path, reader):
+    os.mkfifo(tmp_path / 'pipe.png')
+    for path, words in ((tmp_path / 'pipe.png', 'pipe.png is no regular file'), ('/dev/zero', '/dev/zero is no regular file')):
+        with pytest.raises(DataError, match=words):
+            reader(path)
+
+
+@pytest.mark.parametrize('text', ['[' * 200_000, '[' * 150 + ']' * 150, '{"a"', '\udcff', '9' * 5000, '"' + 'x' * 2000 + '"'])
+def test_json_that_is_deep_damaged_or_long(tmp_path, text, monkeypatch):
+    monkeypatch.setattr(reading, 'MOST_JSON', 1000 if text.startswith('"') else 10**6)
+    (tmp_path / 'x.json').write_text(text, errors='surrogateescape')
+    with pytest.raises(DataError, match='x.json (cannot be read as JSON|holds more than)'):
+        read_json(tmp_path / 'x.json')

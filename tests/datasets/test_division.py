@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,11 @@ def test_a_data_set_divides_as_told(tmp_path):
     flat = dict(img_dir='stare-images', label_dir='labels-ah', label_suffix='.ah')
     own = [FundusVesselDataset(root, split, division=dict(folds=4, fold=1), **flat) for split in ('trainval', 'test')]
     assert [len(d) for d in own] == [15, 5]
+
+
+def test_a_split_file_that_is_none_is_refused(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.json')
+    (tmp_path / 'deep.json').write_text('[' * 200_000)
+    for name in ('pipe.json', 'deep.json', 'nowhere.json'):
+        with pytest.raises(DataError, match=name):
+            divide(SAMPLES, dict(file=str(tmp_path / name)), ROOT)

@@ -1,5 +1,7 @@
 """The field of view is found from the picture alone."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -143,6 +145,19 @@ def test_a_found_fov_is_kept_and_found_anew_for_another_picture(eyes, tmp_path, 
     for file in (tmp_path / 'cache').rglob('*.png'):
         file.write_bytes(b'damaged')
     assert fov_cache.cached_fov(path).any() and len(calls) == 3
+
+
+def test_a_kept_fov_of_another_size_or_a_pipe_is_found_anew(eyes, tmp_path, monkeypatch):
+    monkeypatch.setenv('FUNDUS_CACHE', str(tmp_path / 'cache'))
+    Image.fromarray(eyes[0][0]).save(tmp_path / 'eye.png')
+    found = fov_cache.cached_fov(tmp_path / 'eye.png')
+    (kept,) = (tmp_path / 'cache').rglob('*.png')
+    Image.new('1', (5, 7), 1).save(kept)
+    assert np.array_equal(fov_cache.cached_fov(tmp_path / 'eye.png'), found)
+    kept.unlink()
+    os.mkfifo(kept)
+    assert np.array_equal(fov_cache.cached_fov(tmp_path / 'eye.png'), found)
+    assert np.array_equal(read_mask(kept), found)
 
 
 def test_without_a_writable_cache_the_fov_is_found_every_time(eyes, tmp_path, monkeypatch):

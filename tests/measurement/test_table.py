@@ -2,11 +2,14 @@
 
 import csv
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmseg_fundus.errors import DataError
+from mmseg_fundus.apis.folder import PredictionFolder
+from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.measurement import measure_vessels, write_measurements
 
 
@@ -38,3 +41,26 @@ def test_refused_rows_leave_the_file_as_it_was(tmp_path):
             write_measurements(path, bad)
     assert path.read_text() == 'before'
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_is_no_utf8_is_written_readably(tmp_path):
+    write_measurements(tmp_path / 'vessels.csv', [(os.fsdecode(b'a\xff'), {'x': 1})])
+    assert (tmp_path / 'vessels.csv').read_bytes() == b'picture,x\na\\udcff,1\n'
+
+
+@pytest.mark.parametrize('text', ['{"a"', '[1]', '[' * 200_000, '{}', '{"x": "y"}', '{"x": [1]}'])
+def test_damaged_measurements_are_not_done_and_not_in_the_table(tmp_path, text):
+    folder = PredictionFolder(tmp_path, ['measurements'])
+    for name, content in (('good', '{"x": 1.5, "y": null}'), ('bad', text)):
+        folder.path('measurements', Path(name)).parent.mkdir(exist_ok=True)
+        folder.path('measurements', Path(name)).write_text(content)
+    assert folder.is_done(Path('good')) and not folder.is_done(Path('bad'))
+    assert folder.write_table([Path('good'), Path('bad')]).read_text() == 'picture,x,y\ngood,1.5,\n'
+
+
+@pytest.mark.parametrize('text', ['[' * 200_000, '{', '[]'])
+def test_settings_that_cannot_be_read_are_other_ones(tmp_path, text):
+    PredictionFolder(tmp_path, ['mask'])
+    (tmp_path / 'settings.json').write_text(text)
+    with pytest.raises(ConfigError, match='holds predictions made otherwise'):
+        PredictionFolder(tmp_path, ['mask'])
