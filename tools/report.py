@@ -40,7 +40,7 @@ def main():
     first = f'{out} ({len(page) / 1e6:.1f} MB), of {gathered.results_path or gathered.training_folder}'
     for told in (first, ' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
         if told:
-            print(told.encode('utf-8', 'backslashreplace').decode())  # a name need not be UTF-8
+            print(''.join(character if character.isprintable() else '?' for character in told))  # a name may be of any bytes
 
 
 if __name__ == '__main__':

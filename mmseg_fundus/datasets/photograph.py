@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ..errors import DataError
-from .reading import PICTURE_SUFFIXES, opened, read_bytes, truncated
+from .reading import PICTURE_SUFFIXES, check_scans, opened, read_bytes, truncated
 
 DICOM_SUFFIXES = ('.dcm', '.dicom')
 PHOTOGRAPH_SUFFIXES = (*PICTURE_SUFFIXES, '.webp', *DICOM_SUFFIXES)
@@ -110,6 +110,10 @@ def _read_dicom(path, data: bytes) -> np.ndarray:
     try:
         dataset = pydicom.dcmread(io.BytesIO(data))
         _check_number(path, int(dataset.Rows) * int(dataset.Columns))
+        if dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+            frame = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=int(dataset.get('NumberOfFrames') or 1))
+            if frame.startswith(b'\xff\xd8'):
+                check_scans(path, frame)
         values = pydicom.pixels.pixel_array(dataset, index=0)
         if dataset.PhotometricInterpretation == 'MONOCHROME1':  # YBR comes as RGB
             values = 2**dataset.BitsStored - 1 - values

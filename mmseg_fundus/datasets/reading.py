@@ -99,7 +99,7 @@ def truncated(path, error: Exception) -> DataError:
     return DataError(f'{path} is truncated or damaged ({" ".join(str(error).split())[:200]}); copy or download it again')
 
 
-def _check_scans(path, data: bytes) -> None:
+def check_scans(path, data: bytes) -> None:
     """Refuse a JPEG of kilobytes whose decoding takes hours: of endlessly many passes over the picture, or segments before it."""
     scans, at = 0, 2
     for _ in range(100_000):
@@ -117,7 +117,7 @@ def _check_scans(path, data: bytes) -> None:
 def opened(path, data: bytes):
     """``data`` as a Pillow image, whose decoder may raise nearly anything: it becomes a :class:`DataError` that names ``path``."""
     if data.startswith(b'\xff\xd8'):
-        _check_scans(path, data)
+        check_scans(path, data)
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             yield image

@@ -81,6 +81,17 @@ def test_dicom_of_too_many_pixels_or_packed_as_a_whole(tmp_path):
     data.save_as(tmp_path / 'packed.dcm', enforce_file_format=True)
     with pytest.raises(DataError, match='packed.dcm is a deflated DICOM file'):
         read_photograph(tmp_path / 'packed.dcm')
+    data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGBaseline8Bit
+    data.Rows = data.Columns = 32
+    data.PhotometricInterpretation = 'YBR_FULL_422'
+    for scans, name in ((0, 'usual.dcm'), (100, 'endless.dcm')):
+        data.PixelData = pydicom.encaps.encapsulate([progressive(scans)])
+        data['PixelData'].VR = 'OB'
+        data['PixelData'].is_undefined_length = True
+        data.save_as(tmp_path / name, enforce_file_format=True)
+    assert read_photograph(tmp_path / 'usual.dcm').shape == (32, 32, 3)
+    with pytest.raises(DataError, match='endless.dcm is a JPEG of more than 100 scans'):
+        read_photograph(tmp_path / 'endless.dcm')
 
 
 def progressive(scans, side=32):
