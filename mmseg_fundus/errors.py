@@ -35,3 +35,8 @@ class TrainingError(FundusError):
 
 class ConfigError(FundusError):
     """A configuration that asks for something unknown or contradictory."""
+
+
+def printable(text: str) -> str:
+    """``text`` with what would steer a terminal (in a file's name, a checkpoint's key) spelt out."""
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape', 'surrogatepass').decode() for c in text)

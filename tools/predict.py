@@ -17,8 +17,8 @@ from mmengine.utils import ProgressBar
 from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder, find_photographs
 from mmseg_fundus.apis.folder import FORMATS, OUTPUTS
 from mmseg_fundus.datasets.photograph import read_photograph
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, printable, run
-from mmseg_fundus.errors import DataError
+from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.errors import DataError, printable
 
 AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.errors import ConfigError, printable
 from mmseg_fundus.files import write_whole
 from mmseg_fundus.report import gather, make_page
 from mmseg_fundus.report.pictures import MOST
@@ -40,7 +40,7 @@ def main():
     first = f'{out} ({len(page) / 1e6:.1f} MB), of {gathered.results_path or gathered.training_folder}'
     for told in (first, ' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
         if told:
-            print(''.join(character if character.isprintable() else '?' for character in told))  # a name may be of any bytes
+            print(printable(told))
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ from mmengine.config import DictAction
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
 from torch import distributed
 
-from ..errors import ConfigError, FundusError
+from ..errors import ConfigError, FundusError, printable
 from ..files import FULL
 from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
@@ -134,11 +134,6 @@ def one_line(error: FundusError) -> str:
     if 'Original Traceback' in text:
         text = re.split(r'\w*Error: ', text.strip().splitlines()[-1], maxsplit=1)[-1]
     return printable(' '.join(text.split()))
-
-
-def printable(text: str) -> str:
-    """``text`` with what would steer a terminal (in a file's name, a checkpoint's key) spelt out."""
-    return ''.join(c if c.isprintable() else c.encode('unicode_escape', 'surrogatepass').decode() for c in text)
 
 
 def run(main) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import WeightsError
+from ..errors import WeightsError, printable
 from .archive import PROGRAM, check_members, stored_sizes
 from .contents import check_contents
 from .unpickler import as_pickle_module
@@ -20,8 +20,7 @@ _FORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 def plain(text: str, most: int = 100) -> str:
     """A name or note out of a file, short and without control characters, to be shown."""
-    shown = ''.join(c if c.isprintable() else repr(c)[1:-1] for c in text[:most])
-    return shown + '...' * (len(text) > most)
+    return printable(text[:most]) + '...' * (len(text) > most)
 
 
 def _refuse_program(path: Path) -> None:
