@@ -8,13 +8,18 @@ from .errors import WriteError
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no more can be written
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name in the same folder that no other process uses, and :func:`remove_leftovers` knows."""
+    return path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{path.name}.tmp')
+
+
 def write_whole(path: Path, write) -> None:
     """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written.
 
     Raises:
         WriteError: Naming ``path``, if the disk is full, the folder read-only or not there.
     """
-    temporary = path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{path.name}.tmp')
+    temporary = temporary_beside(path)
     try:
         write(temporary)
         with temporary.open('rb') as file:

@@ -6,7 +6,7 @@ import torch
 from mmengine.runner import Runner
 
 from ..errors import CheckpointError, FundusError
-from ..models.checkpoints import read_checkpoint
+from ..models.checkpoints import load_from_anywhere
 
 MOST = 10**12  # steps or epochs of any training
 
@@ -53,7 +53,7 @@ class ResumingRunner(Runner):
 
     def resume(self, filename, *args, **kwargs) -> None:
         """As :meth:`mmengine.runner.Runner.resume`; raises :class:`CheckpointError`."""
-        found = read_checkpoint(filename)
+        found = load_from_anywhere(filename)
         check_resumable(found, filename)
         states, schedules = found['param_schedulers'], self.param_schedulers
         if isinstance(schedules, list):

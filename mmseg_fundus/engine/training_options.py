@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 
 from ..errors import ConfigError
 from ..models.backbones import FrozenVisionTransformer
-from ..models.checkpoints import read_checkpoint
+from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
 from .work_folder import latest_whole_checkpoint
@@ -107,7 +107,10 @@ def choose_checkpoint(cfg: Config, resume, seed=None) -> None:
         cfg.resume, cfg.load_from = True, known_checkpoint(str(resume))
         _take_seed(cfg, seed)
         return
-    if resume is None and not (cfg.get('resume') and not cfg.get('load_from')):
+    if resume is None and cfg.get('resume') and cfg.get('load_from'):
+        _take_seed(cfg, seed)
+        return
+    if resume is None and not cfg.get('resume'):
         return
     path, damaged = latest_whole_checkpoint(cfg.work_dir)
     for file in damaged:
@@ -122,7 +125,7 @@ def choose_checkpoint(cfg: Config, resume, seed=None) -> None:
 
 def _take_seed(cfg: Config, asked) -> None:
     """Go on with the seed of the checkpoint: mmengine would change to it after the sampler was made with another."""
-    meta = read_checkpoint(cfg.load_from).get('meta')
+    meta = load_from_anywhere(cfg.load_from).get('meta')
     seed = meta.get('seed') if isinstance(meta, dict) else None
     if not isinstance(seed, int):
         return

@@ -12,6 +12,7 @@ import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import CheckpointError, WeightsError
+from ..files import temporary_beside
 from .safe_load import LONGEST, plain, safe_load
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
@@ -146,7 +147,7 @@ def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
     path = Path(torch.hub.get_dir()) / 'checkpoints' / folder / name
     if path.is_file():
         return load_from_local(path, map_location)
-    temporary = path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{name}.tmp')
+    temporary = temporary_beside(path)
     try:
         _download(filename, temporary)
         found = load_from_local(temporary, map_location)
@@ -159,6 +160,11 @@ def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
         raise CheckpointError(f'{filename} could not be downloaded ({plain(why[0])}); download it yourself and name the file') from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def load_from_anywhere(filename) -> dict:
+    """A checkpoint from a file or an http(s) address, as mmengine will read it."""
+    return (load_from_http if str(filename).startswith(('http://', 'https://')) else load_from_local)(filename)
 
 
 def load_from_elsewhere(filename, map_location=None):

@@ -1,7 +1,10 @@
 import os
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -33,3 +36,14 @@ def shell(tmp_path, root, zygote):
         return subprocess.run(command, cwd=tmp_path, env=clean, text=True, timeout=300, **streams)
 
     return run
+
+
+@pytest.fixture
+def served(tmp_path):
+    """Address of a web server of ``tmp_path``."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *arguments: None
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}'
+        server.shutdown()

@@ -3,8 +3,6 @@
 import os
 import socket
 import sys
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
@@ -89,17 +87,6 @@ def test_no_function_runs_code_in_a_checkpoint(hostile, ran, load):
         else:
             FundusVesselInferencer(config, path, device='cpu')
     assert not ran.exists()
-
-
-@pytest.fixture
-def served(tmp_path):
-    """Address of a web server of ``tmp_path``."""
-    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
-    handler.log_message = lambda *arguments: None
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}'
-        server.shutdown()
 
 
 def test_a_download_is_not_trusted_either(hostile, ran, served, tmp_path, monkeypatch):

@@ -46,16 +46,21 @@ def test_a_second_training_in_the_same_folder_is_refused(train, tiny_config, tmp
     assert train(tiny_config(), '--epochs', '1').returncode == 0
 
 
-def test_a_resumed_training_goes_on_with_its_own_seed(train, tiny_config, tmp_path):
+def test_a_resumed_training_goes_on_with_its_own_seed(train, tiny_config, tmp_path, served, monkeypatch):
     config = tiny_config("model['decode_head']['dropout_ratio'] = 0.1")
     assert train(config, '--epochs', '2', '--seed', '7').returncode == 0
     whole = safe_load(tmp_path / 'work/epoch_2.pth')
     refused = train(config, '--epochs', '2', '--resume', tmp_path / 'work/epoch_1.pth', '--seed', '5')
     assert refused.returncode == 1 and 'was trained with seed 7' in refused.stdout.strip().splitlines()[-1]
-    assert train(config, '--epochs', '2', '--resume', tmp_path / 'work/epoch_1.pth').returncode == 0
-    again = safe_load(tmp_path / 'work/epoch_2.pth')
-    assert again['meta']['seed'] == 7
-    assert all(torch.equal(tensor, again['state_dict'][name]) for name, tensor in whole['state_dict'].items())
+    (tmp_path / 'work/epoch_1.pth').rename(tmp_path / 'first.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    config_says = ['--cfg-options', 'resume=True']
+    for options in (['--resume', 'first.pth'], [*config_says, 'load_from=first.pth'], [*config_says, f'load_from={served}/first.pth']):
+        done = train(config, '--epochs', '2', *options)
+        assert done.returncode == 0, done.stdout[-2000:]
+        again = safe_load(tmp_path / 'work/epoch_2.pth')
+        assert again['meta']['seed'] == 7
+        assert all(torch.equal(tensor, again['state_dict'][name]) for name, tensor in whole['state_dict'].items())
 
 
 def test_averaged_weights_are_resumed_and_leave_the_encoder_out(train, tiny_config, tmp_path):
