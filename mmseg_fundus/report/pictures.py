@@ -108,6 +108,7 @@ def _dataset(data: dict, data_root):
 def _checked(key: str, value):
     """An argument of the data set, if it is of the kind that belongs there."""
     plain = value.values() if type(value) is dict else [value]
+    value = float(value) if ARGUMENTS[key] is float and type(value) is int else value
     fits = type(value) is ARGUMENTS[key] and all(type(item) in (str, int, float) for item in plain)
     if fits and key.endswith('_dir'):
         fits = not set('{}') & set(value.replace('{part}', ''))  # it is formatted

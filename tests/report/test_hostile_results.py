@@ -20,7 +20,7 @@ def arguments(**values):
 
 def test_results_name_no_code_to_run(work, tmp_path):
     command = {'type': 'subprocess.Popen', 'args': f'touch {tmp_path / "ran"}', 'shell': True}
-    arguments(pipeline=[command], augmentation=command, metainfo=command, indices=1)(work)
+    arguments(pipeline=[command], augmentation=command, metainfo=command, indices=1, val_fraction=0)(work)
     gathered = gather(work)
     assert not (tmp_path / 'ran').exists() and len(gathered.pictures) == 5, 'the rest of the arguments is as it was'
 
