@@ -26,6 +26,14 @@ def write_weights(path, seed=0, **arch):
     return path
 
 
+def lora_lines(weights, out_indices=(0, 1, 2, 3), targets=('.*qkv',), drop_rate=0.0, **encoder) -> str:
+    """Lines for ``extra`` of :func:`write_config` that put mmpretrain's LoRA around the tiny encoder."""
+    encoder = {**dict(arch=TINY, pretrain_size=64, out_indices=out_indices, precision='float32', weights=str(weights)), **encoder}
+    module = dict(type='FrozenVisionTransformer', **encoder)
+    lora = dict(type='mmpretrain.LoRAModel', module=module, alpha=8, rank=2, drop_rate=drop_rate, targets=[dict(type=t) for t in targets])
+    return f"model['backbone'] = {dict(_delete_=True, **lora)!r}"
+
+
 def write_config(folder: Path, weights, data, extra='', name='tiny.py') -> Path:
     """A config that inherits from the DRIVE one, with the tiny ViT, 64 pixels and no workers; ``extra`` lines are added."""
     loader = 'dict(num_workers=0, persistent_workers=False, dataset=dict(data_root={root!r}{more}))'

@@ -13,6 +13,7 @@ from ..datasets.photograph import read_photograph
 from ..engine.config import load_config
 from ..errors import ConfigError, DataError
 from ..models.checkpoints import read_trained
+from ..models.encoder import find_encoder
 from .prediction import VesselPrediction
 
 
@@ -71,7 +72,7 @@ class FundusVesselInferencer:
         self.field_angle = 45.0 if field_angle is None else float(field_angle)
         if not 0 < self.field_angle <= 360:
             raise ConfigError(f'field_angle={field_angle} must lie in (0, 360], in degrees')
-        source = getattr(self.model.backbone, 'source', None)
+        source = getattr(find_encoder(self.model.backbone), 'source', None)
         self.settings = {  # what a prediction depends on
             'checkpoint': Path(checkpoint).name,
             'decoder_sha256': decoder,

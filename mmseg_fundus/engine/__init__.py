@@ -1,3 +1,4 @@
+from .batch_norm_hook import BatchNormHook
 from .checkpoint_hook import VesselCheckpointHook
 from .config import load_config
 from .distributed import prepare_launcher
@@ -8,14 +9,17 @@ from .finite_loss_hook import FiniteLossHook
 from .overlay_hook import VesselOverlayHook
 from .results_hook import ResultsHook
 from .trainable_constructor import TrainableOptimWrapperConstructor
+from .trained_parameters_hook import TrainedParametersHook
 
 __all__ = [
+    'BatchNormHook',
     'EpochSeedHook',
     'FeatureCacheHook',
     'FiniteLossHook',
     'ResultsHook',
     'SaveEncoderHook',
     'TrainableOptimWrapperConstructor',
+    'TrainedParametersHook',
     'VesselCheckpointHook',
     'VesselOverlayHook',
     'load_config',

@@ -7,6 +7,7 @@ from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
 from ..files import remove_leftovers, write_whole
+from ..models.encoder import find_encoder
 from .work_folder import epoch_checkpoints, move_aside, occupy
 
 
@@ -64,15 +65,17 @@ class VesselCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         model = getattr(runner.model, 'module', runner.model)
-        source = getattr(getattr(model, 'backbone', None), 'source', None)
+        source = getattr(find_encoder(model.backbone), 'source', None) if hasattr(model, 'backbone') else None
         if source is not None:
             checkpoint['meta']['encoder'] = dict(file=source.path, sha256=source.sha256, layout=source.layout)
         checkpoint['message_hub']['log_scalars'] = {}  # curves are in the events; what is left needs no pickle
         if self.slim and hasattr(model, 'slim_state_dict'):
-            checkpoint['state_dict'] = model.slim_state_dict(checkpoint['state_dict'])
-            averaged = checkpoint.get('ema_state_dict')  # of mmengine's EMAHook
-            if averaged and not any(name.startswith('backbone.') for name in checkpoint['state_dict']):
-                checkpoint['ema_state_dict'] = {n: tensor for n, tensor in averaged.items() if not n.startswith('module.backbone.')}
+            whole = checkpoint['state_dict']
+            checkpoint['state_dict'] = model.slim_state_dict(whole)
+            left_out = {f'module.{name}' for name in whole.keys() - checkpoint['state_dict'].keys()}
+            if checkpoint.get('ema_state_dict'):  # of mmengine's EMAHook
+                averaged = checkpoint['ema_state_dict'].items()
+                checkpoint['ema_state_dict'] = {name: tensor for name, tensor in averaged if name not in left_out}
 
     def after_train_epoch(self, runner) -> None:
         epoch = runner.epoch + 1

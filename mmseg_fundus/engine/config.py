@@ -11,6 +11,7 @@ from ..datasets import PUBLIC
 from ..datasets.by_name import class_by_name, public_name
 from ..errors import ConfigError
 from ..files import FULL
+from .encoder_config import encoder_config
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # top-level names that mmengine and mmseg look at beside the runner's arguments
@@ -51,9 +52,10 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
     if data_root is not None:
         _set_data_root(cfg, data_root)
     if weights is not None:
-        if 'weights' not in cfg.model.backbone:
+        encoder = encoder_config(cfg)
+        if encoder is None:
             raise ConfigError(f'--weights: the backbone of {path.name}, {cfg.model.backbone.type}, takes no weights file this way')
-        cfg.model.backbone.weights = weights
+        encoder.weights = weights
     for loader in DATALOADERS:
         if cfg.get(loader) and cfg[loader].get('num_workers') == 0 and cfg[loader].get('persistent_workers'):
             cfg[loader].persistent_workers = False  # torch refuses to keep no workers alive

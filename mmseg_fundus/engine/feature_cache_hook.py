@@ -18,6 +18,7 @@ from ..datasets.fov_cache import cache_folder, field_of_view
 from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
 from ..feature_cache import FeatureCache, PictureCache, digest
+from ..models.encoder import is_as_built
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 from ..records import RecordFolder
@@ -100,10 +101,14 @@ class FeatureCacheHook(Hook):
     @staticmethod
     def _obstacle(model, loader) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
-        if not isinstance(model, VesselSegmentor) or not hasattr(model.backbone, 'identity'):
-            return f'the backbone {type(getattr(model, "backbone", model)).__name__} cannot be told from others'
-        if model.backbone.trainable_blocks:
-            return 'the encoder is trained (model.backbone.trainable_blocks)'
+        backbone = getattr(model, 'backbone', model)
+        trained = [name for name, parameter in backbone.named_parameters() if parameter.requires_grad]
+        if trained and isinstance(model, VesselSegmentor):
+            return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
+        if not isinstance(model, VesselSegmentor) or 'identity' not in vars(type(backbone)):  # a subclass or a wrapper may change the maps
+            return f'the backbone {type(backbone).__name__} cannot be told from others: its class does not define identity()'
+        if hasattr(backbone, 'own_tensors') and not is_as_built(backbone, backbone.own_tensors()):
+            return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
         dataset, preprocessor = loader.dataset, model.data_preprocessor
         if not isinstance(dataset, FundusVesselDataset) or not dataset.draws:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'

@@ -4,9 +4,10 @@ import copy
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import DATASETS
 
 from ..models.backbones import FrozenVisionTransformer
+from .encoder_config import encoder_config, is_frozen_vit
 
 
 def check_inputs(cfg: Config, splits) -> None:
@@ -23,9 +24,9 @@ def check_inputs(cfg: Config, splits) -> None:
         FundusError: See :mod:`mmseg_fundus.errors`.
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    backbone = cfg.model.get('backbone', {})
-    if MODELS.get(backbone.get('type')) is FrozenVisionTransformer:
-        FrozenVisionTransformer.check_file(**{k: v for k, v in backbone.items() if k != 'type'})
+    encoder = encoder_config(cfg)
+    if encoder is not None and is_frozen_vit(encoder):
+        FrozenVisionTransformer.check_file(**{k: v for k, v in encoder.items() if k != 'type'})
     for split in splits:
         loader = cfg.get(f'{split}_dataloader')
         if loader and 'data_root' in loader.get('dataset', {}):

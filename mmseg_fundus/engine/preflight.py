@@ -23,9 +23,11 @@ from PIL import Image
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
+from ..models.encoder import find_encoder
 from ..stack import installed_versions
 from ..visualization import draw_overlay
 from .cli import explain
+from .encoder_config import encoder_config
 
 MOST_PICTURES = 60  # decoded of each split; a training decodes them all
 
@@ -106,10 +108,12 @@ class Preflight:
 
     def weights(self) -> str:
         self.model = MODELS.build(copy.deepcopy(self.cfg.model)).to(self.device)
-        source = getattr(self.model.backbone, 'source', None)
+        encoder = find_encoder(self.model.backbone)
+        source = getattr(encoder, 'source', None)
         if source is None:
-            return f'{type(self.model.backbone).__name__}: no weights file ({self.cfg.model.backbone.get("weights")!r}, as the config says)'
-        count = len(self.model.backbone.state_dict())
+            named = (encoder_config(self.cfg) or {}).get('weights')
+            return f'{type(self.model.backbone).__name__}: no weights file ({named!r}, as the config says)'
+        count = len(encoder.own_tensors())
         notes = ''.join(f'; {note}' for note in source.notes)
         return f'{source.path}: {source.layout}, {count}/{count} encoder tensors, SHA-256 {source.sha256[:16]}...{notes}'
 
@@ -195,9 +199,10 @@ class Preflight:
         weights = sum(p.numel() * 4 for p in self.model.parameters())
         trained = sum(p.numel() * 4 for p in self.model.parameters() if p.requires_grad)
         activations = self.saved / len(self.batch['inputs']) * size
-        patch = getattr(self.model.backbone, 'patch_size', 16)
+        encoder = find_encoder(self.model.backbone)
+        patch = getattr(encoder, 'patch_size', 16)
         tokens = self.batch['inputs'].shape[2] * self.batch['inputs'].shape[3] // patch**2
-        running = size * tokens * getattr(self.model.backbone, 'embed_dims', 768) * 4 * 16  # one block's working set, not kept
+        running = size * tokens * getattr(encoder, 'embed_dims', 768) * 4 * 16  # one block's working set, not kept
         total = weights + 3 * trained + 2 * activations + running + 0.6 * 2**30  # gradients and Adam; backward; CUDA itself
         return f'about {total / 2**30:.1f} GiB per GPU at batch size {size} (computed; kept activations: {activations / 2**30:.2f} GiB)'
 

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..evaluation.report import described, write_results
+from ..models.encoder import find_encoder
 from .provenance import difference, git_state, merged, seen_before, versions
 
 
@@ -98,8 +99,8 @@ class ResultsHook(Hook):
             (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
         )
         report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), {})
-        source = getattr(getattr(runner.model, 'module', runner.model), 'backbone', None)
-        source = getattr(source, 'source', None)
+        backbone = getattr(getattr(runner.model, 'module', runner.model), 'backbone', None)
+        source = getattr(find_encoder(backbone), 'source', None) if backbone is not None else None
         results = {
             'phase': phase,
             'metrics': metrics,

@@ -8,10 +8,10 @@ from mmengine.logging import print_log
 from mmseg.registry import MODELS
 
 from ..errors import ConfigError
-from ..models.backbones import FrozenVisionTransformer
 from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
+from .encoder_config import encoder_config, is_frozen_vit
 from .work_folder import latest_whole_checkpoint
 
 
@@ -79,8 +79,9 @@ def _enable_amp(cfg: Config) -> None:
     bfloat16 = native_bfloat16(device)
     if bfloat16 and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
         cfg.model.precision = 'bfloat16'
-        if MODELS.get(cfg.model.backbone.type) is FrozenVisionTransformer:
-            cfg.model.backbone.precision = 'bfloat16'
+        encoder = encoder_config(cfg)
+        if encoder is not None and is_frozen_vit(encoder):
+            encoder.precision = 'bfloat16'
         return
     if device == 'cpu' and not bfloat16:
         raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')

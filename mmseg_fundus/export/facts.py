@@ -14,7 +14,7 @@ def prediction_facts(model) -> dict:
         the network does itself (``mean``, ``std``, in units of 0 to 255, ``patch_size``), ``classes``, and where it comes from.
     """
     cfg = {'zoom': 1.0, 'size': None, 'window_batch': 4, 'crop_to_fov': False, 'pixels_per_degree': None, **(model.test_cfg or {})}
-    source = getattr(model.backbone, 'source', None)
+    source = getattr(model.encoder, 'source', None)
     preprocessor = model.data_preprocessor
     normalised = hasattr(preprocessor, 'mean')
     sliding = cfg.get('mode', 'whole') == 'slide'
@@ -30,6 +30,6 @@ def prediction_facts(model) -> dict:
         'patch_size': model._patch_size(),
         'classes': ['background', 'vessel'],
         'weights_sha256': source.sha256 if source else None,
-        'encoder_fingerprint': model.backbone.fingerprint().hex() if hasattr(model.backbone, 'fingerprint') else None,
+        'encoder_fingerprint': model.encoder.fingerprint().hex() if hasattr(model.encoder, 'fingerprint') else None,
         'mmseg_fundus': __version__,
     }

@@ -33,10 +33,10 @@ class VesselGraph(nn.Module):
         if not isinstance(model, VesselSegmentor):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')
         self.model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
-        for part in (self.model, self.model.backbone):
+        for part in (self.model, self.model.encoder):
             if hasattr(part, 'precision'):
                 part.precision = 'float32'
-        self.model.backbone.compile_encoder = False
+        self.model.encoder.compile_encoder = False
         preprocessor = self.model.data_preprocessor
         names = ('channel_conversion', '_channel_conversion')  # upstream's, the continuation's
         self.takes_bgr = not any(getattr(preprocessor, name, False) for name in names)  # pictures are read as BGR, and stay so

@@ -90,7 +90,7 @@ def test_train_and_eval_return_self_and_keep_the_encoder_frozen(tiny_vit):
 
 def test_no_graph_is_kept_and_two_forwards_in_train_mode_are_identical(tiny_vit):
     vit = tiny_vit().train()
-    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    x = torch.randn(1, 3, 64, 64)
     first, second = vit(x), vit(x)
     assert all(torch.equal(a, b) and not a.requires_grad for a, b in zip(first, second))
 

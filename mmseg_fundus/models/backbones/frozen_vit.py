@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...checksum import tensors_sha256
 from ...errors import CheckpointError, ConfigError, WeightsError
+from ..encoder import first_trained, names_in, train_where_trained
 from ..precision import check_precision, computing_in, resolve_precision
 from ..weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
 
@@ -24,7 +25,8 @@ class FrozenVisionTransformer(VisionTransformer):
     scale, dropout or drop path).  The class token takes part in attention and is dropped from the output maps.
 
     Frozen means: no parameter requires a gradient, every frozen module is in eval mode whatever ``train()`` is called, the forward
-    pass of frozen blocks runs under ``torch.no_grad()``.
+    pass runs under ``torch.no_grad()`` up to the first block with a parameter that is trained.  ``requires_grad`` of the parameters
+    decides, whoever sets it (``trainable_blocks``, mmpretrain's ``LoRAModel`` around it, a subclass, a hook).
 
     Weights load in the constructor, so training, testing, ``init_model`` and resuming all have them, or stop.  Loading a training
     checkpoint on top is checked too: one that brings a different encoder, or part of one, is refused.
@@ -102,12 +104,15 @@ class FrozenVisionTransformer(VisionTransformer):
         self.trainable_blocks = self._check_trainable(trainable_blocks, indices[-1] + 1)
         self.has_weights = weights == RANDOM
         self.source = None  # EncoderWeights of the file, once read
+        self._own = dict(self.named_parameters())  # these, whatever is put around and between them later
+        self._first_trained = None  # block of the current forward pass from which on gradients are needed, -1: the embedding
         if weights == RANDOM:
             VisionTransformer.init_weights(self)
             nn.init.trunc_normal_(self.cls_token, std=0.02)
         elif weights != FROM_CHECKPOINT:
             self._load_file(weights, checkpoint_key, allow_unsafe)
         self._is_init = True  # mmengine's init_weights() has nothing left to do
+        self._loaded = self.fingerprint() if self.source else None
         self._freeze()
 
     @classmethod
@@ -158,14 +163,21 @@ class FrozenVisionTransformer(VisionTransformer):
         found.tensors = {}
         self.source = found
 
+    def own_tensors(self) -> dict:
+        """The parameters that a weights file holds, by their names in here as it was built: without adapters that were put in since."""
+        return self._own
+
     @property
     def in_weights_file(self) -> bool:
-        """Whether all of the encoder can be had again from the file it came from: nothing in it is trained."""
-        return self.source is not None and not self.trainable_blocks
+        """Whether all of :meth:`own_tensors` can be had again from the file: none is trained, replaced or otherwise changed."""
+        return self._from_file() and len(names_in(self, self._own)) == len(self._own) and self.fingerprint() == self._loaded
+
+    def _from_file(self) -> bool:
+        return self.source is not None and not any(parameter.requires_grad for parameter in self._own.values())
 
     def fingerprint(self) -> bytes:
-        """SHA-256 of the encoder's tensors, names and values (32 bytes): the same for every copy of the same weights."""
-        return tensors_sha256(self.state_dict())
+        """SHA-256 of :meth:`own_tensors`, names and values (32 bytes): the same for every copy of the same weights."""
+        return tensors_sha256(self._own)
 
     def identity(self) -> dict:
         """What decides the maps of a given input: weights, settings and arithmetic."""
@@ -191,30 +203,30 @@ class FrozenVisionTransformer(VisionTransformer):
 
         Replaces mmpretrain's hook of this name, which resizes the table at loading and again in every forward pass.
         """
-        mine = self.state_dict()
+        mine = {name: self._own[known] for name, known in names_in(self, self._own).items()}
         brought = [name for name in mine if prefix + name in state_dict]
         if not brought:
             return  # a checkpoint without encoder: what the constructor loaded stays
         if len(brought) != len(mine):
-            missing = [name for name in mine if name not in brought]
+            missing = ', '.join([name for name in mine if name not in brought][:3])
             raise CheckpointError(
-                f'the checkpoint holds {len(brought)} of {len(mine)} encoder tensors (missing: {", ".join(missing[:3])} ...); '
-                'it needs all of them or none'
+                f'the checkpoint holds {len(brought)} of {len(mine)} encoder tensors (missing: {missing} ...); it needs all of them or none'
             )
-        if self.in_weights_file:
+        if self._from_file():
             changed = [name for name in mine if not torch.equal(mine[name].cpu(), state_dict[prefix + name].cpu().to(mine[name].dtype))]
             if changed:
                 raise CheckpointError(
                     f'the checkpoint was made with another frozen encoder than {self.source.path} ({len(changed)} of {len(mine)} tensors '
                     "differ). Name the weights file it was trained with, or set model.backbone.weights='from_checkpoint'"
                 )
-        table = state_dict[prefix + 'pos_embed']
+        self.has_weights = True
+        table = state_dict.get(prefix + 'pos_embed', self.pos_embed)
         grid = isqrt(table.shape[1] - 1)
         if table.shape != self.pos_embed.shape and table.ndim == 3 and grid * grid == table.shape[1] - 1:
             self.pos_embed = nn.Parameter(self.pos_embed.new_zeros(1, table.shape[1], self.embed_dims), self.pos_embed.requires_grad)
+            self._own['pos_embed'] = self.pos_embed
             self.patch_resolution = (grid, grid)
             self.img_size = (grid * self.patch_size,) * 2
-        self.has_weights = True
 
     # ---- freezing
 
@@ -237,12 +249,20 @@ class FrozenVisionTransformer(VisionTransformer):
             self.pos_embed.requires_grad_(True)
         self.train(self.training)
 
+    def check_trainable(self) -> None:
+        """Raise :class:`ConfigError` if a wrapper froze what ``trainable_blocks`` asks to train, as ``LoRAModel`` does."""
+        own = {id(parameter) for parameter in self._own.values()}
+        asked = [parameter for module in self._trainable_modules() for parameter in module.parameters() if id(parameter) in own]
+        frozen = sum(not parameter.requires_grad for parameter in asked)
+        if frozen:
+            raise ConfigError(
+                f'trainable_blocks={self.trainable_blocks} asks to train {len(asked)} tensors of the encoder, but what is around it froze '
+                f'{frozen} of them (LoRAModel trains its adapter alone); leave trainable_blocks or the wrapper out'
+            )
+
     def train(self, mode: bool = True):
-        """Set trainable blocks to ``mode``; everything frozen stays in eval mode.  Returns self."""
-        nn.Module.train(self, False)
-        self.training = bool(mode and self.trainable_blocks)
-        for module in self._trainable_modules():
-            module.train(mode)
+        """Set what is trained to ``mode``; everything frozen stays in eval mode.  Returns self."""
+        train_where_trained(self, mode)
         return self
 
     # ---- forward
@@ -258,22 +278,22 @@ class FrozenVisionTransformer(VisionTransformer):
             raise WeightsError(
                 "weights='from_checkpoint' but no checkpoint with a full encoder was loaded; load one, or name the weights file"
             )
+        self._first_trained = first_trained(self, x) if torch.is_grad_enabled() else None
         run = _compiled_run() if self.compile_encoder else FrozenVisionTransformer._run
         with computing_in(self.precision, x.device):
             return tuple(level.float() for level in run(self, x))
 
     def _run(self, x: Tensor) -> list:
         running = self.out_indices[-1] + 1
-        first_trained = running - self.trainable_blocks  # -1: the embedding is trained as well
-        grad = torch.is_grad_enabled()
+        grad, first = self._first_trained is not None, self._first_trained
         maps = []
-        with torch.set_grad_enabled(grad and first_trained < 0):
+        with torch.set_grad_enabled(grad and first < 0):
             x, grid = self._embed(x)
         for i, block in enumerate(self.layers[:running]):
-            with torch.set_grad_enabled(grad and i >= first_trained):
+            with torch.set_grad_enabled(grad and i >= first):
                 x = block(x)
             if i in self.out_indices:
-                with torch.set_grad_enabled(grad and self.trainable_blocks > 0):
+                with torch.set_grad_enabled(grad):
                     tokens = self.ln1(x) if self.norm_outputs else x
                     maps.append(self._format_output(tokens, grid))
         return maps

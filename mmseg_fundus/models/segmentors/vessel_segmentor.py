@@ -1,5 +1,6 @@
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
@@ -9,7 +10,9 @@ from torch import Tensor
 from ...boxes import box_around, fov_scale
 from ...errors import CheckpointError, ConfigError
 from ...feature_cache import PictureMaps, training_maps
+from ..encoder import find_encoder, is_trained, keep_all_tensors
 from ..precision import check_precision, computing_in
+from .norms import norms_explained
 from .slim import fill_encoder, slim_state_dict
 from .tta import tta_poses
 from .windows import blend_windows
@@ -64,6 +67,9 @@ class VesselSegmentor(EncoderDecoder):
                 'softmax: set decode_head.num_classes=2 and leave out_channels out'
             )
         self._check_test_cfg()
+        if hasattr(self.encoder, 'check_trainable'):
+            self.encoder.check_trainable()
+        keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
 
     def _check_test_cfg(self) -> None:
@@ -91,18 +97,18 @@ class VesselSegmentor(EncoderDecoder):
 
     def slim_state_dict(self, state_dict: dict) -> dict:
         """``state_dict`` as a checkpoint keeps it: without the encoder where a weights file has it, see :mod:`.slim`."""
-        return slim_state_dict(state_dict, self.backbone)
+        return slim_state_dict(state_dict, self)
 
     def _refuse_misfit(self, state_dict, prefix, *args, **kwargs) -> None:
-        fill_encoder(state_dict, prefix, self.backbone)
+        keep_all_tensors(self, self.backbone)
+        fill_encoder(state_dict, prefix, self)
         mine = {prefix + name: tensor for name, tensor in self.state_dict().items()}
-        encoder = prefix + 'backbone.'
         missing = [name for name in mine if name not in state_dict and not name.endswith('num_batches_tracked')]
         unexpected = [name for name in state_dict if name not in mine and name.startswith(prefix)]
         wrong = [
             f'{name} {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}'
             for name, tensor in mine.items()
-            if name in state_dict and state_dict[name].shape != tensor.shape and name != encoder + 'pos_embed'
+            if name in state_dict and state_dict[name].shape != tensor.shape and not name.endswith('.pos_embed')
         ]
         parts = []
         for count, verdict in ((missing, 'missing'), (unexpected, 'unexpected'), (wrong, 'of another shape')):
@@ -116,8 +122,18 @@ class VesselSegmentor(EncoderDecoder):
 
     # ---- forward
 
+    @property
+    def encoder(self):
+        """What has its weights from a file: the backbone, or what is in it (see :func:`.encoder.find_encoder`)."""
+        return find_encoder(self.backbone)
+
+    def train(self, mode: bool = True):
+        """As any module's; what was put into the backbone since is saved from here on.  Returns self."""
+        keep_all_tensors(self, self.backbone)
+        return super().train(mode)
+
     def _patch_size(self) -> int:
-        return getattr(self.backbone, 'patch_size', 1)
+        return getattr(self.encoder, 'patch_size', 1)
 
     def encode(self, inputs: Tensor) -> tuple:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size."""
@@ -164,15 +180,23 @@ class VesselSegmentor(EncoderDecoder):
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Losses of the decode head (prefix ``decode.``) and of auxiliary heads (``aux.``)."""
-        maps = training_maps(self.encode, self.feature_cache, inputs, data_samples) if self.feature_cache else self.encode(inputs)
-        features = self.fuse(maps)
-        logits = self.decode(features, inputs)
-        losses = add_prefix(self.decode_head.loss_by_feat(logits, data_samples), 'decode')
-        losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
-        if self.with_auxiliary_head:
-            with computing_in(self.precision, inputs.device):
-                losses.update(self._auxiliary_head_forward_train(features, data_samples))
-        return losses
+        self._drop_stale_caches()
+        with norms_explained(inputs.shape):
+            maps = training_maps(self.encode, self.feature_cache, inputs, data_samples) if self.feature_cache else self.encode(inputs)
+            features = self.fuse(maps)
+            logits = self.decode(features, inputs)
+            losses = add_prefix(self.decode_head.loss_by_feat(logits, data_samples), 'decode')
+            losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
+            if self.with_auxiliary_head:
+                with computing_in(self.precision, inputs.device):
+                    losses.update(self._auxiliary_head_forward_train(features, data_samples))
+            return losses
+
+    def _drop_stale_caches(self) -> None:
+        """Caches go if the encoder is trained after all: a hook may have unfrozen it after the start."""
+        if (self.feature_cache or self.picture_cache) and is_trained(self.backbone):
+            self.feature_cache = self.picture_cache = None
+            print_log('feature cache: off from here on, the encoder is trained now', logger='current', level=30)
 
     @staticmethod
     def _batch_dice(logits: Tensor, data_samples: list) -> Tensor:

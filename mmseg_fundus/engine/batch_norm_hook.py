@@ -1,0 +1,70 @@
+import torch
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop
+from mmseg.registry import HOOKS
+from torch import nn
+
+from ..errors import TrainingError
+from ..models.segmentors.norms import OTHER_NORM
+
+
+@HOOKS.register_module()
+class BatchNormHook(Hook):
+    """Ends a training in its first step if a batch norm could not take the last batch of an epoch, and says what to do.
+
+    A batch norm needs two values per channel.  Where it sees maps of 1x1 (heads that pool the whole picture), a batch of one picture has
+    one; without this, torch would stop at the end of the first epoch.  ``SyncBN`` in several processes without a GPU is refused too.
+    """
+
+    def __init__(self):
+        self._looking = []
+
+    def before_train(self, runner) -> None:
+        model = getattr(runner.model, 'module', runner.model)
+        norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)}
+        synced = [name for name, module in norms.items() if isinstance(module, nn.SyncBatchNorm)]
+        if get_world_size() > 1 and synced:
+            if next(model.parameters()).device.type == 'cpu':
+                raise TrainingError(
+                    f'{synced[0]} is a SyncBN, which works on GPUs only, and these {get_world_size()} processes have none; use '
+                    "norm_cfg=dict(type='BN') there, and leave sync_bn out"
+                )
+            norms = {name: module for name, module in norms.items() if name not in synced}
+        remedy = self._remedy(runner.train_loop)
+        if remedy:
+            self._looking = [norm.register_forward_pre_hook(self._refuse_single(name, remedy)) for name, norm in norms.items()]
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        while self._looking:
+            self._looking.pop().remove()
+
+    @staticmethod
+    def _remedy(loop) -> str | None:
+        """What to do about the batch of one picture that an epoch brings; ``None`` if it brings none."""
+        loader = getattr(loop, 'dataloader', None)
+        size = getattr(loader, 'batch_size', None)
+        if not isinstance(loop, EpochBasedTrainLoop) or not size:
+            return None
+        count = len(loader.sampler)  # of this process
+        if size > 1 and (count % size != 1 or loader.drop_last):
+            return None
+        fitting = [other for other in range(2, count + 1) if count % other != 1]
+        if not fitting:
+            return f'there is {count} picture for each process: add pictures, or use {OTHER_NORM}'
+        nearest = min(fitting, key=lambda other: abs(other - size))
+        found = f'with {count} pictures for each process and batch size {size}, ' + ('each has' if size == 1 else "an epoch's last has")
+        drop = '' if size == 1 else ', train_dataloader.drop_last=True (one picture fewer in each epoch)'
+        return f'{found} one: use --batch-size {nearest}{drop}, or {OTHER_NORM}'
+
+    @staticmethod
+    def _refuse_single(name: str, remedy: str):
+        def look(module, inputs):
+            values = inputs[0]
+            if module.training and isinstance(values, torch.Tensor) and values.ndim > 1 and values[:1, :1].numel() == 1:
+                raise TrainingError(
+                    f'the batch norm {name} sees maps of 1x1, so that a batch of one picture has one value per channel, of which no '
+                    f'statistics can be made; {remedy}'
+                )
+
+        return look

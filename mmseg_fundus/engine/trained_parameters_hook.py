@@ -1,0 +1,101 @@
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmseg.registry import HOOKS
+from torch import nn
+
+from ..errors import ConfigError
+from ..models.encoder import find_encoder
+
+PATIENCE = 10  # steps after which a parameter without a gradient is taken to get none
+REMEDY = 'Let model.backbone.trainable_blocks, or the constructor of the part, do that'
+
+
+@HOOKS.register_module()
+class TrainedParametersHook(Hook):
+    """Sees to it that what requires a gradient is trained.
+
+    A parameter that the optimizer does not hold, or that the processes do not share (something set ``requires_grad`` after they were
+    built), and one of the frozen encoder that gets no gradient in the first steps (it does not run, or what is behind it is cut off), end
+    the training with a line that says so.  Other parameters that get none, such as a head's that its settings leave unused, are a warning.
+    """
+
+    priority = 'VERY_LOW'  # behind hooks that unfreeze something
+
+    def __init__(self):
+        self._shared = None  # ids of what required a gradient when the processes met
+        self._known = set()
+        self._waiting = {}  # id: name, of parameters whose first gradient has not come
+        self._handles = []
+        self._steps = 0
+
+    def before_run(self, runner) -> None:
+        if get_world_size() > 1:
+            self._shared = {id(parameter) for parameter in runner.model.parameters() if parameter.requires_grad}
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        trained = {id(parameter): (name, parameter) for name, parameter in _bare(runner).named_parameters() if parameter.requires_grad}
+        new = [number for number in trained if number not in self._known]
+        if not new:
+            return
+        self._known.update(new)
+        groups = [group for optimizer in _optimizers(runner.optim_wrapper) for group in optimizer.param_groups]
+        held = {id(parameter) for group in groups for parameter in group['params']}
+        missed = [trained[number][0] for number in new if number not in held]
+        if missed:
+            raise ConfigError(
+                f'{len(missed)} parameters require a gradient, but the optimizer was built without them and would never train them '
+                f'({_some(missed)}): something unfroze them after the start. {REMEDY}, or set '
+                "optim_wrapper.constructor='DefaultOptimWrapperConstructor', which holds frozen parameters too"
+            )
+        apart = [trained[number][0] for number in new if self._shared is not None and number not in self._shared]
+        if apart:
+            raise ConfigError(
+                f'{len(apart)} parameters were unfrozen after the {get_world_size()} processes met, which would train them apart from each '
+                f'other ({_some(apart)}). {REMEDY}, or train in one process'
+            )
+        self._steps = 0
+        for number in new:
+            name, parameter = trained[number]
+            self._waiting[number] = name
+            self._handles.append(parameter.register_hook(lambda gradient, number=number: self._waiting.pop(number, None) and None))
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self._steps += 1
+        if self._handles and (not self._waiting or self._steps >= PATIENCE):
+            self._finish(_bare(runner))
+
+    def after_train_epoch(self, runner) -> None:
+        if self._handles:
+            self._finish(_bare(runner))
+
+    def _finish(self, model: nn.Module) -> None:
+        while self._handles:
+            self._handles.pop().remove()
+        waiting, self._waiting = list(self._waiting.values()), {}
+        ours = hasattr(model, 'backbone') and hasattr(find_encoder(model.backbone), 'own_tensors')
+        encoder = [name for name in waiting if ours and name.startswith('backbone.')]
+        if encoder:
+            raise ConfigError(
+                f'{len(encoder)} parameters of the encoder require a gradient, but got none in {self._steps} steps ({_some(encoder)}): '
+                'they do not run, or what is behind them lets none through. They would never be trained; freeze or mend them'
+            )
+        if waiting:
+            print_log(
+                f'{len(waiting)} parameters require a gradient, but got none in {self._steps} steps and stay as they are: {_some(waiting)}',
+                logger='current',
+                level=30,
+            )
+
+
+def _bare(runner) -> nn.Module:
+    return getattr(runner.model, 'module', runner.model)
+
+
+def _optimizers(wrapper) -> list:
+    """One, or those of an ``OptimWrapperDict``."""
+    return [inner.optimizer for inner in wrapper.values()] if hasattr(wrapper, 'values') else [wrapper.optimizer]
+
+
+def _some(names: list) -> str:
+    return ', '.join(names[:3]) + (', ...' if names[3:] else '')
