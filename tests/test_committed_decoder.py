@@ -32,9 +32,7 @@ def test_it_names_its_classes_its_pictures_and_its_config(path):
     assert trained['data']['split'] == 'trainval' and set(trained['validation_files']) <= set(trained['files'])
     assert sum(tensor.numel() for name, tensor in found['state_dict'].items() if 'running' not in name and 'num' not in name) > 463_874
     cfg = Config.fromstring(torch.load(path, weights_only=True)['meta']['cfg'], '.py')
-    assert (
-        cfg.randomness.seed == 1 and cfg.model.decode_head.type == 'VesselDetailHead' and cfg.train_dataloader.dataset.split == 'trainval'
-    )
+    assert cfg.randomness.seed == 1 and cfg.model.decode_head.local_contrast == 33 and cfg.train_dataloader.dataset.split == 'trainval'
 
 
 def test_its_pictures_are_drives_and_testing_it_on_the_test_pictures_warns_of_nothing(path, real_drive, caplog):

@@ -6,7 +6,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from ..errors import TrainingError
-from ..models.segmentors.norms import OTHER_NORM
+from ..models.segmentors.norms import other_norm
 
 
 @HOOKS.register_module()
@@ -31,7 +31,7 @@ class BatchNormHook(Hook):
                     "norm_cfg=dict(type='BN') there, and leave sync_bn out"
                 )
             norms = {name: module for name, module in norms.items() if name not in synced}
-        remedy = self._remedy(runner.train_loop)
+        remedy = self._remedy(runner.train_loop, other_norm(model))
         if remedy:
             self._looking = [norm.register_forward_pre_hook(self._refuse_single(name, remedy)) for name, norm in norms.items()]
 
@@ -40,7 +40,7 @@ class BatchNormHook(Hook):
             self._looking.pop().remove()
 
     @staticmethod
-    def _remedy(loop) -> str | None:
+    def _remedy(loop, other: str) -> str | None:
         """What to do about the batch of one picture that an epoch brings; ``None`` if it brings none."""
         loader = getattr(loop, 'dataloader', None)
         size = getattr(loader, 'batch_size', None)
@@ -49,13 +49,13 @@ class BatchNormHook(Hook):
         count = len(loader.sampler)  # of this process
         if size > 1 and (count % size != 1 or loader.drop_last):
             return None
-        fitting = [other for other in range(2, count + 1) if count % other != 1]
+        fitting = [number for number in range(2, count + 1) if count % number != 1]
         if not fitting:
-            return f'there is {count} picture for each process: add pictures, or use {OTHER_NORM}'
-        nearest = min(fitting, key=lambda other: abs(other - size))
+            return f'there is {count} picture for each process: add pictures, or use {other}'
+        nearest = min(fitting, key=lambda number: abs(number - size))
         found = f'with {count} pictures for each process and batch size {size}, ' + ('each has' if size == 1 else "an epoch's last has")
         drop = '' if size == 1 else ', train_dataloader.drop_last=True (one picture fewer in each epoch)'
-        return f'{found} one: use --batch-size {nearest}{drop}, or {OTHER_NORM}'
+        return f'{found} one: use --batch-size {nearest}{drop}, or {other}'
 
     @staticmethod
     def _refuse_single(name: str, remedy: str):

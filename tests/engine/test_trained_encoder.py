@@ -44,9 +44,7 @@ def tensors(runner, words):
 def test_lora_trains_is_saved_tested_resumed_and_keeps_no_maps(train, tiny_weights, tmp_path):
     lines = lora_lines(tiny_weights, drop_rate=0.1)
     runner, said = train(lines, **VIEWS)
-    assert said == [
-        'feature cache: off, the encoder is trained: 8 of its parameters require a gradient (module.layers.0.attn.qkv.lora_down.weight, ...)'
-    ]
+    assert len(said) == 1 and 'off, the encoder is trained: 8 of its parameters require a gradient (module.layers.0' in said[0]
     assert not list(tmp_path.glob('cache/*'))
     adapter = tensors(runner, '.lora_')
     assert len(adapter) == 8 and all(tensor.any() for name, tensor in adapter.items() if 'lora_up' in name)
@@ -56,6 +54,7 @@ def test_lora_trains_is_saved_tested_resumed_and_keeps_no_maps(train, tiny_weigh
     saved = safe_load(path)
     assert {name for name in saved['state_dict'] if name.startswith('backbone.')} == set(adapter) and path.stat().st_size < 500_000
     assert saved['meta']['encoder']['file'] == str(tiny_weights) and saved['meta']['training']['trained_parameters'] > 0
+    assert saved['meta']['dataset_meta']['classes'] == ('background', 'vessel') and 'LoRAModel' in saved['meta']['cfg']
     model = init_model(runner.cfg, str(path), device='cpu')
     x = torch.randn(1, 3, 64, 64)
     with torch.no_grad():

@@ -2,16 +2,24 @@
 
 import contextlib
 
+from torch import nn
+
 from ...errors import TrainingError
 
-OTHER_NORM = "another normalisation, norm_cfg=dict(type='GN', num_groups=8) in the part of model that has it"
+
+def other_norm(model: nn.Module) -> str:
+    """In words, a normalisation that takes a single picture, whatever its size, in place of a model's batch norms."""
+    widths = {module.num_features for module in model.modules() if isinstance(module, nn.modules.batchnorm._NormBase)}
+    groups = next(number for number in (8, 4, 2, 1) if all(width % number == 0 and width > number for width in widths) or number == 1)
+    return f"another normalisation, norm_cfg=dict(type='GN', num_groups={groups}) in the part of model that has it"
 
 
 @contextlib.contextmanager
-def norms_explained(shape):
+def norms_explained(model: nn.Module, shape):
     """Raises :class:`TrainingError` where a norm has one value to normalise, or is ``SyncBN`` without a GPU.
 
     Args:
+        model (nn.Module): That is trained.
         shape (Sequence[int]): ``(N, C, H, W)`` of the batch.
     """
     try:
@@ -24,7 +32,7 @@ def norms_explained(shape):
                 f'a batch of {number} picture(s) of {height}x{width} leaves a norm layer one value per channel, of which no statistics '
                 f'can be made ({text}). Use 2 pictures or more (--batch-size 2; train_dataloader.drop_last=True if only the last batch of '
                 'an epoch is so small), larger pictures (train_dataloader.dataset.augmentation.size) if its map is not pooled, or '
-                f'{OTHER_NORM}'
+                f'{other_norm(model)}'
             ) from error
         if 'SyncBatchNorm expected' in text:
             raise TrainingError(f'{text}: SyncBN works on GPUs only; use norm_cfg=dict(type="BN"), and leave sync_bn out') from error

@@ -181,7 +181,7 @@ class VesselSegmentor(EncoderDecoder):
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Losses of the decode head (prefix ``decode.``) and of auxiliary heads (``aux.``)."""
         self._drop_stale_caches()
-        with norms_explained(inputs.shape):
+        with norms_explained(self, inputs.shape):
             maps = training_maps(self.encode, self.feature_cache, inputs, data_samples) if self.feature_cache else self.encode(inputs)
             features = self.fuse(maps)
             logits = self.decode(features, inputs)
