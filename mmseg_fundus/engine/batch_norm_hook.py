@@ -14,7 +14,7 @@ class BatchNormHook(Hook):
     """Ends a training in its first step if a batch norm could not take the last batch of an epoch, and says what to do.
 
     A batch norm needs two values per channel.  Where it sees maps of 1x1 (heads that pool the whole picture), a batch of one picture has
-    one; without this, torch would stop at the end of the first epoch.  ``SyncBN`` in several processes without a GPU is refused too.
+    one; without this, torch would stop at the end of the first epoch.
     """
 
     def __init__(self):
@@ -23,14 +23,8 @@ class BatchNormHook(Hook):
     def before_train(self, runner) -> None:
         model = getattr(runner.model, 'module', runner.model)
         norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)}
-        synced = [name for name, module in norms.items() if isinstance(module, nn.SyncBatchNorm)]
-        if get_world_size() > 1 and synced:
-            if next(model.parameters()).device.type == 'cpu':
-                raise TrainingError(
-                    f'{synced[0]} is a SyncBN, which works on GPUs only, and these {get_world_size()} processes have none; use '
-                    "norm_cfg=dict(type='BN') there, and leave sync_bn out"
-                )
-            norms = {name: module for name, module in norms.items() if name not in synced}
+        if get_world_size() > 1:  # synced ones count the pictures of all processes
+            norms = {name: module for name, module in norms.items() if not isinstance(module, nn.SyncBatchNorm)}
         remedy = self._remedy(runner.train_loop, other_norm(model))
         if remedy:
             self._looking = [norm.register_forward_pre_hook(self._refuse_single(name, remedy)) for name, norm in norms.items()]

@@ -109,6 +109,18 @@ def explain(error: Exception) -> str | None:
         return explain_unknown_type(error)
     if isinstance(error, RuntimeError):
         return explain_lost_process(error)
+    return explain_impossible_steps(error)
+
+
+def explain_impossible_steps(error: Exception) -> str | None:
+    """One line for what mmengine or torch refuse before the first step; ``None`` if the error is something else."""
+    if isinstance(error, ValueError) and 'SyncBatchNorm' in str(error):
+        return f"{error}: SyncBN needs a GPU for each process; use norm_cfg=dict(type='BN'), and leave sync_bn out"
+    if isinstance(error, AssertionError) and '`epoch_length` must be a positive integer' in str(error):
+        return (
+            'an epoch has no step: with train_dataloader.drop_last=True there must be as many pictures for each process as a batch has; '
+            'use a smaller --batch-size, or leave drop_last out'
+        )
     return None
 
 

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
 from mmseg_fundus.engine import BatchNormHook, batch_norm_hook, load_config
+from mmseg_fundus.engine.cli import explain
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import TrainingError
 from mmseg_fundus.models.segmentors.norms import norms_explained
@@ -125,11 +126,17 @@ def test_every_norm_of_torch_that_has_one_value_is_explained(norm):
         raise ValueError('other')
 
 
-def test_synced_batch_norm_without_a_gpu_is_refused_and_named(runner, monkeypatch):
+def test_synced_batch_norms_count_the_pictures_of_all_processes(runner, monkeypatch):
     monkeypatch.setattr(batch_norm_hook, 'get_world_size', lambda: 2)
-    made = runner()  # in one process mmengine turns SyncBN into BN
+    made, hook = runner(), BatchNormHook()
     made.model = torch.nn.SyncBatchNorm.convert_sync_batchnorm(made.model)
-    with pytest.raises(TrainingError, match=r"psp_modules.0.1.bn is a SyncBN.*these 2 processes have none; use norm_cfg=dict\(type='BN'\)"):
-        BatchNormHook().before_train(made)
-    with pytest.raises(TrainingError, match='SyncBN works on GPUs only'), norms_explained(made.model, (2, 3, 16, 16)):
-        raise ValueError('SyncBatchNorm expected input tensor to be on GPU')
+    hook.before_train(made)
+    assert hook._looking == []
+
+
+def test_what_cannot_begin_is_one_line():
+    synced = ValueError('SyncBatchNorm layers only work with GPU modules')
+    empty = AssertionError('`epoch_length` must be a positive integer, but got 0.')
+    assert "needs a GPU for each process; use norm_cfg=dict(type='BN'), and leave sync_bn out" in explain(synced)
+    assert 'an epoch has no step: with train_dataloader.drop_last=True' in explain(empty)
+    assert explain(ValueError('else')) is None is explain(AssertionError('else'))

@@ -16,7 +16,7 @@ def other_norm(model: nn.Module) -> str:
 
 @contextlib.contextmanager
 def norms_explained(model: nn.Module, shape):
-    """Raises :class:`TrainingError` where a norm has one value to normalise, or is ``SyncBN`` without a GPU.
+    """Raises :class:`TrainingError` where a norm layer has one value to normalise.
 
     Args:
         model (nn.Module): That is trained.
@@ -34,6 +34,4 @@ def norms_explained(model: nn.Module, shape):
                 'an epoch is so small), larger pictures (train_dataloader.dataset.augmentation.size) if its map is not pooled, or '
                 f'{other_norm(model)}'
             ) from error
-        if 'SyncBatchNorm expected' in text:
-            raise TrainingError(f'{text}: SyncBN works on GPUs only; use norm_cfg=dict(type="BN"), and leave sync_bn out') from error
         raise
