@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
-from ..models.encoder_file import write_encoder
+from ..models.encoder_file import encoder_tensors, write_encoder
 
 
 @HOOKS.register_module()
@@ -20,6 +20,9 @@ class SaveEncoderHook(Hook):
         if not isinstance(interval, int) or interval < 1:
             raise ConfigError(f'SaveEncoderHook: interval={interval!r} must be 1 epoch or more')
         self.interval = interval
+
+    def before_train(self, runner) -> None:
+        encoder_tensors(getattr(runner.model, 'module', runner.model).backbone)  # raises now what it would after many epochs
 
     @master_only
     def after_train_epoch(self, runner) -> None:

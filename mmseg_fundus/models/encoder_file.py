@@ -3,10 +3,33 @@
 from pathlib import Path
 
 import torch
+from mmpretrain.models import VisionTransformer
 from torch import nn
 
+from ..errors import ConfigError
 from ..files import write_whole
 from .weights import expected_shapes, to_mmpretrain
+
+
+def encoder_tensors(encoder: nn.Module) -> dict:
+    """A ViT's tensors under VisionFM's names.
+
+    Raises:
+        ConfigError: If it is no plain ViT: another network, or with an adapter such as LoRA around or in it.
+    """
+    state = encoder.state_dict()
+    if not isinstance(encoder, VisionTransformer):
+        raise ConfigError(f'{type(encoder).__name__} cannot be written as a weights file: it is no plain ViT of mmpretrain')
+    patch = encoder.patch_embed.projection.kernel_size[0]
+    settings = encoder.arch_settings
+    names = expected_shapes(encoder.embed_dims, settings['num_layers'], settings['feedforward_channels'], patch, encoder.pos_embed.shape[1])
+    missing = [name for name in names if to_mmpretrain(name) not in state]
+    if missing:
+        raise ConfigError(
+            f'{type(encoder).__name__} cannot be written as a weights file: {len(missing)} tensors of a plain ViT are missing or renamed '
+            f'({missing[0]}, ...), as by an adapter'
+        )
+    return {name: state[to_mmpretrain(name)].detach().cpu().clone() for name in names}
 
 
 def write_encoder(path, encoder: nn.Module, about: str) -> Path:
@@ -21,13 +44,9 @@ def write_encoder(path, encoder: nn.Module, about: str) -> Path:
         Path: ``path``.
 
     Raises:
+        ConfigError: See :func:`encoder_tensors`.
         WriteError: If the file cannot be written.
     """
-    path = Path(path)
-    patch = encoder.patch_embed.projection.kernel_size[0]
-    settings = encoder.arch_settings
-    names = expected_shapes(encoder.embed_dims, settings['num_layers'], settings['feedforward_channels'], patch, encoder.pos_embed.shape[1])
-    state = encoder.state_dict()
-    tensors = {name: state[to_mmpretrain(name)].detach().cpu().clone() for name in names}
+    path, tensors = Path(path), encoder_tensors(encoder)
     write_whole(path, lambda temporary: torch.save({'state_dict': tensors, 'about': about}, temporary))
     return path

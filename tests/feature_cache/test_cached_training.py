@@ -9,6 +9,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 from PIL import Image
 
 from mmseg_fundus.datasets import ViewSampler
@@ -41,6 +42,11 @@ def train(tiny_config, tmp_path, monkeypatch):
         )
 
     return train
+
+
+@MODELS.register_module()
+class ChangedEncoder(FrozenVisionTransformer):
+    """A subclass, whose maps may depend on what its parent's identity does not say."""
 
 
 EVERY_STEP = {'default_hooks.logger.interval': 1}
@@ -177,7 +183,8 @@ def test_the_size_is_said_and_bounded_before_the_first_step(train, tmp_path, mon
     [
         ({'default_hooks.feature_cache.enabled': False}, 'enabled=False'),
         ({'train_dataloader.sampler.views': None}, 'every view is a new one'),
-        ({'model.backbone.trainable_blocks': 1}, 'the encoder is trained'),
+        ({'model.backbone.trainable_blocks': 1}, 'the encoder is trained: 12 of its parameters require a gradient (layers.3.ln1.weight'),
+        ({'model.backbone.type': 'ChangedEncoder'}, 'ChangedEncoder cannot be told from others: its class does not define identity()'),
         ({'model.data_preprocessor.size_divisor': 48}, 'size_divisor'),
     ],
 )

@@ -17,7 +17,8 @@ from torch import nn
 
 from mmseg_fundus.errors import CheckpointError, ConfigError
 from mmseg_fundus.models import FrozenVisionTransformer
-from mmseg_fundus.models.encoder import find_encoder
+from mmseg_fundus.models.encoder import find_encoder, is_as_built
+from mmseg_fundus.models.encoder_file import write_encoder
 
 
 @pytest.fixture
@@ -78,9 +79,10 @@ def test_lora_trains_and_the_encoder_under_it_stays_bit_for_bit(build):
         assert torch.equal(parameter, before[name]) == frozen, name
 
 
+@pytest.mark.parametrize('norm_outputs', [False, True])
 @pytest.mark.parametrize('target, graph', [('layers.0.attn.qkv', [True] * 3), ('layers.2.attn.proj', [False, False, True])])
-def test_gradients_begin_at_the_first_block_with_an_adapter(lora, target, graph):
-    model = lora(targets=[target]).train()
+def test_gradients_begin_at_the_first_block_with_an_adapter(lora, target, graph, norm_outputs):
+    model = lora(targets=[target], norm_outputs=norm_outputs).train()
     assert [level.requires_grad for level in model(torch.randn(1, 3, 64, 64))] == graph
 
 
@@ -171,6 +173,30 @@ def test_an_encoder_that_something_changed_in_place_is_saved_whole(tiny_config):
     model.backbone.layers[1].attn.qkv.weight.data += 1e-3  # an adapter that was merged
     state = model.state_dict()
     assert not model.backbone.in_weights_file and model.slim_state_dict(state) is state
+
+
+@pytest.mark.parametrize('change', [None, 'hook', 'module', 'adapter', 'tensor'])
+def test_an_encoder_knows_whether_something_was_put_into_it(tiny_vit, change):
+    vit = copy.deepcopy(tiny_vit())
+    if change == 'hook':
+        vit.layers[1].register_forward_hook(lambda module, inputs, output: 2 * output)
+    elif change == 'module':
+        vit.layers[1] = nn.Sequential(vit.layers[1], nn.Tanh())
+    elif change == 'adapter':
+        vit.layers[1].adapter = nn.Linear(48, 48).requires_grad_(False)
+    elif change == 'tensor':
+        vit.cls_token = nn.Parameter(torch.zeros(1, 1, 48), requires_grad=False)
+    assert is_as_built(vit, vit.own_tensors()) == (change is None)
+    assert vit.in_weights_file == (change != 'tensor')
+
+
+def test_an_encoder_with_an_adapter_is_not_written_as_a_weights_file(lora, tiny_vit, tmp_path):
+    for encoder, words in ((lora(), 'LoRAModel.*no plain ViT'), (lora().module, r'8 tensors .*\(blocks.0.attn.qkv.weight')):
+        with pytest.raises(ConfigError, match=words):
+            write_encoder(tmp_path / 'encoder.pth', encoder, 'a test')
+    assert not list(tmp_path.iterdir())
+    again = tiny_vit(weights=write_encoder(tmp_path / 'encoder.pth', tiny_vit(), 'a test'))
+    assert again.fingerprint() == tiny_vit().fingerprint()
 
 
 def test_trainable_blocks_and_an_adapter_that_freezes_them_contradict_each_other(build):
