@@ -15,7 +15,7 @@ from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.test_options import draw_overlays, test_alone, write_masks
+from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
 
 
@@ -59,7 +59,7 @@ def main():
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
-    test_alone(cfg)
+    leave_out_training(cfg)
     if args.show or args.show_dir:
         draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:

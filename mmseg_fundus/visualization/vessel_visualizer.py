@@ -25,7 +25,9 @@ class VesselVisualizer(SegLocalVisualizer):
 
     def __init__(self, name='visualizer', image=None, vis_backends=None, save_dir=None, **kwargs):
         backends = [vis_backends] if isinstance(vis_backends, dict) else list(vis_backends or [])
-        if save_dir is not None:
+        if save_dir is None:  # in an inferencer, for which mmengine would warn of each
+            backends = [b for b in backends if not _is(b, (LocalVisBackend, TensorboardVisBackend)) or 'save_dir' in b]
+        else:
             backends = [{'save_dir': str(save_dir), **b} if _is(b, TensorboardVisBackend) else b for b in backends]
         super().__init__(name, image, backends, save_dir, **kwargs)
 
@@ -94,10 +96,10 @@ def _map(sample, name: str) -> np.ndarray | None:
     return sample.get(name).data.squeeze(0).cpu().numpy() if name in sample else None
 
 
-def _is(backend, kind: type) -> bool:
-    """Whether a backend's config is of a kind."""
+def _is(backend, kinds) -> bool:
+    """Whether a backend's config is of one of the kinds."""
     if not isinstance(backend, dict):
         return False
     named = backend.get('type')
     found = named if inspect.isclass(named) else VISBACKENDS.get(named)
-    return inspect.isclass(found) and issubclass(found, kind)
+    return inspect.isclass(found) and issubclass(found, kinds)

@@ -16,7 +16,7 @@ TRAINING = (
 )
 
 
-def test_alone(cfg: Config) -> None:
+def leave_out_training(cfg: Config) -> None:
     """Leave out of a config what a test does not need: training pictures are not looked for, and hooks that need a training go."""
     for name in TRAINING:
         cfg[name] = None
