@@ -14,8 +14,8 @@ from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_
 from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
-from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
+from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
 
 
