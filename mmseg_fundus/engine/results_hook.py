@@ -51,6 +51,9 @@ class ResultsHook(Hook):
             runner.logger.warning(f'the pictures of this training are not those that the resumed checkpoint was trained on: {differ}')
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
+        info = checkpoint.get('message_hub', {}).get('runtime_info', {})
+        for name in [name for name in info if name.startswith(('val/', 'test/'))]:
+            info.pop(name)  # what a metric returned that is no number: an array would need unpickling
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['training'] = {
             'data': described(runner.train_dataloader.dataset),
