@@ -32,5 +32,7 @@ class ConsoleRunner(Runner):
         for handler in console:
             if handler.level > logging.DEBUG and not any(isinstance(known, _Brief) for known in handler.filters):
                 handler.addFilter(_Brief())
-        logger.info(f'environment, configuration and hooks are in {logger.log_file}')
+        for handler in logger.handlers:
+            if isinstance(handler, logging.FileHandler):
+                logger.info(f'environment, configuration and hooks are in {handler.baseFilename}')
         return logger

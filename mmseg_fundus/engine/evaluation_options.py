@@ -6,6 +6,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
 from mmengine.visualization.vis_backend import LocalVisBackend
+from mmseg.engine.hooks import SegVisualizationHook
 from mmseg.registry import HOOKS, METRICS, VISBACKENDS
 
 from ..evaluation import VesselMetric
@@ -58,6 +59,8 @@ def draw_overlays(cfg: Config, show: bool, folder=None, wait_time: float = 2) ->
     hooks = cfg.setdefault('default_hooks', {})
     hooks['visualization'] = hooks.get('visualization') or dict(type='VesselOverlayHook')
     hooks['visualization'].update(draw=True, show=show, wait_time=wait_time)
+    if _is(hooks['visualization'], SegVisualizationHook, HOOKS):
+        hooks['visualization']['interval'] = 1  # mmsegmentation 1.2 draws each fiftieth picture
     if folder is None:
         return
     visualizer = cfg.setdefault('visualizer', dict(type='VesselVisualizer'))

@@ -56,7 +56,7 @@ class ResultsHook(Hook):
             info.pop(name)  # what a metric returned that is no number: an array would need unpickling
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['training'] = {
-            'data': described(runner.train_dataloader.dataset),
+            'data': without_nan(described(runner.train_dataloader.dataset)),  # plain: a division may be mmengine's ConfigDict
             'seed': runner.seed,
             'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
