@@ -18,6 +18,7 @@ from mmseg_fundus.engine.provenance import git_state, versions
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
 from mmseg_fundus.evaluation.report import FOV, FRAME, described, figures_table, report_rows, write_results
+from mmseg_fundus.evaluation.scores import told_left_out
 
 
 def parse_args():
@@ -59,6 +60,9 @@ def main():
         reports['second observer'] = second
     rows = {row: figures for method, scored in reports.items() for row, figures in report_rows(scored, method).items()}
     print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({dataset.split}), field of view, pooled'))
+    for method, scored in reports.items():
+        if scored[FOV]['left_out']:
+            print(f'{method}: {told_left_out(scored[FOV]["left_out"], len(dataset))}')
     if args.out:
         folder = Path(args.out)
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ best=$(ls -t "$out"/best_*.pth | head -n 1)
 
 echo
 grep -h 'Epoch(val)' "$(ls -t "$out"/*/*.log | head -n 1)" | sed 's/.*Epoch(val) *\[\([0-9]*\)\].*Dice: \([0-9.]*\).*/validation Dice after epoch \1: \2/'
-echo "overlays (picture, label, probability; found, missed and false vessels): $out/overlays/vis_data/vis_image"
+echo "overlays (picture, label, probability; found, missed and false vessels): $out/overlays"
 echo "predicted masks: $out/masks"
 echo "curves: $PYTHON -m tensorboard.main --logdir $out"
 echo 'Synthetic pictures and random weights: this shows that everything works, not how well it works on eyes.'

@@ -67,6 +67,8 @@ def load(path: Path) -> dict:
     except DataError as error:
         raise DataError(f'{path} is no results.json ({error}); give one of tools/test.py or tools/evaluate_masks.py') from error
     wrong = differs(results, SHAPE)
+    if wrong and isinstance(results, dict) and results.get('metrics') and not results.get('report'):
+        raise DataError(f"{path} has no figures of VesselMetric, which the table is made of; test with dict(type='VesselMetric') too")
     if wrong:
         raise DataError(f'{path} is no results.json of tools/test.py or tools/evaluate_masks.py ({wrong})')
     return results

@@ -5,23 +5,18 @@ Example:
 """
 
 import argparse
-from pathlib import Path
 
 import _setup  # noqa: F401
 from mmengine.dist import is_main_process
-from mmengine.runner import Runner
 
 from mmseg_fundus.datasets import PUBLIC
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
 from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
+from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
+from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
-
-TRAINING = (
-    *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
-    *('val_dataloader', 'val_cfg', 'val_evaluator'),
-)
 
 
 def parse_args():
@@ -33,7 +28,7 @@ def parse_args():
     )
     parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, PNG of 0 and 255 (default: masks in the work folder)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
-    parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture below DIR')
+    parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture into DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
     parser.add_argument('--tta', action='store_true', help='average the probabilities of all eight flips and quarter turns')
     chosen = parser.add_mutually_exclusive_group()
@@ -64,23 +59,17 @@ def main():
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
-    for name in TRAINING:  # the test loop alone is built: training pictures are neither needed nor looked for
-        cfg[name] = None
+    leave_out_training(cfg)
     if args.show or args.show_dir:
-        cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
-        if args.show_dir:
-            cfg.visualizer.save_dir = args.show_dir
+        draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
     if args.tta:
         cfg.model.test_cfg.tta = True
     if args.threshold is not None:
         cfg.model.test_cfg.threshold = args.threshold
     check_inputs(cfg, ('test',))
-    if args.out:
-        cfg.test_evaluator.output_dir = args.out
-    elif isinstance(cfg.test_evaluator, dict) and cfg.test_evaluator.type == 'VesselMetric':
-        cfg.test_evaluator.setdefault('output_dir', str(Path(cfg.work_dir) / 'masks'))  # where tools/report.py finds them
+    write_masks(cfg, args.out)
     prepare_launcher(cfg, args.launcher)
-    runner = Runner.from_cfg(cfg)
+    runner = ConsoleRunner.from_cfg(cfg)
     if chosen_on:
         choose_threshold(runner, chosen_on)
         if args.store_threshold and is_main_process():

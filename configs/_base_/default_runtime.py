@@ -19,9 +19,10 @@ default_hooks = dict(
     param_scheduler=dict(type='ParamSchedulerHook'),
     checkpoint=dict(type='VesselCheckpointHook', interval=5, max_keep_ckpts=3, save_best='Dice'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    visualization=dict(type='VesselOverlayHook', val_pictures=3),
     trained_parameters=dict(type='TrainedParametersHook'),  # what requires a gradient is trained, or a line says why not
     batch_norm=dict(type='BatchNormHook'),  # says in the first step if the last batch of an epoch would be too small
+    picture_names=dict(type='PictureNamesHook'),  # masks and overlays of equally named pictures do not overwrite each other
+    visualization=dict(type='VesselOverlayHook'),  # of the first three validation pictures
     feature_cache=dict(type='FeatureCacheHook'),  # the frozen encoder sees each view once; enabled=False: every time
 )
 custom_hooks = [

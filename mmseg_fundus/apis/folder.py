@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..datasets.naming import distinct_names
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
 from ..datasets.reading import read_json
 from ..errors import ConfigError, DataError
@@ -51,7 +52,7 @@ def find_photographs(inputs, leave_out: Path | None = None) -> dict:
             raise DataError(f'{given} holds no picture ({", ".join(PHOTOGRAPH_SUFFIXES)})')
         found.update(matches)
     unique = {file.resolve(): (file, name) for file, name in reversed(list(found.items()))}
-    return _distinct({file: name for file, name in sorted(unique.values(), key=lambda item: str(item[1]))})
+    return distinct_names({file: name for file, name in sorted(unique.values(), key=lambda item: str(item[1]))})
 
 
 def _is_photograph(file: Path, below: Path) -> bool:
@@ -61,26 +62,6 @@ def _is_photograph(file: Path, below: Path) -> bool:
 
 def _is_below(file: Path, folder: Path | None) -> bool:
     return folder is not None and folder.resolve() in file.resolve().parents
-
-
-def _distinct(names: dict) -> dict:
-    """Names without suffixes, with them where two would be the same, numbered where that is not enough."""
-
-    def stem(name: Path) -> Path:
-        return name.with_name(Path(name.name.removesuffix('.gz')).stem)
-
-    def count(values) -> dict:
-        keys = [str(value).casefold() for value in values]
-        return {key: keys.count(key) for key in set(keys)}
-
-    stems = count(map(stem, names.values()))
-    whole = {f: stem(n) if stems[str(stem(n)).casefold()] == 1 else n.with_name(n.name.replace('.', '_')) for f, n in names.items()}
-    repeated, numbers, result = count(whole.values()), {}, {}
-    for file, name in whole.items():
-        key = str(name).casefold()
-        numbers[key] = numbers.get(key, 0) + 1
-        result[file] = name if repeated[key] == 1 else name.with_name(f'{name.name}_{numbers[key]}')
-    return result
 
 
 class PredictionFolder:

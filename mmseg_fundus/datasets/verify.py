@@ -27,11 +27,20 @@ def verify_sample(sample: dict) -> float | None:
 
 
 def verify_samples(samples: list, name: str, note: str = '') -> None:
-    """Check all samples, several at a time, and log one line (``note`` at its end)."""
+    """Check all samples, several at a time, and log one line (``note`` at its end).
+
+    Raises:
+        DataError: Naming the file that is damaged or of another size; or if no label of all has a vessel.
+    """
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         shares = list(pool.map(verify_sample, samples))
     odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if share is not None and not 0 < share < 0.5]
+    if shares and all(share == 0 for share in shares):
+        raise DataError(
+            f'{name}: no label of its {len(shares)} pictures has a vessel; the first is {samples[0]["seg_map_path"]}. Look whether that is '
+            'the right folder, and has vessels that are white (or 1)'
+        )
     if odd:
         path, share = odd[0]
         print_log(

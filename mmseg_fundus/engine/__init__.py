@@ -6,16 +6,21 @@ from .encoder_hook import SaveEncoderHook
 from .epoch_seed_hook import EpochSeedHook
 from .feature_cache_hook import FeatureCacheHook
 from .finite_loss_hook import FiniteLossHook
+from .metric_rules import register_rules
 from .overlay_hook import VesselOverlayHook
+from .picture_names_hook import PictureNamesHook
 from .results_hook import ResultsHook
 from .trainable_constructor import TrainableOptimWrapperConstructor
 from .trained_parameters_hook import TrainedParametersHook
+
+register_rules()
 
 __all__ = [
     'BatchNormHook',
     'EpochSeedHook',
     'FeatureCacheHook',
     'FiniteLossHook',
+    'PictureNamesHook',
     'ResultsHook',
     'SaveEncoderHook',
     'TrainableOptimWrapperConstructor',

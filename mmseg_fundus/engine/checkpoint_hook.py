@@ -8,6 +8,7 @@ from mmseg.registry import HOOKS
 from ..errors import ConfigError
 from ..files import remove_leftovers, write_whole
 from ..models.encoder import find_encoder
+from .metric_rules import rule_of
 from .work_folder import epoch_checkpoints, move_aside, occupy
 
 
@@ -26,24 +27,24 @@ class VesselCheckpointHook(Hook):
         interval (int): Epochs between periodic checkpoints; the last epoch is always saved.
         max_keep_ckpts (int): How many ``epoch_N.pth`` stay; -1 for all.
         save_best (str, optional): Validation metric whose best epoch is kept.
-        rule (str): ``'greater'`` or ``'less'`` is better.
+        rule (str, optional): ``'greater'`` or ``'less'`` is better; by the metric's name, as mmengine's hooks derive it.
         slim (bool): Leave a frozen encoder out, which is in its weights file; its fingerprint and origin are kept.
     """
 
     priority = 'VERY_LOW'
     out_dir = None  # mmengine prints it
 
-    def __init__(self, interval=5, max_keep_ckpts=3, save_best='Dice', rule='greater', slim=True):
+    def __init__(self, interval=5, max_keep_ckpts=3, save_best='Dice', rule=None, slim=True):
         if not isinstance(interval, int) or interval < 1:
             raise ConfigError(f'VesselCheckpointHook: interval={interval!r} must be 1 epoch or more')
-        if rule not in ('greater', 'less'):
+        if rule not in (None, 'greater', 'less'):
             raise ConfigError(f"VesselCheckpointHook: rule={rule!r} must be 'greater' or 'less'")
         if max_keep_ckpts == 0 or max_keep_ckpts < -1:
             raise ConfigError(f'VesselCheckpointHook: max_keep_ckpts={max_keep_ckpts} must be 1 or more, or -1 for all')
         self.interval = interval
         self.max_keep_ckpts = max_keep_ckpts
         self.save_best = save_best
-        self.rule = rule
+        self.rule = rule or (rule_of(save_best) if save_best else None)
         self.slim = slim
         self._lock = None
 
@@ -68,7 +69,9 @@ class VesselCheckpointHook(Hook):
         source = getattr(find_encoder(model.backbone), 'source', None) if hasattr(model, 'backbone') else None
         if source is not None:
             checkpoint['meta']['encoder'] = dict(file=source.path, sha256=source.sha256, layout=source.layout)
-        checkpoint['message_hub']['log_scalars'] = {}  # curves are in the events; what is left needs no pickle
+        hub = checkpoint['message_hub']
+        hub['log_scalars'] = {}  # curves are in the events; what is left needs no pickle
+        hub['resumed_keys'] = {key: kept for key, kept in hub.get('resumed_keys', {}).items() if key in hub.get('runtime_info', {})}
         if self.slim and hasattr(model, 'slim_state_dict'):
             whole = checkpoint['state_dict']
             checkpoint['state_dict'] = model.slim_state_dict(whole)

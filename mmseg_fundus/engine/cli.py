@@ -107,6 +107,11 @@ def explain(error: Exception) -> str | None:
         )
     if isinstance(error, KeyError):
         return explain_unknown_type(error)
+    if isinstance(error, ImportError):
+        return explain_missing_package(error)
+    if isinstance(error, ValueError) and 'multiple evaluation results with the same metric name' in str(error):
+        name = str(error).split('metric name ')[-1].split('.')[0]
+        return f"two evaluators of the config both have a figure {name}; give one a prefix, e.g. dict(type='VesselMetric', prefix='vessel')"
     if isinstance(error, RuntimeError):
         return explain_lost_process(error)
     return explain_impossible_steps(error)
@@ -122,6 +127,14 @@ def explain_impossible_steps(error: Exception) -> str | None:
             'use a smaller --batch-size, or leave drop_last out'
         )
     return None
+
+
+def explain_missing_package(error: ImportError) -> str | None:
+    """One line for a visualizer backend (wandb, MLflow ...) whose package is not installed; ``None`` if the error is something else."""
+    match = re.search(r'run "(pip install [^"]+)"', str(error))
+    if not match:
+        return None
+    return f'the config has a backend in visualizer.vis_backends whose package is not installed: {match.group(1)}, or leave it out'
 
 
 def explain_lost_process(error: RuntimeError) -> str | None:

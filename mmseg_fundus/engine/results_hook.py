@@ -6,8 +6,12 @@ from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
-from ..evaluation.report import described, write_results
+from ..datasets.naming import parts_of
+from ..evaluation import PredictedMasks, VesselMetric
+from ..evaluation.report import described, without_nan, write_results
 from ..models.encoder import find_encoder
+from .metric_rules import check_rules
+from .picture_names_hook import dataset_names
 from .provenance import difference, git_state, merged, seen_before, versions
 
 
@@ -15,10 +19,11 @@ from .provenance import difference, git_state, merged, seen_before, versions
 class ResultsHook(Hook):
     """Writes ``results.json`` into the work folder after each validation and test: the figures and what they were made from.
 
-    A test also writes ``per_picture.csv``, says where the predicted masks are (``masks``: folder, seen from the work folder if it lies in
-    there), and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of interrupted runs that it
-    continues; validation counts), parameters that were trained.  Both hold versions, git revision, configuration, and the pictures' names
-    and hashes; a test that meets pictures of the training says so.
+    A test also writes ``per_picture.csv`` (of :class:`~mmseg_fundus.evaluation.VesselMetric`), hands its figures to the visualizer
+    (TensorBoard: ``test/Dice`` ..., at the epoch of the checkpoint), says where the predicted masks are (``masks``: folder, seen from the
+    work folder if it lies in there), and repeats from the checkpoint how it was trained: pictures, seed, seconds (with those of
+    interrupted runs that it continues; validation counts), parameters that were trained.  Both hold versions, git revision,
+    configuration, and the pictures' names and hashes; a test that meets pictures of the training says so.
     """
 
     def __init__(self):
@@ -36,6 +41,7 @@ class ResultsHook(Hook):
 
     def before_train(self, runner) -> None:
         self._began = time.monotonic()
+        check_rules(runner)
         git_state()  # as it is now
         if not is_main_process():
             return
@@ -46,9 +52,12 @@ class ResultsHook(Hook):
             runner.logger.warning(f'the pictures of this training are not those that the resumed checkpoint was trained on: {differ}')
 
     def before_save_checkpoint(self, runner, checkpoint) -> None:
+        info = checkpoint.get('message_hub', {}).get('runtime_info', {})
+        for name in [name for name in info if name.startswith(('val/', 'test/'))]:
+            info.pop(name)  # what a metric returned that is no number: an array would need unpickling
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['training'] = {
-            'data': _described(runner.train_dataloader),
+            'data': without_nan(described(runner.train_dataloader.dataset)),  # plain: a division may be mmengine's ConfigDict
             'seed': runner.seed,
             'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -71,7 +80,7 @@ class ResultsHook(Hook):
 
     def before_test(self, runner) -> None:
         self._began = time.monotonic()
-        files = _files(runner.test_dataloader)
+        files = _named_files(runner.test_dataloader)
         if files is None or self._trained is None:
             return
         if not isinstance(self._trained.get('files'), dict):
@@ -92,6 +101,9 @@ class ResultsHook(Hook):
 
     @master_only
     def after_test_epoch(self, runner, metrics=None) -> None:
+        epochs = (self._trained or {}).get('epochs')
+        numbers = {f'test/{name}': float(value) for name, value in without_nan(metrics).items() if type(value) in (int, float)}
+        runner.visualizer.add_scalars(numbers, step=epochs if isinstance(epochs, int) else 0)
         self._write(runner, 'test', metrics, epoch=None, checkpoint=runner._load_from)
 
     def _write(self, runner, phase: str, metrics: dict, epoch, checkpoint) -> None:
@@ -120,35 +132,32 @@ class ResultsHook(Hook):
             'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
             'versions': versions(),
             'git': git_state(),
-            'files': _files(loader),
+            'files': _named_files(loader),
             'seen_in_training': self._seen if phase == 'test' else None,
             'config_text': runner.cfg.pretty_text,
         }
         write_results(runner.work_dir, results)
 
 
-def _parts(dataset) -> list:
-    """The data sets that a data set is made of (mmengine's ``ConcatDataset``, ``RepeatDataset``), or itself."""
-    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
-    return [part for one in inner for part in _parts(one)] or [dataset]
-
-
 def _files(loader) -> dict | None:
-    parts = _parts(loader.dataset)
+    """Hashes of the files of a data set, or of all that it is made of; ``None`` if one does not know its own."""
+    parts = parts_of(loader.dataset)
     return merged(*(part.files() for part in parts)) if all(hasattr(part, 'files') for part in parts) else None
 
 
-def _described(loader) -> dict:
-    dataset = loader.dataset
-    if hasattr(dataset, 'describe'):
-        return dataset.describe()
-    parts = [part.describe() for part in _parts(dataset) if part is not dataset and hasattr(part, 'describe')]
-    return {'class': type(dataset).__name__, **({'parts': parts} if parts else {})}
+def _named_files(loader) -> dict | None:
+    """:func:`_files` under the names that the pictures have in the tables."""
+    parts, names = parts_of(loader.dataset), dataset_names(loader.dataset)
+    if names is None or not all(hasattr(part, 'files') for part in parts):
+        return _files(loader)
+    digests = [found for part in parts for found in part.files().values()]
+    return dict(zip(names, digests)) if len(names) == len(digests) else _files(loader)
 
 
 def _masks(evaluator, work_dir) -> str | None:
-    """Folder of the masks that a metric wrote, from the work folder on if it lies in there; ``None`` if there is none."""
-    written = next((found for found in (getattr(metric, 'output_dir', None) for metric in evaluator.metrics) if found), None)
+    """Folder of the masks that were written, from the work folder on if it lies in there; ``None`` if there is none."""
+    ours = [metric.output_dir for metric in evaluator.metrics if isinstance(metric, (VesselMetric, PredictedMasks))]
+    written = next(filter(None, ours), None)
     if written is None:
         return None
     written, work_dir = Path(written).resolve(), Path(work_dir).resolve()

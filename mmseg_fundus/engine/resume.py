@@ -3,10 +3,10 @@
 import math
 
 import torch
-from mmengine.runner import Runner
 
 from ..errors import CheckpointError, FundusError
 from ..models.checkpoints import load_from_anywhere
+from .console import ConsoleRunner
 
 MOST = 10**12  # steps or epochs of any training
 
@@ -48,7 +48,7 @@ def check_resumable(found: dict, path) -> None:
         )
 
 
-class ResumingRunner(Runner):
+class ResumingRunner(ConsoleRunner):
     """mmengine's runner; a checkpoint that it cannot go on with is an error that names it."""
 
     def resume(self, filename, *args, **kwargs) -> None:

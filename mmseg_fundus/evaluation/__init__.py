@@ -1,11 +1,13 @@
 from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
 from .curves import calibration, curves
+from .predicted_masks import PredictedMasks
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
 
 __all__ = [
+    'PredictedMasks',
     'ScoreHistogram',
     'VesselMetric',
     'best_threshold',

@@ -14,7 +14,7 @@ from ..datasets.transforms import LoadVesselAnnotations
 from ..errors import DataError, NothingThereError
 from .report import make_report
 from .score_histogram import ScoreHistogram
-from .scores import score_picture, summarise
+from .scores import check_defined, score_picture, summarise
 
 _ARRAYS = ('.npy', '.npz')
 
@@ -152,6 +152,9 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
 
     Returns:
         dict: See :func:`.report.make_report`.  Without curves and areas under them if all files are masks.
+
+    Raises:
+        DataError: If a file cannot be read or is of another size, or no label has a vessel.
     """
     inside, whole, names, sums, any_map = [], [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
@@ -171,6 +174,8 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
             for name in ('AUC-ROC', 'AUC-PR'):
                 record['figures'].pop(name)
     inside, whole = ((records, summarise(records, total if any_map else None)) for records, total in ((inside, sums[0]), (whole, sums[1])))
+    first = dataset.get_data_info(0)
+    check_defined(inside[1]['pooled'], len(names), (first['img_path'], first['seg_map_path']))
     return make_report(names, inside, whole, sums[0] if any_map else None)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..errors import DataError
 from ..files import write_whole
 
 WAITING = 16  # masks that may wait for the disk before a prediction waits for them
@@ -21,9 +22,20 @@ class MaskWriter:
         self.folder = Path(folder)
         self._thread = ThreadPoolExecutor(1)
         self._waiting = deque()
+        self._sources = {}
 
-    def write(self, name: str, mask: np.ndarray) -> None:
-        """Put ``mask`` ``(H, W)`` in line for ``<name>.png``; an earlier one's ``OSError`` is raised here or in :meth:`finish`."""
+    def write(self, name: str, mask: np.ndarray, source=None) -> None:
+        """Put ``mask`` ``(H, W)`` in line for ``<name>.png``; an earlier one's ``OSError`` is raised here or in :meth:`finish`.
+
+        Raises:
+            DataError: If the mask of another ``source`` has that name, in upper or lower case.
+        """
+        before = self._sources.setdefault(name.casefold(), source)
+        if before != source:
+            raise DataError(
+                f"two pictures are called {name} ({before[0]}, {source[0]}): the mask of one would overwrite the other's. "
+                "Add picture_names=dict(type='PictureNamesHook') to default_hooks, which tells them apart"
+            )
         while len(self._waiting) >= WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._thread.submit(self._write, self.folder / f'{name}.png', mask))
@@ -32,6 +44,7 @@ class MaskWriter:
         """Wait until all are written."""
         while self._waiting:
             self._waiting.popleft().result()
+        self._sources = {}
 
     @staticmethod
     def _write(path: Path, mask: np.ndarray) -> None:

@@ -6,8 +6,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
+import torch
 from prettytable import PrettyTable
 
+from ..datasets.naming import parts_of
 from ..files import write_whole
 from .curves import curves
 from .score_histogram import ScoreHistogram
@@ -72,16 +75,34 @@ def report_csv(report: dict) -> str:
 
 
 def without_nan(value):
-    """``value`` as JSON can hold it: figures that are not defined become ``None``, tuples lists."""
+    """``value`` as JSON can hold it: numpy's and torch's numbers and arrays are plain ones, figures that are not defined ``None``."""
     if isinstance(value, dict):
         return {str(key): without_nan(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, set)):
         return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return without_nan(value.float().numpy() if value.dtype == torch.bfloat16 else value.numpy())
+    if isinstance(value, np.ndarray):
+        return without_nan(value.item() if value.size == 1 else value.tolist())
+    if isinstance(value, np.floating):
+        value = float(str(value))  # of a float32 98.2, not 98.19999694824219
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def described(dataset) -> dict:
-    """What figures were measured on: :meth:`.FundusVesselDataset.describe`, and the arguments that find the same pictures again."""
+    """What figures were measured on: :meth:`.FundusVesselDataset.describe`, and the arguments that find the same pictures again.
+
+    Of a data set that is made of others (``ConcatDataset``): what those have in common, and each of them in ``parts``.
+    """
+    parts = [described(part) for part in parts_of(dataset) if part is not dataset]
+    if parts:
+        common = {key: _joined(part.get(key) for part in parts) for key in ('split', 'field_of_view') if all(key in part for part in parts)}
+        return {'class': type(dataset).__name__, **common, 'pictures': len(dataset), 'parts': parts}
     if not hasattr(dataset, 'describe'):
         return {'class': type(dataset).__name__}
     arguments = {'fov': dataset.fov, 'val_fraction': dataset.val_fraction, 'split_seed': dataset.split_seed}
@@ -90,6 +111,10 @@ def described(dataset) -> dict:
         for role, (folder, suffix) in dataset.folders.items():
             arguments.update({f'{names[role]}_dir': folder, f'{names[role]}_suffix': suffix})
     return {**dataset.describe(), 'root': str(Path(dataset.data_root).expanduser().absolute()), 'arguments': arguments}
+
+
+def _joined(values) -> str:
+    return ', '.join(dict.fromkeys(map(str, values)))
 
 
 def write_results(folder, results: dict) -> None:

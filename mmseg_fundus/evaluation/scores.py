@@ -1,7 +1,10 @@
 """Every figure of the field's tables for one picture and for many: plain functions, no runner needed."""
 
+import math
+
 import numpy as np
 
+from ..errors import DataError
 from .cldice import centerline_counts, cldice
 from .counts import IGNORE, binary_figures, confusion_counts
 from .score_histogram import ScoreHistogram
@@ -57,18 +60,50 @@ def summarise(records: list, histogram: ScoreHistogram | None = None) -> dict:
 
     Returns:
         dict: ``pooled`` (counts of all pictures added), ``mean`` and ``sd`` (over pictures, those where a figure is not defined left
-        out; population standard deviation), each by name; ``bounds`` of the pooled areas under curves.
+        out; population standard deviation), each by name; ``left_out``, how many those are, by the names that have some; ``bounds`` of
+        the pooled areas under curves.
     """
     centerline = sum(r['centerline'] for r in records) if 'centerline' in records[0] else None
-    summary = dict(pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, bounds={})
+    summary = dict(pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, left_out={}, bounds={})
     for name in summary['pooled']:
         values = np.array([r['figures'][name] for r in records])
         values = values[np.isfinite(values)]
+        if len(values) < len(records):
+            summary['left_out'][name] = len(records) - len(values)
         summary['mean'][name] = float(values.mean()) if len(values) else float('nan')
         summary['sd'][name] = float(values.std()) if len(values) else float('nan')
     if histogram is not None:
         summary['bounds'] = {'AUC-ROC': histogram.auc_roc()[1], 'AUC-PR': histogram.average_precision()[1]}
     return summary
+
+
+def check_defined(figures: dict, pictures: int, example: tuple) -> None:
+    """Refuse pooled figures of pictures that cannot say how good a prediction of vessels is.
+
+    Args:
+        figures (dict): With ``Accuracy`` and ``Sensitivity``.
+        pictures (int): How many.
+        example (tuple): A picture's file, and its label's (``None`` where not known).
+
+    Raises:
+        DataError: If no pixel counts, or none that counts is vessel.
+    """
+    counts = not math.isnan(figures['Accuracy'])
+    if counts and not math.isnan(figures['Sensitivity']):
+        return
+    found = 'no pixel is vessel in' if counts else 'no pixel counts (all are ignored, or outside the field of view) in'
+    picture, label = example
+    raise DataError(
+        f'{found} the {"labels of all " + str(pictures) + " pictures" if pictures > 1 else "label of the picture"}, so that Dice has no '
+        f'value; the first is {picture}, its label {label or "not known"}. Look whether that is the right label file, and has vessels '
+        'that are white (or 1) inside the field of view'
+    )
+
+
+def told_left_out(left_out: dict, pictures: int) -> str:
+    """In words what the means over pictures leave out; '' if nothing."""
+    parts = ', '.join(f'{name} of {count}' for name, count in left_out.items())
+    return f'not defined, and left out of mean and sd: {parts} of the {pictures} pictures' if parts else ''
 
 
 def best_threshold(histogram: ScoreHistogram) -> dict:

@@ -8,12 +8,13 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
+from ..datasets.naming import sample_names
 from ..errors import DataError
 from .counts import IGNORE
 from .mask_writer import MaskWriter
 from .report import figures_table, make_report, report_rows
 from .score_histogram import ScoreHistogram
-from .scores import score_picture, summarise
+from .scores import check_defined, score_picture, summarise, told_left_out
 
 
 @METRICS.register_module()
@@ -65,17 +66,19 @@ class VesselMetric(BaseMetric):
     def _reset(self) -> None:
         self._sums = dict(inside=ScoreHistogram(), whole=ScoreHistogram())
         self._last = {}
+        self._example = (None, None)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score one batch; each sample holds ``pred_sem_seg``, ``gt_sem_seg`` ``(1, H, W)`` and, for curves, ``seg_logits`` ``(2, H, W)``.
 
         ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``).
         """
-        for sample in data_samples:
+        for sample, name in zip(data_samples, sample_names(data_samples, data_batch)):
             if 'gt_sem_seg' not in sample:
                 raise DataError(f'{sample.get("img_path")}: no label to evaluate against; the test pipeline lacks LoadVesselAnnotations')
+            files = (sample.get('img_path'), sample.get('seg_map_path'))
+            self._example = files if self._example[0] is None else self._example
             masked = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            name = sample.get('name') or Path(sample.get('img_path') or '').stem
             prediction = sample['pred_sem_seg']['data'].cpu().numpy()
             prediction = prediction.reshape(prediction.shape[-2:]) > 0
             probability = None
@@ -85,7 +88,7 @@ class VesselMetric(BaseMetric):
                     raise DataError(f'{sample.get("img_path")}: the logits hold NaN or infinite values')
             if self.output_dir:
                 self._writer = self._writer or MaskWriter(self.output_dir)
-                self._writer.write(name, prediction)
+                self._writer.write(name, prediction, files)
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
                 areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
@@ -98,7 +101,11 @@ class VesselMetric(BaseMetric):
             self.results.append(result)
 
     def evaluate(self, size: int) -> dict:
-        """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch."""
+        """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch.
+
+        Raises:
+            DataError: If no label has a vessel, or no pixel counts: then there is nothing to measure.
+        """
         if self._writer:
             self._writer.finish()
         rank, processes = get_dist_info()
@@ -113,8 +120,10 @@ class VesselMetric(BaseMetric):
                 all_reduce(counts)
                 histogram.counts = counts.cpu().numpy()
         metrics = super().evaluate(size)
-        self.histogram = self._sums['inside']
+        self.histogram, example = self._sums['inside'], self._example
         self._reset()
+        begin = f'{self.prefix}/' if self.prefix else ''
+        check_defined({name.removeprefix(begin): value for name, value in metrics.items()}, size, example)
         return metrics
 
     def compute_metrics(self, results: list) -> dict:
@@ -129,7 +138,8 @@ class VesselMetric(BaseMetric):
         self.report = make_report(names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail else None)
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
-        print_log('\n' + figures_table(report_rows(self.report), title), logger='current')
+        left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''
+        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(self.report), title), left_out))), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

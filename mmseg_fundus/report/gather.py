@@ -113,7 +113,8 @@ def newest_results(folder: Path) -> Path | None:
 
 def _of_a_test(path: Path) -> bool:
     with contextlib.suppress(DataError):
-        return bool(part(read_results(path), 'report'))
+        results = read_results(path)
+        return bool(part(results, 'report')) or results.get('phase') == 'test'
     return False
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from ..boxes import box_around
 from ..datasets.by_name import class_by_name
 from ..datasets.fov_cache import check_size
+from ..datasets.naming import picture_names
 from ..datasets.reading import read_picture
 from ..datasets.transforms import LoadVesselAnnotations
 from ..errors import DataError
@@ -69,15 +70,16 @@ def load_pictures(pictures: list, results: dict, masks: Path, data_root=None) ->
     Raises:
         DataError: If the data set is not there.
     """
-    dataset = _dataset(part(results, 'data'), data_root)
-    samples = {sample['name']: sample for sample in (dataset.get_data_info(i) for i in range(len(dataset)))}
-    files = None if results.get('phase') == 'test' else dict(zip(samples, match_predictions(masks, list(samples))))
+    infos, root = _infos(part(results, 'data'), data_root)
+    tested = results.get('phase') == 'test'
+    samples = dict(zip(picture_names(infos) if tested else (info['name'] for info in infos), infos))
+    files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
     limit = BYTES * 3 // 4 // (2 * len(pictures))
     for picture in pictures:
         name = picture.row.get('picture')
         try:
             if name not in samples:
-                raise DataError(f'{name} is not among the pictures in {dataset.data_root}')
+                raise DataError(f'{name} is not among the pictures in {root}')
             file = files[name] if files else masks / f'{name}.png'
             _paint(picture, samples[name], file, number(part(results, 'prediction').get('threshold')), limit)
         except (DataError, OSError) as error:
@@ -92,6 +94,16 @@ def mask_folder(results: dict, folder: Path) -> Path:
     if not (folder / named).is_dir():
         raise DataError(f'The folder of the predicted masks, {folder / named}, is not there')
     return folder / named
+
+
+def _infos(data: dict, data_root) -> tuple:
+    """What is known of each picture of the results' data set, or of those that it joins; and their folders, in words."""
+    parts = [one for one in data['parts'] if isinstance(one, dict)] if isinstance(data.get('parts'), list) else []
+    if len(parts) > 1 and data_root:
+        raise DataError('The results are of several data sets, of which one folder cannot hold all')
+    datasets = [_dataset(one, data_root) for one in parts or [data]]
+    infos = [dataset.get_data_info(i) for dataset in datasets for i in range(len(dataset))]
+    return infos, ', '.join(str(dataset.data_root) for dataset in datasets)
 
 
 def _dataset(data: dict, data_root):

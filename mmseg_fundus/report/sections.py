@@ -39,7 +39,10 @@ def figures(gathered: Gathered) -> str:
     }
     columns = {title: column for title, column in columns.items() if any(number(column.get(figure)) is not None for figure in NAMES)}
     if not columns:
-        return section('Figures', missing('These results hold no figures of vessels. A test makes them:', test_command(gathered)))
+        advice = missing('These results hold no figures of VesselMetric. A test with it makes them:', test_command(gathered))
+        others = {figure: value for figure, value in part(results, 'metrics').items() if number(value) is not None}
+        rows = ''.join(f'<tr><th scope="row">{name(figure)}</th><td>{shown(value)}</td></tr>' for figure, value in others.items())
+        return section('Figures', scrolled(f'<table class="figures"><tbody>{rows}</tbody></table>', 'Figures') if rows else '', advice)
     cards = ''.join(
         f'<div class="card"><dt>{figure}</dt><dd>{shown(pooled.get(figure))}</dd></div>'
         for figure in HEADLINE

@@ -9,6 +9,7 @@ from ..errors import DataError
 from .values import number
 
 SHOWN = ('train/', 'val/')
+EVENTS = 'events.out.tfevents.*'
 
 
 def training_curves(folder: Path) -> dict:
@@ -18,15 +19,16 @@ def training_curves(folder: Path) -> dict:
     began anew replaces it.
 
     Args:
-        folder (Path): Work folder, ``<start time>/vis_data`` in it.
+        folder (Path): Work folder; in ``<start time>`` TensorBoard's events, in ``<start time>/vis_data`` ``scalars.json``.
 
     Returns:
         dict: Tag (``train/loss``, ``val/Dice`` ...; ``epoch`` of training steps) to ``(step, value)`` pairs; steps of ``val/`` are epochs
         where there is ``epoch``.  Empty without a training.
     """
     curves = {}
-    for start in sorted(path for path in folder.glob('*/vis_data') if path.is_dir()):
-        found = _from_json(start / 'scalars.json') or _from_events(start)
+    starts = {path for path in folder.glob('*/vis_data') if path.is_dir()}
+    for start in sorted({path.parent for path in starts} | {path.parent for path in folder.glob(f'*/{EVENTS}')}):
+        found = _from_json(start / 'vis_data/scalars.json') or _from_events(start) or _from_events(start / 'vis_data')
         found = {tag: pairs for tag, pairs in found.items() if tag.startswith(SHOWN) or tag == 'epoch'}
         first = _first_step(found)
         if first is None:
@@ -64,7 +66,7 @@ def _from_json(path: Path) -> dict:
 
 def _from_events(folder: Path) -> dict:
     """Scalars of ``TensorboardVisBackend``."""
-    files = list(folder.glob('events.out.tfevents.*'))
+    files = list(folder.glob(EVENTS))
     if not files or not all(file.is_file() for file in files):  # a pipe would be waited for
         return {}
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

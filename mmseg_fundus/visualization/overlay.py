@@ -35,12 +35,17 @@ def draw_overlay(picture: np.ndarray, prediction: np.ndarray, label: np.ndarray 
     return canvas
 
 
-def draw_panels(picture: np.ndarray, prediction: np.ndarray, probability: np.ndarray | None = None, label: np.ndarray | None = None):
+def draw_panels(
+    picture: np.ndarray,
+    prediction: np.ndarray | None = None,
+    probability: np.ndarray | None = None,
+    label: np.ndarray | None = None,
+) -> np.ndarray:
     """A picture beside what was made of it, as one image with a legend.
 
     Args:
         picture (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-        prediction (np.ndarray): ``(H, W)``, non-zero where vessel.
+        prediction (np.ndarray, optional): ``(H, W)``, non-zero where vessel.
         probability (np.ndarray, optional): ``(H, W)`` of 0 to 1.
         label (np.ndarray, optional): ``(H, W)``, 0, 1 or 255 (not counted).
 
@@ -55,18 +60,18 @@ def draw_panels(picture: np.ndarray, prediction: np.ndarray, probability: np.nda
         image = np.repeat(image[:, :, None], 3, axis=2) if image.ndim == 2 else image
         return add_title(cv2.resize(image, size, interpolation=cv2.INTER_AREA) if factor < 1 else image, title)
 
-    painted = draw_overlay(picture, prediction, label)
     panels = [panel(picture, 'picture')]
     if label is not None:
         panels.append(panel((label == 1).astype(np.uint8) * 255, 'label'))
     if probability is not None:
         panels.append(panel(np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8), 'probability'))
-    panels.append(panel(painted, 'prediction' if label is None else 'difference'))
+    if prediction is not None:
+        panels.append(panel(draw_overlay(picture, prediction, label), 'prediction' if label is None else 'difference'))
     if len(panels) == 4:
         drawn = np.vstack([np.hstack(panels[:2]), np.hstack(panels[2:])])
     else:
         drawn = np.hstack(panels)
-    return drawn if label is None else add_legend(drawn)
+    return drawn if label is None or prediction is None else add_legend(drawn)
 
 
 def add_title(image: np.ndarray, title: str) -> np.ndarray:

@@ -1,46 +1,105 @@
+import inspect
+from pathlib import Path
+
 import numpy as np
-from mmengine.dist import master_only
-from mmseg.registry import VISUALIZERS
+from mmengine.dist import is_main_process, master_only
+from mmengine.visualization.vis_backend import LocalVisBackend, MLflowVisBackend, TensorboardVisBackend
+from mmseg.registry import VISBACKENDS, VISUALIZERS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
 from .overlay import draw_panels
+
+COUNTERS = ('epoch', 'iter')  # which mmengine logs beside the figures
 
 
 @VISUALIZERS.register_module()
 class VesselVisualizer(SegLocalVisualizer):
     """mmseg's visualizer, drawing a picture beside its label, the probability of vessel, and what was found, missed and false.
 
-    The colours are told apart with any colour vision.
+    The colours are told apart with any colour vision.  TensorBoard's events lie in the folder of the start, which is then the name of
+    the run, and hold no curves of epoch and step.
 
     Arguments as in ``SegLocalVisualizer`` (``vis_backends``, ``save_dir``).
     """
 
-    @master_only
-    def add_datasample(self, name, image, data_sample=None, show=False, wait_time=0, out_file=None, step=0, **kwargs) -> np.ndarray:
-        """Draw one sample and hand it to the backends.
+    def __init__(self, name='visualizer', image=None, vis_backends=None, save_dir=None, **kwargs):
+        backends = [vis_backends] if isinstance(vis_backends, dict) else list(vis_backends or [])
+        if save_dir is None:  # in an inferencer, for which mmengine would warn of each
+            backends = [b for b in backends if not _is(b, (LocalVisBackend, TensorboardVisBackend)) or 'save_dir' in b]
+        else:
+            backends = [{'save_dir': str(save_dir), **b} if _is(b, TensorboardVisBackend) else b for b in backends]
+        super().__init__(name, image, backends, save_dir, **kwargs)
+
+    def add_datasample(
+        self,
+        name,
+        image,
+        data_sample=None,
+        draw_gt=True,
+        draw_pred=True,
+        show=False,
+        wait_time=0,
+        out_file=None,
+        step=0,
+        **kwargs,
+    ) -> np.ndarray:
+        """Draw one sample and hand it to the backends; of other processes than the main one only to files.
 
         Args:
             name (str): Tag in TensorBoard, file name in ``vis_image``.
             image (np.ndarray): ``(H, W, 3)`` uint8 RGB.
-            data_sample (SegDataSample): With ``pred_sem_seg`` and, if known, ``seg_logits`` and ``gt_sem_seg``.
+            data_sample (SegDataSample, optional): With ``pred_sem_seg``, ``seg_logits`` and ``gt_sem_seg``, each if known.
+            draw_gt, draw_pred (bool): Show the label and the prediction, where there are such.
             show (bool): Open a window instead of writing to the backends.
             wait_time (float): Seconds the window stays; 0 waits for a key.
-            out_file (str, optional): Also write the picture there.
+            out_file (str, optional): Also write the picture there; its folder is made.
             step (int): Global step of the backends.
 
         Returns:
-            np.ndarray: uint8 RGB, see :func:`.draw_panels`.
+            np.ndarray: uint8 RGB, see :func:`.draw_panels`; :meth:`get_image` gives it again.
         """
-        prediction = data_sample.pred_sem_seg.data.squeeze(0).cpu().numpy()
-        label = data_sample.gt_sem_seg.data.squeeze(0).cpu().numpy() if 'gt_sem_seg' in data_sample else None
-        logits = data_sample.seg_logits.data if 'seg_logits' in data_sample else None
+        sample = {} if data_sample is None else data_sample
+        label = _map(sample, 'gt_sem_seg') if draw_gt else None
+        prediction = _map(sample, 'pred_sem_seg') if draw_pred else None
+        logits = sample.seg_logits.data if draw_pred and 'seg_logits' in sample else None
         probability = None if logits is None or logits.shape[0] != 2 else logits.float().softmax(0)[1].cpu().numpy()
         drawn = draw_panels(image, prediction, probability, label)
+        self.set_image(drawn)
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)
         else:
             self.add_image(name, drawn, step)
         if out_file is not None:
+            Path(out_file).parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(drawn).save(out_file)
         return drawn
+
+    def add_image(self, name, image, step=0) -> None:
+        """Hand a picture to the backends, under a name that each of them takes; other processes than the main one write files only."""
+        for backend in self._vis_backends.values():
+            if is_main_process() or isinstance(backend, LocalVisBackend):
+                is_file = isinstance(backend, MLflowVisBackend)  # and a later step's would replace an earlier one's
+                backend.add_image(f'{name}_{step}.png' if is_file else name, image, step)
+
+    @master_only
+    def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs) -> None:
+        """Hand figures to the backends; TensorBoard gets no curves of epoch and step where a file has them."""
+        in_file = any(isinstance(backend, LocalVisBackend) for backend in self._vis_backends.values())
+        for backend in self._vis_backends.values():
+            left_out = COUNTERS if in_file and isinstance(backend, TensorboardVisBackend) else ()
+            figures = {key: value for key, value in scalar_dict.items() if key not in left_out}
+            backend.add_scalars(figures, step, file_path, **kwargs)
+
+
+def _map(sample, name: str) -> np.ndarray | None:
+    return sample.get(name).data.squeeze(0).cpu().numpy() if name in sample else None
+
+
+def _is(backend, kinds) -> bool:
+    """Whether a backend's config is of one of the kinds."""
+    if not isinstance(backend, dict):
+        return False
+    named = backend.get('type')
+    found = named if inspect.isclass(named) else VISBACKENDS.get(named)
+    return inspect.isclass(found) and issubclass(found, kinds)

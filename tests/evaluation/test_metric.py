@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 from mmseg_fundus.errors import DataError
 from mmseg_fundus.evaluation import VesselMetric, binary_figures, centerline_counts, cldice, confusion_counts
 from mmseg_fundus.evaluation.report import report_csv
+from mmseg_fundus.evaluation.scores import told_left_out
 
 
 def sample(prediction, label, path='x.png', probability=None, full=None):
@@ -198,3 +199,44 @@ def test_predictions_are_written_on_request(tmp_path):
     metric.process({}, [sample([[0, 1]], [[0, 1]], path='/data/eye 7.tif')])
     metric.evaluate(1)
     assert np.asarray(Image.open(tmp_path / 'out' / 'eye 7.png')).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize(
+    'label, words',
+    [
+        (np.zeros((4, 5), int), 'no pixel is vessel in the labels of all 2 pictures, so that Dice has no value; the first is /data/a.png'),
+        (np.full((4, 5), 255), 'no pixel counts .*in the labels of all 2 pictures.*/data/a.png, its label not known'),
+    ],
+)
+@pytest.mark.parametrize('prefix', [None, 'vessel'])
+def test_labels_that_cannot_say_how_good_a_prediction_is_are_an_error(label, words, prefix):
+    metric = VesselMetric(prefix=prefix)
+    metric.process({}, [sample(np.zeros((4, 5), int), label, path) for path in ('/data/a.png', '/data/b.png')])
+    with pytest.raises(DataError, match=words):
+        metric.evaluate(2)
+    metric.process({}, [sample(np.ones((4, 5), int), np.ones((4, 5), int))])
+    assert metric.evaluate(1)[f'{prefix}/Dice' if prefix else 'Dice'] == 1, 'and the next evaluation is one of its own'
+
+
+def test_how_many_pictures_a_mean_leaves_out_is_said():
+    """Three pictures: one without a vessel, rightly found empty; one wholly missed; one half found."""
+    vessel = np.zeros((20, 20), int)
+    vessel[10, 2:18] = 1
+    half = vessel.copy()
+    half[10, 10:] = 0
+    empty = np.zeros_like(vessel)
+    metric = VesselMetric()
+    metric.process({}, [sample(empty, empty), sample(empty, vessel), sample(half, vessel)])
+    figures = metric.evaluate(3)
+    area = metric.report['field of view']
+    assert figures['Sensitivity'] == 8 / 32 and figures['Precision'] == 1 and figures['Dice'] == pytest.approx(16 / 40)
+    assert (
+        area['mean']['Dice'] == pytest.approx((0 + 16 / 24) / 2) and area['mean']['Sensitivity'] == 0.25 and area['mean']['Precision'] == 1
+    )
+    left_out = {
+        name: area['left_out'].get(name, 0) for name in ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Precision', 'MCC', 'Specificity')
+    }
+    assert left_out == dict(Dice=1, IoU=1, Accuracy=0, Sensitivity=1, Precision=2, MCC=2, Specificity=0)
+    assert told_left_out({'Dice': 1, 'Precision': 2}, 3) == (
+        'not defined, and left out of mean and sd: Dice of 1, Precision of 2 of the 3 pictures'
+    )

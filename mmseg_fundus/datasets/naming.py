@@ -1,0 +1,101 @@
+"""One name for each of many pictures: unique on any file system, the same in every process, and a file's name on its own."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from .reading import stem_of
+
+
+def distinct_names(names: dict) -> dict:
+    """Names without suffixes, with them where two would be the same, numbered where that is not enough.
+
+    Args:
+        names (dict[Any, Path]): Anything to a name with suffix.  Upper and lower case are the same name, as on some file systems.
+
+    Returns:
+        dict[Any, Path]: The same keys; no two names are the same.
+    """
+
+    def stem(name: Path) -> Path:
+        return name.with_name(Path(name.name.removesuffix('.gz')).stem)
+
+    def count(values) -> Counter:
+        return Counter(str(value).casefold() for value in values)
+
+    stems = count(map(stem, names.values()))
+    whole = {k: stem(n) if stems[str(stem(n)).casefold()] == 1 else n.with_name(n.name.replace('.', '_')) for k, n in names.items()}
+    repeated, result = count(whole.values()), {}
+    taken, numbers = {key for key, number in repeated.items() if number == 1}, Counter()
+    for key, name in whole.items():
+        folded = str(name).casefold()
+        while repeated[folded] > 1:
+            numbers[folded] += 1
+            name = whole[key].with_name(f'{whole[key].name}_{numbers[folded]}')
+            if str(name).casefold() not in taken:
+                taken.add(str(name).casefold())
+                break
+        result[key] = name
+    return result
+
+
+def picture_names(infos: list) -> list:
+    """A name for each picture of a data set, or of several that are joined: its own where no other has it.
+
+    Equally named pictures get those folders in front that tell them apart (``DRIVE_01_test``, ``STARE_01_test``), else a number.
+
+    Args:
+        infos (list[dict]): As ``get_data_info`` of a data set gives them, in its order: ``img_path``, perhaps ``name``.
+
+    Returns:
+        list[str]: Without path separators.
+    """
+    paths = [Path(os.path.abspath(info.get('img_path') or 'picture')) for info in infos]
+    bases = [_plain(info.get('name') or stem_of(path)) for info, path in zip(infos, paths)]
+    alike = {}
+    for i, base in enumerate(bases):
+        alike.setdefault(base.casefold(), []).append(i)
+    for members in alike.values():
+        if len(members) > 1:
+            for i, folders in zip(members, _telling_apart([paths[i].parts[:-1] for i in members])):
+                bases[i] = _plain('_'.join([*folders, bases[i]]))
+    suffixes = [''.join(path.suffixes[-2:] if path.suffix == '.gz' else path.suffixes[-1:]) or '.picture' for path in paths]
+    named = distinct_names({i: Path(base + suffix) for i, (base, suffix) in enumerate(zip(bases, suffixes))})
+    return [str(named[i]) for i in range(len(infos))]
+
+
+def _plain(name: str) -> str:
+    """A name that is a file's, in one folder."""
+    return str(name).replace('/', '_').replace('\\', '_').replace('\0', '_')
+
+
+def _telling_apart(folders: list) -> list:
+    """What is left of paths without the beginning and the end that all share."""
+    shortest = min(map(len, folders))
+    begin = next((i for i in range(shortest) if len({parts[i] for parts in folders}) > 1), shortest)
+    end = next((i for i in range(shortest - begin) if len({parts[-1 - i] for parts in folders}) > 1), shortest - begin)
+    return [parts[begin : len(parts) - end] for parts in folders]
+
+
+def sample_names(samples, data_batch=None) -> list:
+    """The names of predicted samples: their own, else those of the batch they were predicted from, else their files'.
+
+    Args:
+        samples (Sequence[dict | SegDataSample]): What the model put out.
+        data_batch (dict, optional): What it was given; mmseg's test-time augmentation, whose samples are lists, loses the names.
+    """
+    given = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
+    if isinstance(given, (list, tuple)) and given and isinstance(given[0], (list, tuple)):
+        given = given[0]
+    if not isinstance(given, (list, tuple)) or len(given) != len(samples):
+        given = [{}] * len(samples)
+    return [
+        _plain(sample.get('name') or before.get('name') or stem_of(sample.get('img_path') or 'picture'))
+        for sample, before in zip(samples, given)
+    ]
+
+
+def parts_of(dataset) -> list:
+    """The data sets that a data set is made of (mmengine's ``ConcatDataset``, ``RepeatDataset``), or itself."""
+    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
+    return [part for one in inner for part in parts_of(one)] or [dataset]

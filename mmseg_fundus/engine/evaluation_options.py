@@ -1,0 +1,81 @@
+"""The options of ``tools/test.py``, applied to a config."""
+
+import inspect
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.hooks import EarlyStoppingHook
+from mmengine.visualization.vis_backend import LocalVisBackend
+from mmseg.engine.hooks import SegVisualizationHook
+from mmseg.registry import HOOKS, METRICS, VISBACKENDS
+
+from ..evaluation import VesselMetric
+
+TRAINING = (
+    *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
+    *('val_dataloader', 'val_cfg', 'val_evaluator'),
+)
+
+
+def leave_out_training(cfg: Config) -> None:
+    """Leave out of a config what a test does not need: training pictures are not looked for, and hooks that need a training go."""
+    for name in TRAINING:
+        cfg[name] = None
+    hooks = cfg.get('custom_hooks') or []
+    cfg.custom_hooks = [hook for hook in hooks if not _is(hook, EarlyStoppingHook, HOOKS)]
+
+
+def write_masks(cfg: Config, folder=None) -> None:
+    """Have the predicted masks written, as PNG of 0 and 255 under the pictures' names, whichever evaluators the config has.
+
+    Args:
+        cfg (Config): ``test_evaluator``: a metric, a list of them, or an ``Evaluator`` of several.
+        folder (str, optional): By default ``masks`` in the work folder, where ``tools/report.py`` finds them, if a
+            :class:`VesselMetric` of the config names no other.
+    """
+    given = cfg.test_evaluator
+    inner = given.metrics if isinstance(given, dict) and 'metrics' in given else given
+    metrics = list(inner) if isinstance(inner, (list, tuple)) else [inner]
+    ours = next((metric for metric in metrics if _is(metric, VesselMetric, METRICS)), None)
+    if ours is not None:
+        ours['output_dir'] = folder or ours.get('output_dir') or str(Path(cfg.work_dir) / 'masks')
+    elif folder:
+        metrics.append(dict(type='PredictedMasks', output_dir=folder))
+    if inner is given:
+        cfg.test_evaluator = metrics
+    else:
+        given.metrics = metrics
+
+
+def draw_overlays(cfg: Config, show: bool, folder=None, wait_time: float = 2) -> None:
+    """Have an overlay of each picture shown in a window, or written into a folder.
+
+    Args:
+        cfg (Config): With ``default_hooks.visualization``, ours or mmseg's.
+        show (bool): In windows.
+        folder (str, optional): For the pictures; nothing else is written there.
+        wait_time (float): Seconds a window stays.
+    """
+    hooks = cfg.setdefault('default_hooks', {})
+    hooks['visualization'] = hooks.get('visualization') or dict(type='VesselOverlayHook')
+    hooks['visualization'].update(draw=True, show=show, wait_time=wait_time)
+    if _is(hooks['visualization'], SegVisualizationHook, HOOKS):
+        hooks['visualization']['interval'] = 1  # mmsegmentation 1.2 draws each fiftieth picture
+    if folder is None:
+        return
+    visualizer = cfg.setdefault('visualizer', dict(type='VesselVisualizer'))
+    given = visualizer.get('vis_backends') or []
+    backends = [given] if isinstance(given, dict) else list(given)
+    if not any(_is(backend, LocalVisBackend, VISBACKENDS) for backend in backends):
+        backends.append(dict(type='LocalVisBackend'))
+    for backend in backends:
+        if _is(backend, LocalVisBackend, VISBACKENDS):
+            backend['img_save_dir'] = str(Path(folder).absolute())
+    visualizer['vis_backends'] = backends
+
+
+def _is(part, kind: type, registry) -> bool:
+    """Whether a part of a config is of a class, which it names or holds."""
+    named = part.get('type') if isinstance(part, dict) else None
+    found = registry.get(named) if isinstance(named, str) else named
+    return inspect.isclass(found) and issubclass(found, kind)

@@ -1,0 +1,42 @@
+from collections.abc import Sequence
+
+from mmengine.evaluator import BaseMetric
+from mmseg.registry import METRICS
+
+from ..datasets.naming import sample_names
+from .mask_writer import MaskWriter
+
+
+@METRICS.register_module()
+class PredictedMasks(BaseMetric):
+    """Measures nothing: writes each prediction as ``<picture name>.png``, 0 and 255, beside evaluators that measure.
+
+    ``tools/test.py --out`` adds it where there is no :class:`VesselMetric`, which writes them itself.
+
+    Args:
+        output_dir (str): Folder, made if needed.
+        collect_device (str), prefix (str, optional): Not needed; ``BaseMetric`` has them.
+    """
+
+    default_prefix = ''
+
+    def __init__(self, output_dir, collect_device='cpu', prefix=None):
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        self.output_dir = output_dir
+        self._writer = MaskWriter(output_dir)
+
+    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+        """Put the masks of one batch in line, ``pred_sem_seg`` ``(1, H, W)`` each."""
+        for sample, name in zip(data_samples, sample_names(data_samples, data_batch)):
+            prediction = sample['pred_sem_seg']['data'].cpu().numpy()
+            files = (sample.get('img_path'), sample.get('seg_map_path'))
+            self._writer.write(name, prediction.reshape(prediction.shape[-2:]) > 0, files)
+
+    def evaluate(self, size: int) -> dict:
+        """Wait until all masks of this process are written."""
+        self._writer.finish()
+        return {}
+
+    def compute_metrics(self, results: list) -> dict:
+        """Nothing."""
+        return {}
