@@ -41,7 +41,7 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
         raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close[0]}?' if close else ''))
     try:
         cfg = Config.fromfile(str(path))
-    except (SyntaxError, NameError, KeyError, FileNotFoundError, ImportError, TypeError, OSError) as error:
+    except (SyntaxError, NameError, KeyError, AssertionError, ImportError, TypeError, OSError) as error:
         if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
             raise
         raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
