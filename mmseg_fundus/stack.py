@@ -13,7 +13,8 @@ DISTRIBUTIONS = {
 INSTALL = (
     "pip install -e '.[mm]' in a checkout, or anywhere: pip install "
     "'onedl-mmcv>=2.3.0' 'onedl-mmengine>=0.10.8' 'onedl-mmpretrain>=1.3.0' 'onedl-mmsegmentation>=1.4.0' torchvision",
-    "pip install 'mmengine<0.11' mmcv==2.1.0 mmsegmentation==1.2.2 mmpretrain==1.2.0 torchvision (mmcv compiles: requirements/mminstall.txt)",
+    "pip install 'mmengine>=0.10.4,<0.11' mmcv==2.1.0 mmsegmentation==1.2.2 mmpretrain==1.2.0, and the torchvision that goes with torch "
+    '(mmcv compiles: see requirements/mminstall.txt)',
 )
 
 

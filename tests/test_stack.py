@@ -47,7 +47,7 @@ def test_missing_mixed_or_old_packages_are_named_with_the_install_line(versions,
 @pytest.mark.parametrize('family, file', [(0, 'mm'), (1, 'mminstall')])
 def test_the_advice_names_what_the_requirements_ask_for(root, family, file):
     asked = (root / f'requirements/{file}.txt').read_text()
-    advised = [word.strip("'") for word in INSTALL[family].split() if 'mm' in word and ('==' in word or '>=' in word)]
+    advised = [word.strip("',") for word in INSTALL[family].split() if 'mm' in word and ('==' in word or '>=' in word)]
     assert len(advised) >= 3 and all(f'\n{word}\n' in asked for word in advised), advised
 
 
