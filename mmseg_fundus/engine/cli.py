@@ -4,6 +4,7 @@ import argparse
 import inspect
 import os
 import re
+import signal
 import sys
 import traceback
 from difflib import get_close_matches
@@ -138,6 +139,8 @@ def one_line(error: FundusError) -> str:
 
 def run(main) -> None:
     """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
+    if callable(signal.getsignal(signal.SIGINT)):  # tools/_interrupt.py ended the process at once while it imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:

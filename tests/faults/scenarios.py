@@ -135,6 +135,14 @@ def rank_killed(trial: Trial) -> None:
     trial.check_kept([1])
 
 
+def interrupted(trial: Trial) -> None:
+    """Ctrl-C reaches torchrun, and by it its ranks."""
+    code = 'os.kill(os.getppid(), 2) if runner.rank == 0 else None; time.sleep(3)'
+    out, status = trial.train(config=trial.config(code, trial.rng.randrange(4, 6)), processes=2)
+    assert status == 130 and out.strip().splitlines()[-1] == 'interrupted' and 'Traceback' not in out, out[-3000:]
+    trial.check_kept([1])
+
+
 def disk_full(trial: Trial) -> None:
     """A limit on the size of a file stops a checkpoint at a random byte, as a full disk does."""
     trial.trains('--epochs', '1', config=trial.config())
@@ -242,6 +250,7 @@ SCENARIOS = {
     worker_killed: ('a data loading process is killed', 1),
     rank_hangs: ('one of two processes hangs', 1),
     rank_killed: ('one of two processes is killed', 1),
+    interrupted: ('Ctrl-C in a training of two processes', 1),
     disk_full: ('no room for a checkpoint, from a random byte on; then room again', 1),
     read_only_folder: ('the output folder cannot be written', 1),
     killed_in_a_write: ('killed at a random byte while a checkpoint is replaced', 50),
