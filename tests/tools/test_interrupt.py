@@ -28,7 +28,9 @@ def interrupted(tmp_path):
 
     def call(module, *command, **options):
         env = {**os.environ, 'PYTHONPATH': str(tmp_path), 'INTERRUPTED_AT': module, 'VIRTUAL_ENV': sys.prefix}
-        return subprocess.run([str(part) for part in command], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, **options)
+        return subprocess.run(
+            [str(part) for part in command], env=env, capture_output=True, text=True, timeout=120, cwd=tmp_path, **options
+        )
 
     return call
 
