@@ -81,14 +81,14 @@ def test_lint_and_format_look_at_what_git_tracks_and_the_tests_at_their_folder(g
     write(git.folder, *WRITTEN, 'mine.py', 'configs/mine.py', 'test_mine.py', 'tests/test_new.py')
     git('add', 'tests/test_new.py')
     check, style, tests = run_tests()
-    assert check == '-m ruff check mmseg_fundus/model.py tests/test_new.py'
-    assert style == '-m ruff format --check mmseg_fundus/model.py tests/test_new.py'
+    assert check == '-m ruff check configs/README.md mmseg_fundus/model.py tests/test_new.py'
+    assert style == '-m ruff format --check configs/README.md mmseg_fundus/model.py tests/test_new.py'
     assert tests == '-m pytest -n 2 --dist worksteal -k some', 'pyproject.toml names the folder of the tests'
     assert 'testpaths = ["tests"]' in (root / 'pyproject.toml').read_text()
     (git.folder / 'mmseg_fundus/model.py').unlink()
-    assert run_tests()[0] == '-m ruff check tests/test_new.py'
+    assert run_tests()[0] == '-m ruff check configs/README.md tests/test_new.py'
 
 
 def test_without_git_lint_looks_at_the_projects_folders(git, run_tests):
     (git.folder / '.git').rename(git.folder / 'no_git')
-    assert run_tests()[0] == '-m ruff check configs examples mmseg_fundus tests tools noxfile.py setup.py'
+    assert run_tests()[0] == '-m ruff check configs docs examples mmseg_fundus tests tools noxfile.py setup.py README.md'
