@@ -7,7 +7,7 @@ import contextlib
 import io
 import warnings
 
-from .stack import check_stack
+from .stack import check_stack, name_packages
 from .version import __version__
 
 check_stack()
@@ -18,6 +18,7 @@ with contextlib.redirect_stdout(io.StringIO()):
     import mmseg.apis
     import mmseg.datasets  # noqa: F401
 
+name_packages()
 from . import datasets, engine, evaluation, measurement, models, visualization  # noqa: E402
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'measurement', 'models', 'visualization']

@@ -9,8 +9,13 @@ DISTRIBUTIONS = {
     'mmseg': (('onedl-mmsegmentation', '1.4.0'), ('mmsegmentation', '1.2.2')),
     'mmpretrain': (('onedl-mmpretrain', '1.3.0'), ('mmpretrain', '1.2.0')),
 }
-INSTALL = "pip install 'mmseg_fundus[mm]'"
-INSTALL_CHECKOUT = "from a checkout: pip install -e '.[mm]'"
+# what installs each family; this package itself is not on PyPI, so its name with an extra is no advice
+INSTALL = (
+    "pip install -e '.[mm]' in a checkout, or anywhere: pip install "
+    "'onedl-mmcv>=2.3.0' 'onedl-mmengine>=0.10.8' 'onedl-mmpretrain>=1.3.0' 'onedl-mmsegmentation>=1.4.0' torchvision",
+    "pip install 'mmengine>=0.10.4,<0.11' mmcv==2.1.0 mmsegmentation==1.2.2 mmpretrain==1.2.0, and the torchvision that goes with torch "
+    '(mmcv compiles: see requirements/mminstall.txt)',
+)
 
 
 def installed_versions() -> dict:
@@ -56,13 +61,28 @@ def find_problem(versions: dict):
         both = ', '.join(f'{k} {v}' for family in families for k, v in family.items())
         return (
             f'two families of OpenMMLab packages are mixed in this environment ({both}); they overwrite each other. '
-            f'Make a new environment and run: {INSTALL}  ({INSTALL_CHECKOUT})'
+            f'Make a new environment and run: {INSTALL[0]}'
         )
+    install = INSTALL[1 if families[1] else 0]  # the other family over what is there would mix them
     if missing:
-        return f'packages are missing: {", ".join(missing)}. Run: {INSTALL}  ({INSTALL_CHECKOUT})'
+        return f'packages are missing: {", ".join(missing)}. Run: {install}'
     if old:
-        return f'OpenMMLab packages are too old: {", ".join(old)}. Run: pip install -U, or {INSTALL}  ({INSTALL_CHECKOUT})'
+        return f'OpenMMLab packages are too old: {", ".join(old)}. Run: {install}'
     return None
+
+
+def name_packages() -> None:
+    """Tell mmengine which distributions hold ``mmseg`` and ``mmpretrain`` here.
+
+    It knows upstream's names alone.  ``get_config('mmseg::...')`` and ``get_model`` would find no ``mmsegmentation`` beside the maintained
+    continuation, and pip-install it over that.
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    versions = installed_versions()
+    for module, ((continuation, _), _) in DISTRIBUTIONS.items():
+        if module in MODULE2PACKAGE and continuation in versions:
+            MODULE2PACKAGE[module] = continuation
 
 
 def check_stack() -> None:

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+import _interrupt  # noqa: F401
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 try:

@@ -6,10 +6,12 @@ set -euo pipefail
 here=$(dirname "$0")
 source "$here/setup_env.sh"
 find_python
+trap 'echo interrupted >&2; exit 130' INT # later on the processes say so themselves
 "$PYTHON" -c 'import importlib.util as u, sys; sys.exit(u.find_spec("torch") is None)' || {
     echo "error: $PYTHON has no torch. Activate your environment, or make one in .venv: bash tools/quickstart.sh" >&2
     exit 1
 }
+trap - INT
 
 script=$1 processes=$2
 shift 2
@@ -39,7 +41,7 @@ export FUNDUS_ERROR_FILE
 FUNDUS_ERROR_FILE=$(mktemp -u)
 trap 'rm -f "$FUNDUS_ERROR_FILE"' EXIT
 status=0
-"$PYTHON" -m torch.distributed.run "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch || status=$?
+"$PYTHON" "$here/_torchrun.py" "${meet[@]}" --nproc_per_node "$processes" "$script" "$@" --launcher pytorch || status=$?
 # torchrun ends with a summary of its own: the error of the process that failed first goes below it
 [ "$status" -eq 0 ] || cat "$FUNDUS_ERROR_FILE" >&2 2>/dev/null || true
 exit "$status"

@@ -14,15 +14,16 @@ import os
 import queue
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
 import _setup  # noqa: F401
+import results_table
 import torch
 
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import ConfigError, DataError
+from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,6 +140,11 @@ def main():
     count = torch.cuda.device_count() if args.gpus is None else args.gpus
     if not 0 <= count <= torch.cuda.device_count():
         raise ConfigError(f'--gpus {count}: this machine has {torch.cuda.device_count()}')
+    results_table.with_table(args.readme, args.results)  # that it can be written is known before the first training, which takes hours
+    if not os.access(args.readme, os.W_OK):
+        raise ConfigError(f'--readme {args.readme} cannot be written')
+    for folder in (args.work_dir, args.results):
+        folder.mkdir(parents=True, exist_ok=True)
     free = queue.SimpleQueue()
     for gpu in map(str, range(count)):
         free.put(gpu)
@@ -154,11 +160,19 @@ def main():
 
     with ThreadPoolExecutor(max(count, 1)) as pool:
         futures = [pool.submit(on_a_free_gpu, job) for job in jobs]
+        try:
+            wait(futures)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)  # those that have not begun would begin now
+            raise
     failed = [str(future.exception()) for future in futures if future.exception()]
-    table = [sys.executable, str(ROOT / 'tools/results_table.py'), '--results', str(args.results), '--readme', str(args.readme)]
     for future in futures:
-        for results in [] if future.exception() else future.result():
-            subprocess.run([*table, '--add', str(results)], check=True)
+        try:
+            for results in [] if future.exception() else future.result():
+                results_table.add(results, args.results)
+        except FundusError as error:
+            failed.append(str(error))
+    results_table.write_table(args.readme, args.results)
     if failed:
         raise ConfigError(f'{len(failed)} of {len(jobs)} trainings failed. ' + ' '.join(failed))
     print(f'{len(jobs)} trainings; table in {args.readme}')

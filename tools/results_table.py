@@ -237,27 +237,50 @@ def tables(folder: Path, configs: list) -> str:
     return '\n'.join(lines)
 
 
+def around_the_table(readme: Path) -> tuple:
+    """What stands in a file before and after the table.
+
+    Raises:
+        ConfigError: If it cannot be read, or lacks the lines that the table goes between.
+    """
+    try:
+        text = readme.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f'--readme {readme} cannot be read: {getattr(error, "strerror", None) or error}') from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ConfigError(f'--readme {readme} lacks the lines {BEGIN!r} and {END!r}, between which the table goes')
+    return before, after
+
+
 def first_comment(path: Path) -> str:
     return path.read_text().splitlines()[0].removeprefix('# ')
 
 
+def with_table(readme: Path, folder: Path) -> str:
+    """Text of a file with the table that the results say; nothing is written."""
+    before, after = around_the_table(readme)
+    configs = sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem != 'quickstart')
+    return f'{before}{BEGIN}\n{tables(folder, configs)}\n{END}{after}'
+
+
+def write_table(readme: Path, folder: Path) -> None:
+    new = with_table(readme, folder)
+    write_whole(readme, lambda path: path.write_text(new))
+    print(f'{readme}: {len(list(folder.glob("*.json")))} results', file=sys.stderr)
+
+
 def main():
     args = parse_args()
-    if args.add:
-        add(args.add, args.results)
-    text = args.readme.read_text()
-    if BEGIN not in text or END not in text:
-        raise ConfigError(f'{args.readme} lacks the lines {BEGIN!r} and {END!r}, between which the table goes')
-    before, rest = text.split(BEGIN, 1)
-    _, after = rest.split(END, 1)
-    configs = sorted(path.stem for path in (ROOT / 'configs').glob('*.py') if path.stem != 'quickstart')
-    new = f'{before}{BEGIN}\n{tables(args.results, configs)}\n{END}{after}'
+    new = with_table(args.readme, args.results)  # before anything is added: what cannot be read is said first
     if args.check:
-        if new != text:
+        if new != args.readme.read_text():
             raise ConfigError(f'{args.readme} is not what {args.results} says; run tools/results_table.py')
         return
-    write_whole(args.readme, lambda path: path.write_text(new))
-    print(f'{args.readme}: {len(list(args.results.glob("*.json")))} results', file=sys.stderr)
+    if args.add:
+        add(args.add, args.results)
+    write_table(args.readme, args.results)
 
 
 if __name__ == '__main__':

@@ -26,18 +26,27 @@ make_venv() {
     }
 }
 
-# pip install "$@", with uv if it is there, because it is several times faster; a .venv of ours gets it
+# whether pip has settings of its own (a mirror, constraints, a certificate: pip.conf or PIP_*), none of which uv reads
+pip_is_configured() {
+    [ -n "$({ "$PYTHON" -m pip config list || python3 -m pip config list || env | grep '^PIP_'; } 2>/dev/null)" ]
+}
+
+# pip install "$@": with uv if it is there, because it is several times faster (a .venv of ours gets it), but with pip if pip is configured.
+# Errors are shown, warnings are not: old versions of pip print pages of them about every folder of packages that lacks one
 install() {
-    if command -v uv >/dev/null; then
-        uv pip install --quiet --python "$PYTHON" "$@"
-        return
+    if ! pip_is_configured; then
+        if command -v uv >/dev/null; then
+            uv pip install --quiet --python "$PYTHON" "$@"
+            return
+        fi
+        case $PYTHON in "$root/.venv/"*) "$PYTHON" -m pip install -qq uv 2>/dev/null || true ;; esac
+        if "$PYTHON" -m uv --version >/dev/null 2>&1; then
+            "$PYTHON" -m uv pip install --quiet --python "$PYTHON" "$@"
+            return
+        fi
     fi
-    case $PYTHON in "$root/.venv/"*) "$PYTHON" -m pip install --quiet uv 2>/dev/null || true ;; esac
-    if "$PYTHON" -m uv --version >/dev/null 2>&1; then
-        "$PYTHON" -m uv pip install --quiet --python "$PYTHON" "$@"
-    else
-        "$PYTHON" -m pip install --quiet "$@"
-    fi
+    "$PYTHON" -m pip --version >/dev/null 2>&1 || "$PYTHON" -m ensurepip >/dev/null # uv makes environments without pip
+    "$PYTHON" -m pip install -qq "$@"
 }
 
 setup_env() {

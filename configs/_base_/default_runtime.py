@@ -33,7 +33,7 @@ custom_hooks = [
 ]
 visualizer = dict(
     type='VesselVisualizer',
-    vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')],
+    vis_backends=[dict(type='WholeFilesVisBackend'), dict(type='TensorboardVisBackend')],
 )
 load_from = None
 resume = False

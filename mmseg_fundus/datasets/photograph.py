@@ -104,7 +104,7 @@ def _read_dicom(path, data: bytes) -> np.ndarray:
     try:
         import pydicom
     except ImportError as error:
-        raise DataError(f"{path} is a DICOM file; reading it needs pydicom: pip install 'mmseg_fundus[dicom]'") from error
+        raise DataError(f'{path} is a DICOM file; reading it needs pydicom: pip install pydicom') from error
     if _DEFLATED in data:
         raise DataError(f'{path} is a deflated DICOM file, which could unpack to any size; save it uncompressed')
     try:

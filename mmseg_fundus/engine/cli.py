@@ -2,9 +2,12 @@
 
 import argparse
 import inspect
+import logging
 import os
 import re
+import signal
 import sys
+import threading
 import traceback
 from difflib import get_close_matches
 
@@ -12,7 +15,7 @@ from mmengine.config import DictAction
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
 from torch import distributed
 
-from ..errors import ConfigError, FundusError, printable
+from ..errors import ConfigError, FundusError, WriteError, printable
 from ..files import FULL
 from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
@@ -163,6 +166,10 @@ def one_line(error: FundusError) -> str:
 
 def run(main) -> None:
     """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
+    logging.FileHandler.handleError = _cannot_log
+    threading.excepthook = _of_a_thread
+    if callable(signal.getsignal(signal.SIGINT)):  # tools/_interrupt.py ended the process at once while it imported
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main()
     except KeyboardInterrupt:
@@ -178,6 +185,22 @@ def run(main) -> None:
         _report(message)
         sys.exit(1)
     close()
+
+
+def _cannot_log(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    """For ``logging``: a log that the disk has no room for ends the tool, where ``logging`` would print a traceback for each line."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OSError) and error.errno in FULL:
+        raise WriteError(
+            f'{handler.baseFilename} could not be written ({error.strerror}). Make room, and start again with --resume if it was a training'
+        ) from error
+    logging.Handler.handleError(handler, record)
+
+
+def _of_a_thread(found) -> None:
+    """For ``threading``: TensorBoard's writer hands a full disk on to the main thread, which says it; here it would be said twice."""
+    if not (isinstance(found.exc_value, OSError) and found.exc_value.errno in FULL):
+        threading.__excepthook__(found)
 
 
 def _report(message: str) -> None:

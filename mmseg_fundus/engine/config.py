@@ -12,6 +12,7 @@ from ..datasets.by_name import class_by_name, public_name
 from ..errors import ConfigError
 from ..files import FULL
 from .encoder_config import encoder_config
+from .whole_config import WholeConfig
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 # top-level names that mmengine and mmseg look at beside the runner's arguments
@@ -41,8 +42,8 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
         close = get_close_matches(path.name, beside, n=1)
         raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close[0]}?' if close else ''))
     try:
-        cfg = Config.fromfile(str(path))
-    except (SyntaxError, NameError, KeyError, FileNotFoundError, ImportError, TypeError, OSError) as error:
+        cfg = WholeConfig.of(Config.fromfile(str(path)))
+    except (SyntaxError, NameError, KeyError, AssertionError, ImportError, TypeError, OSError) as error:
         if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
             raise
         raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error

@@ -23,14 +23,18 @@ def versions() -> dict:
     }
 
 
+ROOT = Path(__file__).resolve().parents[2]
 CODE = ('mmseg_fundus', 'configs', 'tools')  # new files count there
+NO_CODE = (':(exclude)docs', ':(exclude)configs/results', ':(exclude,glob)**/*.md')  # what tools write tables and pictures into
 
 
 @functools.cache
-def git_state() -> dict | None:
-    """Revision of the checkout that this package is imported from, and whether files in it were changed; ``None`` without one."""
-    root = Path(__file__).resolve().parents[2]
+def git_state(root: Path = ROOT) -> dict | None:
+    """Revision of the checkout that this package is imported from, and whether code in it was changed; ``None`` without one.
 
+    Args:
+        root (Path): The checkout.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith('GIT_')}  # a hook's names its repository
 
     def git(*arguments) -> str:
@@ -40,7 +44,9 @@ def git_state() -> dict | None:
     try:
         if not (root / '.git').exists():  # installed; a repository further up is not ours
             return None
-        changed = git('status', '--porcelain', '--untracked-files=no') or git('status', '--porcelain', *CODE)
+        changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', *NO_CODE) or git(
+            'status', '--porcelain', '--', *CODE, *NO_CODE
+        )
         return {'revision': git('rev-parse', 'HEAD'), 'changed': bool(changed)}
     except (OSError, subprocess.SubprocessError):
         return None

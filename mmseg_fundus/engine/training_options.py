@@ -1,6 +1,7 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
 import inspect
+import os
 
 import torch
 from mmengine.config import Config
@@ -20,6 +21,20 @@ def _at_least_one(option: str, value) -> None:
         raise ConfigError(f'{option} {value}: 1 or more was expected')
 
 
+def epochs_asked(epochs=None):
+    """``--epochs``, or else ``$FUNDUS_EPOCHS``, which shortens every training of a script; ``None`` leaves it to the config.
+
+    Raises:
+        ConfigError: If it is not a whole number of 1 or more.
+    """
+    name, value = '--epochs', epochs
+    if epochs is None and os.environ.get('FUNDUS_EPOCHS'):
+        name, value = 'FUNDUS_EPOCHS', os.environ['FUNDUS_EPOCHS']
+    if value is not None and not (str(value).isdecimal() and int(value) >= 1):
+        raise ConfigError(f'{name} {value}: 1 or more was expected')
+    return None if value is None else int(value)
+
+
 def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs=None, lr=None, seed=None, amp=False) -> None:
     """Change a config in place.
 
@@ -27,7 +42,7 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
         cfg (Config): Loaded by :func:`.config.load_config`.
         batch_size (int, optional): Pictures per process and step.
         accumulate (int, optional): Steps whose gradients are added up.
-        epochs (int, optional): ``train_cfg.max_epochs``; a schedule without ``T_max`` and ``end`` follows.
+        epochs (int, optional): ``train_cfg.max_epochs``, or else ``$FUNDUS_EPOCHS``; a schedule without ``T_max`` and ``end`` follows.
         lr (float, optional): Learning rate of the optimizer.
         seed (int, optional): ``randomness.seed``.
         amp (bool): Mixed precision.
@@ -35,8 +50,9 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
     Raises:
         ConfigError: If a value is out of range, or two settings contradict each other.
     """
-    for option, value in (('--batch-size', batch_size), ('--accumulate', accumulate), ('--epochs', epochs)):
+    for option, value in (('--batch-size', batch_size), ('--accumulate', accumulate)):
         _at_least_one(option, value)
+    epochs = epochs_asked(epochs)
     if lr is not None and not lr > 0:
         raise ConfigError(f'--lr {lr}: a rate above 0 was expected')
     if seed is not None and not 0 <= seed < 2**31:

@@ -96,7 +96,4 @@ def check_possible(out) -> list:
     try:
         return [importlib.import_module(name) for name in ('onnx', 'onnxruntime')]
     except ImportError as error:
-        raise ExportError(
-            f"writing ONNX needs onnx and onnxruntime ({error}): pip install 'mmseg_fundus[export]', or from a checkout "
-            "pip install -e '.[export]'"
-        ) from error
+        raise ExportError(f'writing ONNX needs onnx and onnxruntime ({error}): pip install onnx onnxruntime') from error

@@ -1,5 +1,7 @@
 """Photographs to predict: any depth and format, and what is none is named."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -54,17 +56,19 @@ def test_what_is_no_photograph_is_named(tmp_path):
             read_photograph(tmp_path / name)
 
 
-def test_dicom_is_read_or_the_extra_is_named(tmp_path):
+def test_without_pydicom_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'pydicom', None)
+    (tmp_path / 'eye.dcm').write_bytes(b'\0' * 128 + b'DICM')
+    with pytest.raises(DataError, match='eye.dcm is a DICOM file.*: pip install pydicom$'):
+        read_photograph(tmp_path / 'eye.dcm')
+
+
+def test_dicom_is_read(tmp_path):
+    import pydicom
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.pixels import convert_color_space
+
     path = tmp_path / 'eye.dcm'
-    try:
-        import pydicom
-        from pydicom.dataset import FileMetaDataset
-        from pydicom.pixels import convert_color_space
-    except ImportError:
-        path.write_bytes(b'\0' * 128 + b'DICM')
-        with pytest.raises(DataError, match=r'mmseg_fundus\[dicom\]'):
-            read_photograph(path)
-        return
     data = pydicom.Dataset()
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian

@@ -117,3 +117,20 @@ def test_another_data_set_is_tested_with_the_configs_own_model_and_prediction(ti
     assert cfg.model == before.model and cfg.val_dataloader == before.val_dataloader
     with pytest.raises(ConfigError, match='--dataset DRIV: unknown, use one of DRIVE, STARE'):
         use_dataset(cfg, 'DRIV')
+
+
+def test_the_environment_shortens_a_training_that_says_no_epochs_itself(root, monkeypatch):
+    monkeypatch.setenv('FUNDUS_EPOCHS', '3')
+    found = []
+    for epochs in (None, 7):
+        cfg = load_config(root / 'configs/setr_mla_vitb16_frozen_drive.py')
+        apply_training_options(cfg, epochs=epochs)
+        found.append((cfg.train_cfg.max_epochs, cfg.train_cfg.val_interval))
+    assert found == [(3, 3), (7, 7)], 'validated at the end, which the configs do every tenth epoch'
+    for value in ('0', '-1', '1.5', 'one'):
+        monkeypatch.setenv('FUNDUS_EPOCHS', value)
+        with pytest.raises(ConfigError, match=f'^FUNDUS_EPOCHS {value}: 1 or more was expected'):
+            apply_training_options(cfg)
+    monkeypatch.setenv('FUNDUS_EPOCHS', '')
+    apply_training_options(cfg)
+    assert cfg.train_cfg.max_epochs == 7

@@ -135,6 +135,14 @@ def rank_killed(trial: Trial) -> None:
     trial.check_kept([1])
 
 
+def interrupted(trial: Trial) -> None:
+    """Ctrl-C reaches torchrun, and by it its ranks."""
+    code = 'os.kill(os.getppid(), 2) if runner.rank == 0 else None; time.sleep(3)'
+    out, status = trial.train(config=trial.config(code, trial.rng.randrange(4, 6)), processes=2)
+    assert status == 130 and out.strip().splitlines()[-1] == 'interrupted' and 'Traceback' not in out, out[-3000:]
+    trial.check_kept([1])
+
+
 def disk_full(trial: Trial) -> None:
     """A limit on the size of a file stops a checkpoint at a random byte, as a full disk does."""
     trial.trains('--epochs', '1', config=trial.config())
@@ -147,6 +155,40 @@ def disk_full(trial: Trial) -> None:
     assert (trial.work / 'epoch_1.pth').read_bytes() == before
     trial.trains('--resume', '--epochs', '3')
     assert is_whole(trial.work / 'epoch_3.pth')
+
+
+def no_room_for_curves(trial: Trial) -> None:
+    """The disk is full for TensorBoard's events, the scalars beside them, or the log, from a random step on."""
+    full = "import glob; name = glob.glob(runner.log_dir + '/**/{}*', recursive=True)[0]; os.remove(name); os.symlink('/dev/full', name)"
+    log = (
+        "[os.dup2(os.open('/dev/full', os.O_WRONLY), int(n)) for n in os.listdir('/proc/self/fd') if os.path.realpath('/proc/self/fd/' + n)"
+    )
+    for words, code in (
+        ('', full.format('events.out')),
+        ('', full.format('scalars.json')),
+        ('.log', log + ".endswith('.log')]"),
+    ):
+        config = trial.config(code, trial.rng.randrange(11, 14))
+        out, status = trial.train('--epochs', '4', config=config)
+        last = out.strip().splitlines()[-1]
+        assert status == 1 and last.startswith('error') and words in last and 'could not be written' in last, out[-3000:]
+        assert 'Traceback' not in out and 'Exception' not in out, out[-3000:]
+        assert is_whole(trial.work / 'epoch_2.pth')
+
+
+def no_room_for_the_config(trial: Trial) -> None:
+    """A limit on the size of a file stops the resolved config, which is written first, at a random byte; the one of before stays."""
+    trial.trains('--epochs', '1', config=trial.config())
+    dumped = trial.work / 'tiny.py'
+    before = dumped.read_bytes()
+    code = f'signal.signal(25, signal.SIG_IGN); resource.setrlimit(resource.RLIMIT_FSIZE, ({trial.rng.randrange(len(before))},) * 2)'
+    (trial.folder / 'limit.py').write_text(f'import resource, signal\n{code}\n')
+    extra = "\ncustom_imports = dict(imports=['mmseg_fundus', 'limit'], allow_failed_imports=False)"
+    out, status = trial.train('--epochs', '2', '--resume', config=trial.config(extra=extra))
+    last = out.strip().splitlines()[-1]
+    assert status == 1 and last.startswith('error') and 'could not be written' in last and 'Traceback' not in out, out[-3000:]
+    assert dumped.read_bytes() == before and not list(trial.work.rglob('.*.tmp'))
+    trial.check_kept([1])
 
 
 def read_only_folder(trial: Trial) -> None:
@@ -242,7 +284,10 @@ SCENARIOS = {
     worker_killed: ('a data loading process is killed', 1),
     rank_hangs: ('one of two processes hangs', 1),
     rank_killed: ('one of two processes is killed', 1),
+    interrupted: ('Ctrl-C in a training of two processes', 1),
     disk_full: ('no room for a checkpoint, from a random byte on; then room again', 1),
+    no_room_for_curves: ("no room for TensorBoard's events, scalars or the log, from a random step on", 1),
+    no_room_for_the_config: ('no room for the resolved config', 1),
     read_only_folder: ('the output folder cannot be written', 1),
     killed_in_a_write: ('killed at a random byte while a checkpoint is replaced', 50),
     killed_and_resumed: ('the training is killed at a random moment and resumed', 1),

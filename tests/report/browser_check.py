@@ -4,6 +4,7 @@ Example:
     python tests/report/browser_check.py work_dirs/run/report.html shots
 """
 
+import argparse
 import base64
 import contextlib
 import json
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -33,7 +35,16 @@ class Browser:
             port = free.getsockname()[1]
         self._driver = subprocess.Popen([DRIVER, f'--port={port}'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._url = f'http://127.0.0.1:{port}'
+        try:
+            self._begin(profile, options)
+        except BaseException:
+            self._driver.terminate()
+            raise
+
+    def _begin(self, profile: str, options: tuple) -> None:
         for _ in range(200):
+            if self._driver.poll() is not None:
+                raise OSError(f'{DRIVER} ended with status {self._driver.returncode}')
             with contextlib.suppress(OSError):
                 if self._call('GET', '/status')['ready']:
                     break
@@ -48,8 +59,11 @@ class Browser:
     def _call(self, method: str, path: str, body: dict | None = None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self._url + path, data, {'Content-Type': 'application/json'}, method=method)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
-            return json.loads(answer.read())['value']
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=120) as answer:
+                return json.loads(answer.read())['value']
+        except urllib.error.HTTPError as error:
+            raise OSError(f'{DRIVER}: {json.loads(error.read())["value"]["message"]}') from error
 
     def open(self, page: Path, size: tuple, phone: bool = False) -> None:
         metrics = {'width': size[0], 'height': size[1], 'deviceScaleFactor': 2 if phone else 1, 'mobile': phone}
@@ -174,9 +188,24 @@ def check(page: Path, shots: Path | None = None, dark: bool = False) -> dict:
     return seen
 
 
-if __name__ == '__main__':
-    folder = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('page', type=Path, help='report.html of tools/report.py')
+    parser.add_argument('shots', type=Path, nargs='?', help='folder for pictures of it')
+    args = parser.parse_args()
+    missing = [name for name, path in (('chromium', CHROMIUM), ('chromedriver', DRIVER)) if path is None]
+    if missing:
+        sys.exit(f'error: {" and ".join(missing)} not found; on Debian: apt-get install chromium chromium-driver')
+    if not args.page.is_file():
+        sys.exit(f'error: {args.page}: no such file; tools/report.py makes one')
+    if args.shots:
+        args.shots.mkdir(parents=True, exist_ok=True)
     for dark in (False, True):
-        print(check(Path(sys.argv[1]), folder, dark))
+        try:
+            print(check(args.page, args.shots, dark))
+        except (AssertionError, OSError, KeyError) as error:  # what is wrong with the page, or with the browser
+            sys.exit(f'error: {"dark" if dark else "light"}: {" ".join(str(error).split()) or type(error).__name__}')
+
+
+if __name__ == '__main__':
+    main()

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+EMPTY_TABLE = '<!-- results: made by tools/results_table.py, do not edit -->\n<!-- end of results -->\n'
+
 
 @pytest.fixture
 def reproduce(shell, root, tmp_path):
@@ -34,8 +36,42 @@ def test_what_is_missing_is_said_first(reproduce, tmp_path, arguments, words):
     assert not (tmp_path / 'out').exists()
 
 
+def without_lines(path):
+    path.write_text('a page of mine')
+
+
+def in_another_order(path):
+    path.write_text('\n'.join(reversed(EMPTY_TABLE.splitlines())))
+
+
+@pytest.mark.parametrize(
+    'make, words',
+    [
+        (lambda path: None, '--readme README.md cannot be read: No such file or directory'),
+        (lambda path: path.mkdir(), '--readme README.md cannot be read: Is a directory'),
+        (lambda path: path.write_bytes(b'\xff\xfe\x00'), '--readme README.md cannot be read: '),
+        (without_lines, '--readme README.md lacks the lines'),
+        (in_another_order, '--readme README.md lacks the lines'),
+    ],
+)
+def test_a_page_that_the_table_cannot_be_written_into_is_said_before_the_first_training(reproduce, tmp_path, make, words):
+    make(tmp_path / 'README.md')
+    done = reproduce('--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE')
+    assert done.returncode == 1 and done.stdout.count('\n') == 1 and done.stdout.startswith(f'error: {words}'), done.stdout
+    assert not (tmp_path / 'out').exists()
+
+
+def test_results_that_cannot_be_tabulated_are_said_before_the_first_training(reproduce, tmp_path):
+    (tmp_path / 'README.md').write_text(EMPTY_TABLE)
+    (tmp_path / 'results').mkdir()
+    (tmp_path / 'results/old.json').write_text('{}')
+    done = reproduce('--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE')
+    assert done.returncode == 1 and done.stdout.startswith('error: results/old.json is no results.json') and done.stdout.count('\n') == 1
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_training_that_fails_is_named_with_its_log(reproduce, tmp_path):
-    (tmp_path / 'README.md').write_text('')
+    (tmp_path / 'README.md').write_text(EMPTY_TABLE)
     done = reproduce('--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE')
     assert done.returncode == 1 and '1 of 1 trainings failed' in done.stdout and 'train.log' in done.stdout
     assert not list((tmp_path / 'out').rglob('results.json'))
@@ -59,7 +95,7 @@ def test_seeds_of_a_method_become_one_row_and_held_out_pictures_another_table(sh
         return name
 
     readme = tmp_path / 'README.md'
-    readme.write_text('<!-- results: made by tools/results_table.py, do not edit -->\n<!-- end of results -->')
+    readme.write_text(EMPTY_TABLE)
     files = [results('a', 'test', 1, 0.80), results('b', 'test', 2, 0.82), results('c', 'val', 1, 0.7)]
     for name in files:
         done = shell(sys.executable, root / 'tools/results_table.py', '--results', 'kept', '--readme', readme, '--add', name)
