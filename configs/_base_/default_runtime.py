@@ -21,6 +21,7 @@ default_hooks = dict(
     sampler_seed=dict(type='DistSamplerSeedHook'),
     visualization=dict(type='VesselOverlayHook', val_pictures=3),
     feature_cache=dict(type='FeatureCacheHook'),  # the frozen encoder sees each view once; enabled=False: every time
+    losses=dict(type='LossCheckHook'),  # a loss that counts pixels outside the field of view is refused
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),  # batch norm statistics are averaged over ranks before they are validated or saved
