@@ -1,0 +1,49 @@
+"""The harness, on some quick rows; tests/compatibility/run.py tries all of them, which takes minutes."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'tools')]
+
+import rows  # noqa: E402, F401 (registers them)
+from page import PAGE, STACKS, kept, text  # noqa: E402
+from table import ROWS, Row, judge  # noqa: E402
+from trial import Shared, same  # noqa: E402
+
+QUICK = ['reduce_zero_label=True', 'indices=N: only some pictures', '--epochs with a schedule that fixes its end']
+
+
+@pytest.fixture(scope='module')
+def shared(tmp_path_factory):
+    shared = Shared(tmp_path_factory.mktemp('shared'))
+    yield shared
+    shared.close()
+
+
+@pytest.mark.parametrize('name', QUICK)
+def test_a_row_comes_out_as_it_should(name, shared):
+    found = judge(ROWS[name], shared, 120)
+    assert found.verdict == ('works' if ROWS[name].refused is None else 'refused'), found.line
+
+
+def test_a_wrong_value_a_traceback_and_a_missing_refusal_fail(shared):
+    def verdict(name, attempt, refused=None):
+        return judge(Row('kind', name, 'looked at', refused, attempt), shared, 60)
+
+    wrong = verdict('a wrong value', lambda trial: same(1, 2, 'counted'))
+    assert wrong[1:3] == ('FAILS', 'counted: 1 where 2 was expected')
+    assert verdict('a traceback', lambda trial: trial.python('1 / 0')).verdict == 'FAILS'
+    assert verdict('a traceback in place of a refusal', lambda trial: trial.python('1 / 0', check=False), '').verdict == 'FAILS'
+    assert verdict('no refusal', lambda trial: trial.python('print(1)', check=False), '').verdict == 'FAILS'
+    other = verdict('another refusal', lambda trial: trial.tool('train', 'missing.py', check=False), 'never said')
+    assert other.verdict == 'FAILS' and 'config file not found: FOLDER/missing.py' in other.line
+
+
+def test_the_page_is_what_the_kept_verdicts_say():
+    assert PAGE.read_text() == text()
+    for stack in STACKS:
+        verdicts = kept()[stack]['rows'].values()
+        assert {found['verdict'] for found in verdicts} == {'works', 'refused'}
+    assert list(kept()['onedl']['rows']) == list(ROWS)
