@@ -5,7 +5,7 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-from table import ROWS
+from habits import ROWS
 from tiny import ROOT
 
 from mmseg_fundus.engine.provenance import git_state

@@ -15,11 +15,10 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[i]) for i in (2, 1)]
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / 'tools'), str(Path(__file__).resolve().parent)]
 
-from page import store, write_page  # noqa: E402
-from table import ROWS, judge  # noqa: E402
-from trial import Shared  # noqa: E402
-
 import rows  # noqa: E402, F401 (registers them)
+from columns import store, write_page  # noqa: E402
+from habits import ROWS, judge  # noqa: E402
+from trial import Shared  # noqa: E402
 
 
 def parse_args():

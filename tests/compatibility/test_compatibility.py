@@ -8,8 +8,8 @@ import pytest
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'tools')]
 
 import rows  # noqa: E402, F401 (registers them)
-from page import PAGE, STACKS, kept, text  # noqa: E402
-from table import ROWS, Row, judge  # noqa: E402
+from columns import PAGE, STACKS, kept, text  # noqa: E402
+from habits import ROWS, Row, judge  # noqa: E402
 from trial import Shared, same  # noqa: E402
 
 QUICK = ['reduce_zero_label=True', 'indices=N: only some pictures', '--epochs with a schedule that fixes its end']

@@ -15,7 +15,10 @@ from zygote import Zygote
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 
-OURS, STOCK = 'mmseg_fundus', 'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.visualization'
+OURS, STOCK = (
+    'mmseg_fundus',
+    'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.visualization',
+)
 
 
 class Wrong(Exception):

@@ -2,7 +2,7 @@
 
 import json
 
-from table import row
+from habits import row
 from tiny import ROOT
 from trial import Trial, same, true
 
@@ -13,12 +13,14 @@ KIND = 'Configs'
 def stock_base(trial: Trial):
     """mmsegmentation's FCN-UNet with our data set trains; nothing is installed on the way."""
     ours = ROOT / 'configs' / '_base_'
+    bases = [str(ours / name) for name in ('datasets/fives.py', 'schedules/adam_cosine_100e.py')]
     loader = "dict(num_workers=0, persistent_workers=False, dataset=dict(type='DRIVEVesselDataset', data_root={!r}{}))"
+    norm = "norm_cfg=dict(type='BN')"
     lines = [
-        f"_base_ = ['mmseg::_base_/models/fcn_unet_s5-d16.py', {str(ours / 'datasets/fives.py')!r}, {str(ours / 'schedules/adam_cosine_100e.py')!r}]",
-        "model = dict(type='VesselSegmentor', data_preprocessor=dict(size=(64, 64)), backbone=dict(base_channels=4, norm_cfg=dict(type='BN')),",
-        "    decode_head=dict(in_channels=4, channels=4, norm_cfg=dict(type='BN')),",
-        "    auxiliary_head=dict(in_channels=8, channels=4, norm_cfg=dict(type='BN')), test_cfg=dict(_delete_=True, mode='whole', size=(64, 64)))",
+        f'_base_ = {["mmseg::_base_/models/fcn_unet_s5-d16.py", *bases]!r}',
+        f"model = dict(type='VesselSegmentor', data_preprocessor=dict(size=(64, 64)), backbone=dict(base_channels=4, {norm}),",
+        f'    decode_head=dict(in_channels=4, channels=4, {norm}), auxiliary_head=dict(in_channels=8, channels=4, {norm}),',
+        "    test_cfg=dict(_delete_=True, mode='whole', size=(64, 64)))",
         'train_dataloader = ' + loader.format(str(trial.data), ', augmentation=dict(size=(64, 64))'),
         *(f'{name}_dataloader = ' + loader.format(str(trial.data), '') for name in ('val', 'test')),
         'train_cfg = dict(max_epochs=2)\ndefault_hooks = dict(checkpoint=dict(interval=1))',

@@ -3,8 +3,8 @@
 import json
 
 import numpy as np
+from habits import row
 from PIL import Image
-from table import row
 from trial import Trial, same, true
 
 KIND = 'Data sets, samplers, pipelines'
@@ -95,6 +95,18 @@ STOCK_STEPS = (
     "dict(type='RandomCrop', crop_size=(48, 48), cat_max_ratio=0.99), dict(type='RandomFlip', prob=0.5), "
     "dict(type='RandomRotate', prob=0.5, degree=20), dict(type='PhotoMetricDistortion'), dict(type='PackSegInputs')"
 )
+LABELS = """
+import json
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+
+config = Config.fromfile({config!r})
+init_default_scope('mmseg')
+data = DATASETS.build(config.train_dataloader.dataset)
+labels = [data[i]['data_samples'].gt_sem_seg.data for i in range(5)]
+print(json.dumps([sorted({{value for label in labels for value in label.unique().tolist()}}), [list(label.shape) for label in labels]]))
+"""
 PIPELINE = (
     "train_dataloader['dataset'] = dict(_delete_=True, type='DRIVEVesselDataset', data_root={root!r}, split='train', pipeline=[{steps}])"
 )
@@ -104,14 +116,7 @@ PIPELINE = (
 def stock_transforms(trial: Trial):
     """Crops are 48 x 48, labels are 0, 1 and 255 alone and hold vessels; it trains."""
     extra = DEFAULT + PIPELINE.format(root=str(trial.data), steps=STOCK_STEPS.format(load='LoadVesselAnnotations'))
-    code = (
-        'from mmengine.config import Config\nfrom mmengine.registry import init_default_scope\nfrom mmseg.registry import DATASETS\nimport json\n'
-        'init_default_scope("mmseg")\n'
-        f'data = DATASETS.build(Config.fromfile({str(trial.config(extra))!r}).train_dataloader.dataset)\n'
-        'labels = [data[i]["data_samples"].gt_sem_seg.data for i in range(5)]\n'
-        'print(json.dumps([sorted({v for l in labels for v in l.unique().tolist()}), [list(l.shape) for l in labels]]))'
-    )
-    values, shapes = json.loads(trial.python(code).out.strip().splitlines()[-1])
+    values, shapes = json.loads(trial.python(LABELS.format(config=str(trial.config(extra)))).out.strip().splitlines()[-1])
     same(values, [0, 1, 255], 'label values')
     same(shapes, [[1, 48, 48]] * 5, 'shapes')
     trial.train(extra)

@@ -2,7 +2,7 @@
 
 import pickle
 
-from table import row
+from habits import row
 from trial import Trial, near, same, true
 
 KIND = 'Evaluators'

@@ -1,7 +1,7 @@
 """Hooks of mmengine and mmseg, and of one's own."""
 
 import torch
-from table import row
+from habits import row
 from trial import Trial, same, true
 
 KIND = 'Hooks'

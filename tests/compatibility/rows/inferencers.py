@@ -2,7 +2,9 @@
 
 import json
 
-from table import row
+import numpy as np
+from habits import row
+from PIL import Image
 from trial import Trial, near, same, true
 
 KIND = 'Python interfaces'
@@ -95,10 +97,7 @@ print(json.dumps([list(model.dataset_meta['classes']), int(result.pred_sem_seg.d
     true((trial.folder / 'drawn' / 'result.png').is_file(), 'no drawing')
     picture = sorted((trial.data / 'test' / 'images').iterdir())[0]
     trial.tool('predict', picture, '-o', 'predicted', '--config', trial.folder / 'tiny.py', '--checkpoint', trial.work / 'epoch_2.pth')
-    import numpy as np
-    from PIL import Image
-
-    (mask,) = (trial.folder / 'predicted').rglob('*.png')
+    (mask,) = (trial.folder / 'predicted' / 'mask').iterdir()
     same(int((np.asarray(Image.open(mask)) > 0).sum()), vessels, 'vessel pixels')
 
 

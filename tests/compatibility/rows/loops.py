@@ -1,6 +1,6 @@
 """Loops, and what is counted in them: epochs or steps."""
 
-from table import row
+from habits import row
 from trial import Trial, near, same, true
 
 KIND = 'Loops'

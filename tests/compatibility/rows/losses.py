@@ -1,9 +1,28 @@
 """Losses of mmseg with our head: pixels outside the field of view (255) must not count."""
 
-from table import row
+from habits import row
 from trial import Trial, same, true
 
 KIND = 'Losses, with our head'
+GRADIENTS = """
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.structures import PixelData
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+config = Config.fromfile({config!r})
+init_default_scope('mmseg')
+head = MODELS.build(config.model).decode_head
+torch.manual_seed(0)
+logits = torch.randn(2, 2, 32, 32, requires_grad=True)
+label = torch.randint(0, 2, (2, 1, 32, 32))
+label[..., :10] = 255
+losses = head.loss_by_feat(logits, [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in label])
+sum(value for name, value in losses.items() if 'loss' in name).backward()
+print(float(logits.grad[..., :10].abs().max()), float(logits.grad[..., 10:].abs().max()))
+"""
 
 
 def _trains(trial: Trial, loss: str, name: str) -> None:
@@ -11,15 +30,7 @@ def _trains(trial: Trial, loss: str, name: str) -> None:
     trial.train(f"model['decode_head']['loss_decode'] = {loss}\nmodel['auxiliary_head'] = None", *LOGGED)
     curve = trial.scalars(f'train/decode.{name}')
     true(curve and all(value == value and abs(value) < 1e4 for value in curve), f'curve of {name}: {curve}')
-    code = (
-        'from mmengine.config import Config\nfrom mmengine.registry import init_default_scope\nfrom mmseg.registry import MODELS\nfrom mmseg.structures import SegDataSample\n'
-        'from mmengine.structures import PixelData\nimport torch\ninit_default_scope("mmseg")\n'
-        f'head = MODELS.build(Config.fromfile({str(trial.folder / "tiny.py")!r}).model).decode_head\n'
-        'torch.manual_seed(0)\nlogits = torch.randn(2, 2, 32, 32, requires_grad=True)\nlabel = torch.randint(0, 2, (2, 1, 32, 32))\n'
-        'label[..., :10] = 255\nsamples = [SegDataSample(gt_sem_seg=PixelData(data=one)) for one in label]\n'
-        "losses = head.loss_by_feat(logits, samples)\nsum(v for k, v in losses.items() if 'loss' in k).backward()\n"
-        'print(float(logits.grad[..., :10].abs().max()), float(logits.grad[..., 10:].abs().max()))'
-    )
+    code = GRADIENTS.format(config=str(trial.folder / 'tiny.py'))
     outside, inside = map(float, trial.python(code).out.strip().splitlines()[-1].split())
     true(inside > 0, 'no gradient where the label counts')
     same(outside, 0.0, 'gradient where the label is 255')

@@ -1,7 +1,7 @@
 """Backbones, heads and settings of models that mmseg's users write."""
 
 import torch
-from table import row
+from habits import row
 from trial import Trial, same, true
 
 KIND = 'Backbones, heads, adapters'
@@ -14,9 +14,12 @@ PREPROCESSOR = (
 )
 
 
-def _stock_model(trial: Trial, parts: str) -> str:
+def _stock_model(parts: str) -> str:
     """A line of config: mmseg's EncoderDecoder, with a stock Adam so that a frozen backbone is in it too."""
-    return f"model = dict(_delete_=True, type='EncoderDecoder', data_preprocessor={PREPROCESSOR}, {parts}, train_cfg=dict(), test_cfg=dict(mode='whole'))\n"
+    return (
+        f"model = dict(_delete_=True, type='EncoderDecoder', data_preprocessor={PREPROCESSOR}, {parts}, train_cfg=dict(), "
+        "test_cfg=dict(mode='whole'))\n"
+    )
 
 
 def _encoder_untouched(trial: Trial) -> None:
@@ -41,16 +44,17 @@ def _learns(trial: Trial, prefix: str = 'decode_head.') -> None:
     true(0 <= trial.results['metrics']['Dice'] <= 1, f'Dice {trial.results["metrics"]["Dice"]}')
 
 
+BN = "norm_cfg=dict(type='BN')"
+ALL = 'in_index=[0, 1, 2, 3]'
 HEADS = {
-    'UPerHead': "decode_head=dict(type='UPerHead', in_channels=[48] * 4, in_index=[0, 1, 2, 3], channels=16, pool_scales=(1, 2), num_classes=2)",
-    'SETRUPHead with an auxiliary one': "decode_head=dict(type='SETRUPHead', in_channels=48, in_index=3, channels=16, num_convs=2, up_scale=2, "
-    "norm_cfg=dict(type='BN'), num_classes=2), auxiliary_head=[dict(type='SETRUPHead', in_channels=48, in_index=0, channels=16, "
-    "num_convs=1, up_scale=4, norm_cfg=dict(type='BN'), num_classes=2)]",
-    'MLANeck and SETRMLAHead': "neck=dict(type='MLANeck', in_channels=[48] * 4, out_channels=16, norm_cfg=dict(type='BN'), act_cfg=dict(type='ReLU')), "
-    "decode_head=dict(type='SETRMLAHead', in_channels=(16,) * 4, in_index=(0, 1, 2, 3), channels=32, mla_channels=8, "
-    "norm_cfg=dict(type='BN'), num_classes=2)",
-    'SegmenterMaskTransformerHead': "decode_head=dict(type='SegmenterMaskTransformerHead', in_channels=48, in_index=3, channels=48, num_classes=2, num_layers=1, "
-    'num_heads=3, embed_dims=48)',
+    'UPerHead': f"decode_head=dict(type='UPerHead', in_channels=[48] * 4, {ALL}, channels=16, pool_scales=(1, 2), num_classes=2)",
+    'SETRUPHead with an auxiliary one': "decode_head=dict(type='SETRUPHead', in_channels=48, in_index=3, channels=16, num_convs=2, "
+    f"up_scale=2, {BN}, num_classes=2), auxiliary_head=[dict(type='SETRUPHead', in_channels=48, in_index=0, channels=16, num_convs=1, "
+    f'up_scale=4, {BN}, num_classes=2)]',
+    'MLANeck and SETRMLAHead': f"neck=dict(type='MLANeck', in_channels=[48] * 4, out_channels=16, {BN}, act_cfg=dict(type='ReLU')), "
+    f"decode_head=dict(type='SETRMLAHead', in_channels=(16,) * 4, {ALL}, channels=32, mla_channels=8, {BN}, num_classes=2)",
+    'SegmenterMaskTransformerHead': "decode_head=dict(type='SegmenterMaskTransformerHead', in_channels=48, in_index=3, channels=48, "
+    'num_classes=2, num_layers=1, num_heads=3, embed_dims=48)',
 }
 
 
@@ -58,7 +62,7 @@ def _head(name: str, parts: str):
     @row(KIND, f"Our backbone in mmseg's EncoderDecoder with {name}")
     def attempt(trial: Trial):
         """No tensor of the encoder changes, the head's do; it is tested."""
-        trial.train(_stock_model(trial, f'backbone={FROZEN.format(weights=str(trial.weights))}, {parts}'))
+        trial.train(_stock_model(f'backbone={FROZEN.format(weights=str(trial.weights))}, {parts}'))
         _encoder_untouched(trial)
         _learns(trial)
 
@@ -67,8 +71,8 @@ for _name, _parts in HEADS.items():
     _head(_name, _parts)
 
 UNET = (
-    "backbone=dict(type='UNet', in_channels=3, base_channels=4, num_stages=3, strides=(1, 1, 1), enc_num_convs=(1, 1, 1), dec_num_convs=(1, 1), "
-    'downsamples=(True, True), enc_dilations=(1, 1, 1), dec_dilations=(1, 1))'
+    "backbone=dict(type='UNet', in_channels=3, base_channels=4, num_stages=3, strides=(1, 1, 1), enc_num_convs=(1, 1, 1), "
+    'dec_num_convs=(1, 1), downsamples=(True, True), enc_dilations=(1, 1, 1), dec_dilations=(1, 1))'
 )
 FCN = "decode_head=dict(type='FCNHead', in_channels=4, in_index=2, channels=4, num_convs=1, num_classes=2)"
 
@@ -76,7 +80,7 @@ FCN = "decode_head=dict(type='FCNHead', in_channels=4, in_index=2, channels=4, n
 @row(KIND, "mmseg's UNet and FCNHead in EncoderDecoder with our data sets")
 def unet(trial: Trial):
     """Backbone and head change; it is tested."""
-    trial.train(_stock_model(trial, f'{UNET}, {FCN}'))
+    trial.train(_stock_model(f'{UNET}, {FCN}'))
     _learns(trial)
     _learns(trial, 'backbone.')
 
@@ -97,7 +101,6 @@ def segformer(trial: Trial):
     """Backbone and head change; it is tested."""
     trial.train(
         _stock_model(
-            trial,
             "backbone=dict(type='MixVisionTransformer', embed_dims=8, num_layers=[1] * 4, num_heads=[1, 1, 2, 2]), "
             "decode_head=dict(type='SegformerHead', in_channels=[8, 8, 16, 16], in_index=[0, 1, 2, 3], channels=8, num_classes=2)",
         )
@@ -136,7 +139,7 @@ def trainable(trial: Trial):
     true('feature cache: off' in done.out, 'the feature cache is on')
 
 
-@row(KIND, "init_cfg=dict(type='Pretrained') on our backbone", refused='name the file with weights=')
+@row(KIND, "init_cfg=dict(type='Pretrained') on our backbone", refused='name the file with model.backbone.weights')
 def init_cfg(trial: Trial):
     """mmengine would load it without checking; the line names the argument that checks."""
     return trial.train(f"model['backbone']['init_cfg'] = dict(type='Pretrained', checkpoint={str(trial.weights)!r})", check=False)
@@ -148,7 +151,7 @@ def frozen_stages(trial: Trial):
     return trial.train("model['backbone']['frozen_stages'] = 3", check=False)
 
 
-@row(KIND, "pretrained='...' at the top of the model", refused='weights')
+@row(KIND, "pretrained='...' at the top of the model", refused='name the file with model.backbone.weights')
 def pretrained(trial: Trial):
     """The line says where a weights file is named."""
     return trial.train(f"model['pretrained'] = {str(trial.weights)!r}", check=False)
