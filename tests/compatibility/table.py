@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tiny import ROOT
-from trial import Finished, Shared, Trial, Wrong
+from trial import Shared, Trial, Wrong
 
 ROWS = {}
 
@@ -56,9 +56,11 @@ def judge(row: Row, shared: Shared, seconds: float) -> Verdict:
     try:
         ended = row.attempt(Trial(folder, shared, seconds))
         if row.refused is not None:
-            verdict, line = 'refused', ended.refusal() if isinstance(ended, Finished) and ended.status else ''
+            if not ended.status:
+                raise Wrong(f'expected to be refused with {row.refused!r}, but it went through: {ended.tail()}')
+            verdict, line = 'refused', ended.refusal()
             if row.refused not in line:
-                raise Wrong(f'expected to be refused with {row.refused!r}, but: {line or ended.tail() if ended else "nothing was refused"}')
+                raise Wrong(f'expected to be refused with {row.refused!r}, but: {line}')
     except Exception as error:
         name = '' if isinstance(error, Wrong) else f'{type(error).__name__}: '
         verdict, line = 'FAILS', name + ' '.join(str(error).split())

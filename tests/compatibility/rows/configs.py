@@ -86,6 +86,17 @@ def options(trial: Trial):
     true("type='EmptyCacheHook'" in text and 'num_levels=2' in text, 'an option did not arrive')
 
 
+@row(KIND, 'randomness=dict(seed=7, deterministic=True)')
+def randomness(trial: Trial):
+    """Two trainings have the same losses, another seed has others."""
+    curves = []
+    for seed in (7, 7, 8):
+        trial.train(f"randomness = dict(seed={seed}, deterministic=True)\ndefault_hooks['logger'] = dict(interval=1)")
+        curves.append(trial.scalars('train/loss'))
+    same(curves[0], curves[1], 'losses of the same seed')
+    true(curves[0] != curves[2], 'another seed has the same losses')
+
+
 def _misspelt(where: str, extra: str, right: str):
     @row(KIND, f'A misspelt key: {where}', refused=f'did you mean {right!r}?')
     def attempt(trial: Trial):

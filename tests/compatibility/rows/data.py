@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import torch
 from habits import row
 from PIL import Image
 from trial import Trial, same, true
@@ -242,3 +243,13 @@ def batch_of_one(trial: Trial):
 def stock_arguments(trial: Trial):
     """Refused with the argument's name."""
     return trial.train("train_dataloader['dataset']['data_prefix'] = dict(img_path='images')", check=False)
+
+
+@row(KIND, 'num_workers=2, persistent_workers=True, prefetch_factor=2, pin_memory=True')
+def workers(trial: Trial):
+    """Two epochs end with the weights of the training without workers, to the bit."""
+    trial.take_trained()
+    wanted = trial.checkpoint()['state_dict']
+    trial.train('train_dataloader.update(num_workers=2, persistent_workers=True, prefetch_factor=2, pin_memory=True)')
+    found = trial.checkpoint()['state_dict']
+    same([name for name in wanted if not torch.equal(wanted[name], found[name])], [], 'tensors that differ')

@@ -2,7 +2,9 @@
 
 import pickle
 
+import numpy as np
 from habits import row
+from PIL import Image
 from trial import Trial, near, same, true
 
 KIND = 'Evaluators'
@@ -112,3 +114,16 @@ def same_names(trial: Trial):
     same(len(trial.results['report']['pictures']), 6, 'rows')
     same(len(list((trial.work / 'masks').rglob('*.png'))), 6, 'masks')
     same(len(list((trial.folder / 'overlays').rglob('*.png'))), 6, 'overlays')
+
+
+@row(KIND, "mmseg's test pipeline: Resize(keep_ratio=True) before the labels are loaded")
+def resized_test(trial: Trial):
+    """Labels stay at native resolution: the pixels that count are those of the three fields of view."""
+    trial.take_trained(
+        "test_dataloader['dataset']['pipeline'] = [dict(type='LoadImageFromFile', imdecode_backend='pillow'), dict(type='Resize',\n"
+        "    scale=(96, 96), keep_ratio=True), dict(type='LoadVesselAnnotations'), dict(type='PackVesselInputs')]"
+    )
+    trial.test()
+    rows = trial.results['report']['pictures']
+    fovs = [np.asarray(Image.open(path).convert('L')) > 127 for path in sorted((trial.data / 'test' / 'mask').iterdir())]
+    same([row['TP'] + row['FN'] + row['FP'] + row['TN'] for row in rows], [int(fov.sum()) for fov in fovs], 'pixels that count')
