@@ -15,7 +15,6 @@ from .division import divide, hold_out
 from .layout import converted, find_root, index_folder, list_converted, pair
 from .random_view import training_pipeline
 from .reading import PICTURE_SUFFIXES, read_picture, stem_of
-from .stock_arguments import check_classes, check_pipeline
 from .transforms import FOV_MODES, LoadVesselAnnotations
 from .verify import verify_samples
 from .view_sampler import View
@@ -105,8 +104,6 @@ class FundusVesselDataset(BaseSegDataset):
             raise ConfigError(f'{type(self).__name__}: field_angle={field_angle} must lie in (0, 360], in degrees')
         if augmentation is not None and pipeline:
             raise ConfigError(f'{type(self).__name__}: give augmentation or pipeline, not both')
-        check_pipeline(type(self).__name__, pipeline)
-        check_classes(type(self).__name__, metainfo, self.METAINFO['classes'])
         self.split = split
         self.val_fraction = val_fraction
         self.split_seed = split_seed

@@ -4,7 +4,6 @@ import inspect
 
 import torch
 from mmengine.config import Config
-from mmengine.device import get_device
 from mmengine.logging import print_log
 from mmseg.registry import MODELS
 
@@ -13,6 +12,7 @@ from ..models.backbones import FrozenVisionTransformer
 from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
+from .stock_settings import check_stock_settings
 from .work_folder import latest_whole_checkpoint
 
 
@@ -36,13 +36,13 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
     Raises:
         ConfigError: If a value is out of range, or two settings contradict each other.
     """
-    _check_stock_settings(cfg)
     for option, value in (('--batch-size', batch_size), ('--accumulate', accumulate), ('--epochs', epochs)):
         _at_least_one(option, value)
     if lr is not None and not lr > 0:
         raise ConfigError(f'--lr {lr}: a rate above 0 was expected')
     if seed is not None and not 0 <= seed < 2**31:
         raise ConfigError(f'--seed {seed}: 0 to {2**31 - 1} was expected')
+    check_stock_settings(cfg)
     if batch_size is not None:
         if 'batch_sampler' in cfg.train_dataloader and cfg.train_dataloader.batch_sampler:
             raise ConfigError('--batch-size: the config has a batch_sampler, which decides that; change it there')
@@ -57,26 +57,6 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
         cfg.randomness = {**(cfg.get('randomness') or {}), 'seed': seed}
     if amp:
         _enable_amp(cfg)
-
-
-def _check_stock_settings(cfg: Config) -> None:
-    """Refuse what mmengine's users may write and what would be passed over here, or be stopped at by mmengine with a traceback."""
-    if cfg.get('runner_type', 'Runner') != 'Runner' or cfg.get('strategy'):
-        raise ConfigError(
-            'runner_type, strategy: tools/train.py has a runner of its own, which checks what it resumes, and would pass over them; leave '
-            "them out, or train with mmsegmentation's own tools/train.py"
-        )
-    wrapper = cfg.optim_wrapper
-    if wrapper.get('type') == 'AmpOptimWrapper' and get_device() == 'cpu':
-        raise ConfigError(
-            "optim_wrapper.type='AmpOptimWrapper' is for GPUs, and there is none; leave it out; model.precision='bfloat16' and "
-            "model.backbone.precision='bfloat16' compute in half precision on a CPU"
-        )
-    if 'optimizer' not in wrapper and 'constructor' not in wrapper:
-        raise ConfigError(
-            f'optim_wrapper has no optimizer, but {", ".join(wrapper)}; write optim_wrapper.optimizer=dict(type=..., lr=...), with '
-            "paramwise_cfg for rates of parts; several optimizers need a constructor of one's own (optim_wrapper.constructor)"
-        )
 
 
 def _set_epochs(cfg: Config, epochs: int) -> None:
@@ -106,8 +86,6 @@ def _enable_amp(cfg: Config) -> None:
         return
     if device == 'cpu' and not bfloat16:
         raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')
-    if device == 'cpu':
-        raise ConfigError(f'--amp: on a CPU only models with a precision of their own have it, {cfg.model.type} has none; leave it out')
     wrapper = cfg.optim_wrapper
     if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
         raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
