@@ -24,6 +24,7 @@ default_hooks = dict(
     picture_names=dict(type='PictureNamesHook'),  # masks and overlays of equally named pictures do not overwrite each other
     visualization=dict(type='VesselOverlayHook'),  # of the first three validation pictures
     feature_cache=dict(type='FeatureCacheHook'),  # the frozen encoder sees each view once; enabled=False: every time
+    losses=dict(type='LossCheckHook'),  # a loss that counts pixels outside the field of view is refused
 )
 custom_hooks = [
     dict(type='SyncBuffersHook'),  # batch norm statistics are averaged over ranks before they are validated or saved

@@ -6,6 +6,7 @@ from .encoder_hook import SaveEncoderHook
 from .epoch_seed_hook import EpochSeedHook
 from .feature_cache_hook import FeatureCacheHook
 from .finite_loss_hook import FiniteLossHook
+from .loss_check_hook import LossCheckHook
 from .metric_rules import register_rules
 from .overlay_hook import VesselOverlayHook
 from .picture_names_hook import PictureNamesHook
@@ -21,6 +22,7 @@ __all__ = [
     'FeatureCacheHook',
     'FiniteLossHook',
     'PictureNamesHook',
+    'LossCheckHook',
     'ResultsHook',
     'SaveEncoderHook',
     'TrainableOptimWrapperConstructor',

@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
@@ -65,6 +66,7 @@ class VesselCheckpointHook(Hook):
             self._lock.close()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint.update({part: _without_numpy(checkpoint[part]) for part in ('message_hub', 'param_schedulers') if part in checkpoint})
         model = getattr(runner.model, 'module', runner.model)
         source = getattr(find_encoder(model.backbone), 'source', None) if hasattr(model, 'backbone') else None
         if source is not None:
@@ -137,3 +139,12 @@ class VesselCheckpointHook(Hook):
                 meta=dict(epoch=epoch, iter=runner.iter),
             ),
         )
+
+
+def _without_numpy(value):
+    """``value`` with Python's numbers in place of numpy's, which ``torch.load`` refuses."""
+    if isinstance(value, dict):
+        return type(value)((key, _without_numpy(item)) for key, item in value.items())
+    if isinstance(value, list):
+        return [_without_numpy(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value

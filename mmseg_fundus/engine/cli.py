@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from difflib import get_close_matches
+from pathlib import Path
 
 from mmengine.config import DictAction
 from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
@@ -104,6 +105,8 @@ def explain(error: Exception) -> str | None:
         return f'{error.filename}: {error.strerror}'
     if isinstance(error, OSError) and error.errno in FULL:
         return f'a file could not be written: {error.strerror}. Make room, and start again with --resume if it was a training'
+    if isinstance(error, NotImplementedError):
+        return explain_not_implemented(error)
     if isinstance(error, MemoryError):
         return (
             f'memory ran out ({printable(str(error)) or "no more was to be had"}): take smaller pictures, fewer at once, or another machine'
@@ -221,3 +224,18 @@ def known_checkpoint(path: str) -> str:
     if not os.path.isfile(path):
         raise ConfigError(f'checkpoint not found: {os.path.abspath(path)}')
     return path
+
+
+def explain_not_implemented(error: NotImplementedError) -> str | None:
+    """One line for parts of a config that an OpenMMLab package cannot combine; ``None`` if the error is from elsewhere."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(last.filename)
+    package = next((name for name in ('mmseg', 'mmengine', 'mmpretrain', 'mmcv') if name in file.parts), None)
+    if package is None:
+        return None
+    if file.stem == 'layer_decay_optimizer_constructor':
+        return (
+            "optim_wrapper.constructor: mmseg's layer-wise rates know the backbones ConvNeXt, BEiT and MAE alone; leave constructor out, "
+            "give blocks their rates by name, optim_wrapper.paramwise_cfg=dict(custom_keys={'backbone.layers.10.': dict(lr_mult=0.9)})"
+        )
+    return f'{package} cannot combine what the config does: {error or "not implemented"} ({last.name} in {file.name}, line {last.lineno})'

@@ -7,7 +7,9 @@ from datetime import timedelta
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from torch import distributed
+from torch.nn import SyncBatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from ..errors import ConfigError
@@ -27,10 +29,10 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
     """Make a launcher work on what the machine has; called before the runner is built.
 
     With GPUs mmengine's own set-up (NCCL) is left alone.  Without, the gloo group is formed here, because mmengine's would call
-    ``torch.cuda.set_device``, and the model is wrapped without device ids.
+    ``torch.cuda.set_device``, the model is wrapped without device ids, and SyncBN, which torch has for GPUs alone, becomes BN.
 
     Args:
-        cfg (Config): ``launcher`` and, on CPU, ``model_wrapper_cfg`` are set.
+        cfg (Config): ``launcher`` and, on CPU, ``model_wrapper_cfg`` are set, and the types of norm layers.
         launcher (str): ``'none'``, ``'pytorch'`` (torchrun), ``'slurm'`` or ``'mpi'``.
 
     Raises:
@@ -52,6 +54,21 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
     buffers = 'forward_sync_buffers' if 'forward_sync_buffers' in known else 'broadcast_buffers'  # renamed in torch 2.15
     cfg.setdefault('model_wrapper_cfg', {'type': 'MMDistributedDataParallel', buffers: False})
     cfg.model_wrapper_cfg.device_ids = None
+    if _to_batch_norm(cfg.get('model')) or cfg.get('sync_bn'):
+        cfg.sync_bn = None
+        print_log('SyncBN works on GPUs alone: here each process has batch norm over its own pictures', logger='current', level=30)
+
+
+def _to_batch_norm(node) -> int:
+    """Change every ``type='SyncBN'`` in a config to ``'BN'``; how many there were."""
+    if isinstance(node, (list, tuple)):
+        return sum(_to_batch_norm(item) for item in node)
+    if not isinstance(node, dict):
+        return 0
+    found = node.get('type') in ('SyncBN', 'MMSyncBN', SyncBatchNorm)
+    if found:
+        node['type'] = 'BN'
+    return found + sum(_to_batch_norm(value) for value in node.values())
 
 
 def close() -> None:

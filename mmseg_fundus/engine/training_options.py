@@ -13,6 +13,7 @@ from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
 from .encoder_config import encoder_config, is_frozen_vit
+from .stock_settings import check_stock_settings
 from .work_folder import latest_whole_checkpoint
 
 
@@ -57,6 +58,7 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
         raise ConfigError(f'--lr {lr}: a rate above 0 was expected')
     if seed is not None and not 0 <= seed < 2**31:
         raise ConfigError(f'--seed {seed}: 0 to {2**31 - 1} was expected')
+    check_stock_settings(cfg)
     if batch_size is not None:
         if 'batch_sampler' in cfg.train_dataloader and cfg.train_dataloader.batch_sampler:
             raise ConfigError('--batch-size: the config has a batch_sampler, which decides that; change it there')

@@ -138,7 +138,8 @@ def test_blocks_behind_the_deepest_output_do_not_run_and_are_not_trained(tiny_vi
         (dict(arch=dict(embed_dims=48)), ConfigError, 'leaves out feedforward_channels, num_heads, num_layers'),
         (dict(trainable_blocks=5), ConfigError, 'from 0 to 4'),
         (dict(trainable_blocks='some'), ConfigError, 'trainable_blocks'),
-        (dict(init_cfg=dict(type='Pretrained', checkpoint='x')), ConfigError, 'weights='),
+        (dict(init_cfg=dict(type='Pretrained', checkpoint='x')), ConfigError, 'no init_cfg .* model.backbone.weights='),
+        (dict(pretrained='x'), ConfigError, 'no pretrained .* model.backbone.weights='),
     ],
 )
 def test_contradictions_are_refused_with_the_way_out(tiny_vit, arguments, error, words):

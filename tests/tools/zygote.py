@@ -5,6 +5,7 @@ A fork starts where a user's process would after its imports: its own arguments,
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -21,17 +22,25 @@ class Zygote:
 
     Args:
         folder (Path): For its socket.
+        imports (str): Modules that it imports before it forks, with commas.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, imports='mmseg_fundus'):
         self.address = str(folder / 'zygote')
+        self.imports = imports
         self.process = None
+
+    def start(self, env: dict) -> None:
+        """Start the process with this environment; :meth:`run` does it if nobody has."""
+        command = [sys.executable, __file__, self.address, self.imports]
+        self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
+        while (line := self.process.stdout.readline()) != 'ready\n':  # onedl-* packages print
+            assert line, 'the process that is forked did not start'
 
     def run(self, command: list, cwd, env: dict, timeout: float) -> subprocess.CompletedProcess:
         """Run ``[python, script, arguments ...]``; output and errors joined, -9 if it was killed."""
         if self.process is None:
-            self.process = subprocess.Popen([sys.executable, __file__, self.address], env=env, stdout=subprocess.PIPE, text=True)
-            assert self.process.stdout.readline() == 'ready\n'
+            self.start(env)
         with socket.socket(socket.AF_UNIX) as connection, tempfile.NamedTemporaryFile('r', errors='replace') as output:
             connection.connect(self.address)
             connection.settimeout(timeout)
@@ -76,6 +85,7 @@ def _child(connection: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(request['env'])
+    sys.path[1:1] = [path for path in request['env'].get('PYTHONPATH', '').split(os.pathsep) if path not in ('', *sys.path)]
     os.chdir(request['cwd'])
     output = os.open(request['output'], os.O_WRONLY | os.O_APPEND)
     for descriptor, target in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (output, 2)):
@@ -91,8 +101,9 @@ def _child(connection: socket.socket) -> None:
     os._exit(status & 255)
 
 
-def _serve(address: str) -> None:
-    import mmseg_fundus  # noqa: F401
+def _serve(address: str, imports: str) -> None:
+    for module in imports.split(','):
+        importlib.import_module(module)
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the forks
     with socket.socket(socket.AF_UNIX) as server:
@@ -109,4 +120,4 @@ def _serve(address: str) -> None:
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    _serve(sys.argv[1])
+    _serve(*sys.argv[1:])

@@ -74,11 +74,14 @@ class FrozenVisionTransformer(VisionTransformer):
         precision='float32',
         compile=False,
         init_cfg=None,
+        pretrained=None,
     ):
-        if init_cfg is not None:
-            raise ConfigError(
-                'FrozenVisionTransformer takes no init_cfg (mmengine loads that without checking); name the file with weights=...'
-            )
+        for name, value in dict(init_cfg=init_cfg, pretrained=pretrained).items():
+            if value is not None:
+                raise ConfigError(
+                    f'FrozenVisionTransformer takes no {name} (mmengine loads that without checking); name the file with '
+                    'model.backbone.weights=...'
+                )
         if weights is None:
             raise WeightsError(
                 'the frozen encoder was given no weights: set model.backbone.weights (or --weights FILE) to a VFM_Fundus_weights.pth, '

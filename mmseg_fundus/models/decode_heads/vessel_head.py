@@ -21,6 +21,11 @@ class VesselHead(BaseDecodeHead):
                 'leave num_classes=2 and out_channels out'
             )
         super().__init__(num_classes=2, out_channels=2, **kwargs)  # said outright, or mmseg warns that binary heads could have one
+        if self.sampler is not None and hasattr(self.loss_decode, 'terms'):
+            raise ConfigError(
+                f'{type(self).__name__}: {type(self.loss_decode).__name__} weighs all pixels alike and would pass over '
+                'decode_head.sampler; remove the sampler, or use focal_gamma=2.0 of the loss for hard pixels'
+            )
 
     def loss_by_feat(self, seg_logits, batch_data_samples: list) -> dict:
         """The terms of the loss one by one (``loss_ce``, ``loss_dice``), and pixel accuracy in percent (``acc_seg``).

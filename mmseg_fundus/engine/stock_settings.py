@@ -1,0 +1,34 @@
+"""What mmengine's users may write into a config, and a training here cannot follow."""
+
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.optim import AmpOptimWrapper
+
+from ..errors import ConfigError
+
+
+def check_stock_settings(cfg: Config) -> None:
+    """Refuse settings that would be passed over, or that mmengine stops at without saying what to do.
+
+    Args:
+        cfg (Config): Of a training.
+
+    Raises:
+        ConfigError: If there is one: ``runner_type``, ``strategy``, ``AmpOptimWrapper`` on a CPU, an ``optim_wrapper`` without optimizer.
+    """
+    if cfg.get('runner_type', 'Runner') != 'Runner' or cfg.get('strategy'):
+        raise ConfigError(
+            'runner_type, strategy: tools/train.py has a runner of its own, which checks what it resumes, and would pass over them; leave '
+            "them out, or train with mmsegmentation's own tools/train.py"
+        )
+    wrapper = cfg.optim_wrapper
+    if wrapper.get('type') in ('AmpOptimWrapper', AmpOptimWrapper) and get_device() == 'cpu':
+        raise ConfigError(
+            "optim_wrapper.type='AmpOptimWrapper' is for GPUs, and there is none; leave it out; model.precision='bfloat16' and "
+            "model.backbone.precision='bfloat16' compute in half precision on a CPU"
+        )
+    if 'optimizer' not in wrapper and 'constructor' not in wrapper:
+        raise ConfigError(
+            f'optim_wrapper has no optimizer, but {", ".join(wrapper)}; write optim_wrapper.optimizer=dict(type=..., lr=...), with '
+            "paramwise_cfg for rates of parts; several optimizers need a constructor of one's own (optim_wrapper.constructor)"
+        )
