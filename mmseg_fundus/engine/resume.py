@@ -106,7 +106,7 @@ class ResumingRunner(Runner):
             said.append(
                 f'{found["meta"]["iter"]} steps are done, which are {step} of this training (an epoch has {len(self.train_dataloader)})'
             )
-        changed = changed_settings(flat_settings(self.cfg), found['meta'].get('settings'))
+        changed = changed_settings(flat_settings(self.cfg.to_dict()), found['meta'].get('settings'))
         said += [f'settings that are not those of the checkpoint, and hold from here on: {changed}'] if changed else []
         for line in said:
             self.logger.warning(f'{filename} is resumed: {line}')
