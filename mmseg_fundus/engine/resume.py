@@ -83,16 +83,15 @@ class ResumingRunner(Runner):
             self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
         epoch, step = self._position(found['meta'], filename)
         schedules = named(self.param_schedulers if self.param_schedulers is not None else [])
-        planned = {
-            name: ResumedSchedule(wrapper, schedules.get(name, []), epoch, step) for name, wrapper in named(self.optim_wrapper).items()
-        }
+        done = min(epoch, self.max_epochs), min(step, self.max_iters)  # what is beyond the end is not trained
+        planned = {name: ResumedSchedule(wrapper, schedules.get(name, []), *done) for name, wrapper in named(self.optim_wrapper).items()}
         for name, schedule in planned.items():
             state = found['optimizer'].get(name) if name else found['optimizer']
             schedule.check_kind(state.get('param_groups') if isinstance(state, dict) else None, filename)
         try:
             super().resume(filename, resume_optimizer, False, map_location)
-        except FundusError:
-            raise
+        except FundusError as error:
+            raise error if str(filename) in str(error) else CheckpointError(f'{filename} cannot be continued: {error}') from error
         except Exception as error:
             reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
             raise CheckpointError(f'{filename} cannot be continued with this config ({reason})') from error

@@ -69,6 +69,15 @@ def test_schedules_are_the_configs_whatever_the_file_says(root, shell, trained, 
         assert safe_load(tmp_path / 'work/epoch_2.pth')['param_schedulers'] == expected
 
 
+def test_billions_of_epochs_are_no_work(root, shell, trained, tmp_path):
+    config, whole = trained
+    content = safe_load(whole)
+    content['meta'].update(epoch=10**12, iter=10**12)
+    torch.save(content, tmp_path / 'spoilt.pth')
+    done = shell(sys.executable, root / 'tools/train.py', config, '--epochs', '2', '--resume', tmp_path / 'spoilt.pth')
+    assert done.returncode == 0 and 'nothing to train' in done.stdout, done.stdout[-1500:]
+
+
 def test_nothing_to_train_is_said(root, shell, trained):
     config, whole = trained
     done = shell(sys.executable, root / 'tools/train.py', config, '--epochs', '1', '--resume', whole)
