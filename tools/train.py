@@ -12,6 +12,7 @@ from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
+from mmseg_fundus.engine.iterations import follow_iterations
 from mmseg_fundus.engine.resume import ResumingRunner
 from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
 
@@ -28,8 +29,8 @@ def parse_args():
     )
     parser.add_argument('--batch-size', type=int, metavar='N', help='pictures per process and step')
     parser.add_argument('--accumulate', type=int, metavar='N', help='steps whose gradients are added up before the weights change')
-    parser.add_argument('--epochs', type=int, metavar='N', help='epochs; the learning rate schedule follows')
-    parser.add_argument('--lr', type=float, metavar='RATE', help='learning rate')
+    parser.add_argument('--epochs', type=int, metavar='N', help='epochs; the learning rate schedule follows, also of a resumed training')
+    parser.add_argument('--lr', type=float, metavar='RATE', help='learning rate at the peak of its schedule, also of a resumed training')
     parser.add_argument('--seed', type=int, metavar='N', help='random seed')
     parser.add_argument('--amp', action='store_true', help='mixed precision: bf16 where the machine has it, else fp16 with loss scaling')
     add_common_arguments(parser)
@@ -40,6 +41,7 @@ def main():
     args = parse_args()
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
     apply_training_options(cfg, args.batch_size, args.accumulate, args.epochs, args.lr, args.seed, args.amp)
+    follow_iterations(cfg)
     choose_checkpoint(cfg, args.resume, args.seed)
     check_inputs(cfg, ('train', 'val'))
     prepare_launcher(cfg, args.launcher)

@@ -17,7 +17,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=10, log_metric_by_epoch=True),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    checkpoint=dict(type='VesselCheckpointHook', interval=5, max_keep_ckpts=3, save_best='Dice'),
+    checkpoint=dict(type='VesselCheckpointHook', max_keep_ckpts=3, save_best='Dice'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     trained_parameters=dict(type='TrainedParametersHook'),  # what requires a gradient is trained, or a line says why not
     batch_norm=dict(type='BatchNormHook'),  # says in the first step if the last batch of an epoch would be too small

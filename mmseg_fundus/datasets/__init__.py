@@ -3,6 +3,7 @@ from .drive import DRIVEVesselDataset
 from .fives import FIVESVesselDataset
 from .fov import find_fov
 from .hrf import HRFVesselDataset
+from .infinite_view_sampler import InfiniteViewSampler
 from .photographs_dataset import FundusPhotographsDataset
 from .random_view import RandomFundusView
 from .stare import STAREVesselDataset
@@ -26,6 +27,7 @@ __all__ = [
     'FundusPhotographsDataset',
     'FundusVesselDataset',
     'HRFVesselDataset',
+    'InfiniteViewSampler',
     'LoadFieldOfView',
     'LoadVesselAnnotations',
     'PackVesselInputs',

@@ -3,12 +3,14 @@ import random
 import numpy as np
 import torch
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 
 @HOOKS.register_module()
 class EpochSeedHook(Hook):
-    """Seeds Python, numpy and torch from (seed, epoch, rank) before each training epoch.
+    """Seeds Python, numpy and torch from (seed, epoch, rank) before each training epoch; from (seed, iteration, rank) before each
+    iteration of a loop that counts those.
 
     What an epoch draws then depends on its number and not on what ran before it, so a training resumed after epoch N goes on as if
     it had not been interrupted, dropout included.
@@ -17,7 +19,15 @@ class EpochSeedHook(Hook):
     priority = 'VERY_HIGH'
 
     def before_train_epoch(self, runner) -> None:
-        state = np.random.SeedSequence((runner.seed, runner.epoch, runner.rank)).generate_state(1)[0]
+        self._seed(runner, runner.epoch)
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._seed(runner, runner.iter)
+
+    @staticmethod
+    def _seed(runner, number: int) -> None:
+        state = np.random.SeedSequence((runner.seed, number, runner.rank)).generate_state(1)[0]
         random.seed(int(state))
         np.random.seed(state)
         torch.manual_seed(int(state))

@@ -2,6 +2,7 @@ import math
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from ..errors import TrainingError
@@ -11,8 +12,8 @@ from ..errors import TrainingError
 class FiniteLossHook(Hook):
     """Stops a training whose loss is no number any more, with the names of the pictures of that step, or whose weights are none.
 
-    The weights are looked at after each epoch, before they are saved: a loss may be fine and the step after it not.  What was saved
-    before is kept; nothing is saved after.
+    The weights are looked at after each epoch, or before they are saved where iterations are counted: a loss may be fine and the step
+    after it not.  What was saved before is kept; nothing is saved after.
     """
 
     priority = 'VERY_HIGH'
@@ -30,12 +31,20 @@ class FiniteLossHook(Hook):
         )
 
     def after_train_epoch(self, runner) -> None:
+        self._check_weights(runner, f'epoch {runner.epoch + 1}')
+
+    def before_save_checkpoint(self, runner, checkpoint) -> None:
+        if isinstance(runner.train_loop, IterBasedTrainLoop):
+            self._check_weights(runner, f'iteration {checkpoint["meta"]["iter"]}')
+
+    @staticmethod
+    def _check_weights(runner, when: str) -> None:
         model = getattr(runner.model, 'module', runner.model)
         trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         spoilt = [name for name, tensor in {**trained, **dict(model.named_buffers())}.items() if not torch.isfinite(tensor).all()]
         if spoilt:
             raise TrainingError(
-                f'weights are NaN or infinite after epoch {runner.epoch + 1}, though its losses were numbers ({", ".join(spoilt[:3])}'
-                f'{", ..." if spoilt[3:] else ""}): nothing of this epoch was saved. The checkpoints in {runner.work_dir} are from before. '
+                f'weights are NaN or infinite after {when}, though its losses were numbers ({", ".join(spoilt[:3])}'
+                f'{", ..." if spoilt[3:] else ""}): nothing of it was saved. The checkpoints in {runner.work_dir} are from before. '
                 'Lower the learning rate (--lr) or clip gradients (optim_wrapper.clip_grad=dict(max_norm=1.0)), then go on with --resume'
             )

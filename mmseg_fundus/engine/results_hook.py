@@ -4,6 +4,7 @@ from pathlib import Path
 import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
+from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from ..datasets.naming import parts_of
@@ -97,7 +98,8 @@ class ResultsHook(Hook):
 
     @master_only
     def after_val_epoch(self, runner, metrics=None) -> None:
-        self._write(runner, 'val', metrics, epoch=runner.epoch, checkpoint=None)
+        counts_epochs = not isinstance(runner._train_loop, IterBasedTrainLoop)
+        self._write(runner, 'val', metrics, epoch=runner.epoch if counts_epochs else None, checkpoint=None)
 
     @master_only
     def after_test_epoch(self, runner, metrics=None) -> None:

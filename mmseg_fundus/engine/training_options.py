@@ -13,6 +13,7 @@ from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
 from .encoder_config import encoder_config, is_frozen_vit
+from .iterations import counts_iterations, each_schedule, schedule_name
 from .stock_settings import check_stock_settings
 from .work_folder import latest_whole_checkpoint
 
@@ -76,15 +77,15 @@ def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs
 
 
 def _set_epochs(cfg: Config, epochs: int) -> None:
-    if not cfg.train_cfg.get('by_epoch', True) or 'max_iters' in cfg.train_cfg:
+    if counts_iterations(cfg.train_cfg):
         raise ConfigError('--epochs: the config counts iterations; set train_cfg.max_iters with --cfg-options')
-    schedules = cfg.get('param_scheduler') or []
-    for schedule in [schedules] if isinstance(schedules, dict) else schedules:
-        if schedule.type in ('LinearLR', 'ConstantLR') and schedule.get('by_epoch') is False:
+    for _, schedule in each_schedule(cfg.get('param_scheduler')):
+        kind = schedule_name(schedule)
+        if kind in ('LinearLR', 'ConstantLR') and schedule.get('by_epoch') is False:
             continue  # a warm-up of some steps
         fixed = [name for name in ('T_max', 'end', 'milestones') if schedule.get(name) is not None]
         if fixed:
-            raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {schedule.type}, which would not follow; change both there')
+            raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {kind}, which would not follow; change both there')
     cfg.train_cfg.max_epochs = epochs
     begin = cfg.train_cfg.get('val_begin', 1)
     if cfg.train_cfg.get('val_interval', 1) > epochs >= begin:

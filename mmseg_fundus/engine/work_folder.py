@@ -8,19 +8,32 @@ from pathlib import Path
 from ..errors import ConfigError
 from ..models.archive import is_whole
 
+KINDS = ('epoch', 'iter')
 
-def _numbered(folder: Path, begin: str) -> list:
-    matches = [(re.fullmatch(rf'{begin}epoch_(\d+)\.pth', path.name), path) for path in folder.glob('*epoch_*.pth')]
+
+def _numbered(folder: Path, begin: str, kind: str) -> list:
+    matches = [(re.fullmatch(rf'{begin}{kind}_(\d+)\.pth', path.name), path) for path in folder.glob(f'*{kind}_*.pth')]
     return sorted((int(match.group(1)), path) for match, path in matches if match)
 
 
-def epoch_checkpoints(folder: Path) -> list:
-    """``epoch_N.pth`` files of a folder, oldest epoch first."""
-    return [path for _, path in _numbered(folder, '')]
+def numbered_checkpoints(folder: Path, kind: str = 'epoch') -> list:
+    """``epoch_N.pth`` files of a folder, or ``iter_N.pth``, lowest number first."""
+    return [path for _, path in _numbered(folder, '', kind)]
+
+
+def _last_named(folder: Path) -> list:
+    """What mmengine's hook noted in ``last_checkpoint``, which may have any name; seen from this folder, which may have been moved."""
+    try:
+        path = folder / Path((folder / 'last_checkpoint').read_text().strip()).name
+        return [path] if path.is_file() else []
+    except (OSError, ValueError):
+        return []
 
 
 def latest_whole_checkpoint(folder) -> tuple:
-    """The newest ``epoch_N.pth`` that is whole, for resuming; none is unpickled to find out.
+    """The newest checkpoint of a folder that is whole, for resuming; none is unpickled to find out.
+
+    By number among the ``epoch_N.pth`` and among the ``iter_N.pth``; between these, and what ``last_checkpoint`` names, by time.
 
     Args:
         folder (str | Path): A work folder.
@@ -28,29 +41,36 @@ def latest_whole_checkpoint(folder) -> tuple:
     Returns:
         tuple[Path | None, list[Path]]: The file, and newer ones that were passed over because they are damaged.
     """
-    damaged = []
-    for path in reversed(epoch_checkpoints(Path(folder))):
+    folder, damaged = Path(folder), []
+    waiting = [numbered_checkpoints(folder, kind) for kind in KINDS]
+    waiting.append([path for path in _last_named(folder) if not any(path in paths for paths in waiting)])
+    while any(waiting):
+        newest = max((paths for paths in waiting if paths), key=lambda paths: paths[-1].stat().st_mtime_ns)
+        path = newest.pop()
         if is_whole(path):
             return path, damaged
         damaged.append(path)
     return None, damaged
 
 
-def move_aside(folder: Path, resumed: Path | None, epoch: int, timestamp: str) -> tuple:
+def move_aside(folder: Path, resumed: Path | None, done: dict, timestamp: str) -> tuple:
     """Move the checkpoints that are not of the training that begins now to ``before_<timestamp>``.
 
     Args:
         folder (Path): The work folder.
-        resumed (Path, optional): The checkpoint that is continued.  Those of its folder up to its epoch are this training's own.
-        epoch (int): How many epochs of it are done.
+        resumed (Path, optional): The checkpoint that is continued.  Those of its folder up to where it is are this training's own.
+        done (dict): How many are done of it: ``{'epoch': ..., 'iter': ...}``.
         timestamp (str): The training's.
 
     Returns:
         tuple[Path | None, list[Path]]: Where they are now, and what they were; ``None`` and none if there was nothing to move.
     """
-    own = epoch if resumed is not None and resumed.resolve().parent == folder.resolve() else 0
+    own = resumed is not None and resumed.resolve().parent == folder.resolve()
     foreign = [
-        path for number, path in _numbered(folder, '(?:best_.+_)?') if number > own and not (own and path.resolve() == resumed.resolve())
+        path
+        for kind in KINDS
+        for number, path in _numbered(folder, '(?:best_.+_)?', kind)
+        if not own or (number > done[kind] and path.resolve() != resumed.resolve())
     ]
     if not foreign:
         return None, []

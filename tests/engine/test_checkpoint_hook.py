@@ -8,7 +8,7 @@ import torch
 
 from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook
 from mmseg_fundus.engine.finite_loss_hook import FiniteLossHook
-from mmseg_fundus.engine.work_folder import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.engine.work_folder import latest_whole_checkpoint, numbered_checkpoints
 from mmseg_fundus.errors import ConfigError, TrainingError
 from mmseg_fundus.files import remove_leftovers, write_whole
 
@@ -32,7 +32,7 @@ def test_the_latest_checkpoint_is_by_number_and_whole(tmp_path):
     for epoch in (2, 9, 10):
         torch.save({'state_dict': {'x': torch.randn(100)}}, tmp_path / f'epoch_{epoch}.pth')
     (tmp_path / 'epoch_x.pth').touch()
-    assert [path.name for path in epoch_checkpoints(tmp_path)] == ['epoch_2.pth', 'epoch_9.pth', 'epoch_10.pth']
+    assert [path.name for path in numbered_checkpoints(tmp_path)] == ['epoch_2.pth', 'epoch_9.pth', 'epoch_10.pth']
     assert latest_whole_checkpoint(tmp_path) == (tmp_path / 'epoch_10.pth', [])
     for epoch, spoil in (
         (10, lambda data: data[:-50]),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mmseg_fundus.engine.work_folder import epoch_checkpoints, latest_whole_checkpoint
+from mmseg_fundus.engine.work_folder import latest_whole_checkpoint, numbered_checkpoints
 
 KILLS = int(os.environ.get('KILLS', 3))  # the full trial: KILLS=20
 
@@ -64,7 +64,7 @@ def test_killed_at_random_moments_and_resumed_the_weights_and_curves_are_bit_ide
         through = process.poll() is not None
         process.kill()  # SIGKILL
         process.communicate()
-        before = epoch_checkpoints(tmp_path / 'broken')
+        before = numbered_checkpoints(tmp_path / 'broken')
         if through:  # nothing was killed: begin again from an earlier epoch
             for path in before[1:]:
                 path.unlink()
@@ -94,7 +94,7 @@ def test_a_truncated_newest_checkpoint_is_passed_over_and_said(root, tiny_config
 
 def test_checkpoints_are_kept_to_the_cap_and_the_best_has_no_rival(root, tiny_config, tmp_path):
     finish(start(root, tiny_config("default_hooks['checkpoint']['max_keep_ckpts'] = 2"), tmp_path / 'run', '--epochs', '5'))
-    assert [path.name for path in epoch_checkpoints(tmp_path / 'run')] == ['epoch_4.pth', 'epoch_5.pth']
+    assert [path.name for path in numbered_checkpoints(tmp_path / 'run')] == ['epoch_4.pth', 'epoch_5.pth']
     assert (tmp_path / 'run/last_checkpoint').read_text().endswith('epoch_5.pth')
     values = scalars(tmp_path / 'run', 'val/Dice')
     best = max(values, key=values.get)
@@ -106,7 +106,7 @@ def test_a_new_training_in_a_used_folder_loses_nothing_of_the_earlier_one(root, 
     before = {path.name: path.read_bytes() for path in (tmp_path / 'run').glob('*.pth')}
     out = finish(start(root, tiny_config(), tmp_path / 'run', '--epochs', '1', '--seed', '7'))
     assert 'checkpoints of an earlier training were moved to' in out
-    assert [path.name for path in epoch_checkpoints(tmp_path / 'run')] == ['epoch_1.pth']
+    assert [path.name for path in numbered_checkpoints(tmp_path / 'run')] == ['epoch_1.pth']
     assert {path.name: path.read_bytes() for path in (tmp_path / 'run').glob('before_*/*.pth')} == before
 
 
