@@ -14,6 +14,7 @@ from mmseg.registry import MODELS
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.files import write_whole
 from mmseg_fundus.models.checkpoints import read_trained
@@ -34,6 +35,7 @@ def main():
         raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
     cfg = load_config(args.config, common_options(args), weights=args.weights)
     found = read_trained(args.checkpoint)
+    settle_files(cfg, args.checkpoint, args.weights, options=args.cfg_options)
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
     model.load_state_dict(found['state_dict'])

@@ -10,13 +10,17 @@ from pathlib import Path
 import _setup  # noqa: F401
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+from mmseg.registry import METRICS
 
+from mmseg_fundus.components import is_a
 from mmseg_fundus.datasets import PUBLIC
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
+from mmseg_fundus.engine.config import check_loaders, check_prediction_options, draw_pictures, load_config, use_dataset
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
+from mmseg_fundus.engine.whereabouts import settle_files
+from mmseg_fundus.evaluation import VesselMetric
 
 TRAINING = (
     *('train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler'),
@@ -57,19 +61,22 @@ def parse_args():
 
 def main():
     args = parse_args()
-    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights)
+    splits = ('test', 'val') if args.choose_threshold else ('test',)
+    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights, splits)
     check_loaders(cfg, ('test',))
     if args.dataset:
         use_dataset(cfg, args.dataset, args.data_root)
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
+    settle_files(cfg, cfg.load_from, args.weights, args.data_root, args.cfg_options, splits)
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
     for name in TRAINING:  # the test loop alone is built: training pictures are neither needed nor looked for
         cfg[name] = None
     if args.show or args.show_dir:
-        cfg.default_hooks.visualization.update(draw=True, show=args.show, wait_time=args.wait_time)
-        if args.show_dir:
-            cfg.visualizer.save_dir = args.show_dir
+        draw_pictures(cfg, args.show, args.wait_time, args.show_dir)
+    check_prediction_options(
+        cfg, {'--tta': args.tta, '--threshold': None if args.threshold is None else True, '--choose-threshold': args.choose_threshold}
+    )
     if args.tta:
         cfg.model.test_cfg.tta = True
     if args.threshold is not None:
@@ -77,7 +84,7 @@ def main():
     check_inputs(cfg, ('test',))
     if args.out:
         cfg.test_evaluator.output_dir = args.out
-    elif isinstance(cfg.test_evaluator, dict) and cfg.test_evaluator.type == 'VesselMetric':
+    elif is_a(cfg.test_evaluator, VesselMetric, METRICS):
         cfg.test_evaluator.setdefault('output_dir', str(Path(cfg.work_dir) / 'masks'))  # where tools/report.py finds them
     prepare_launcher(cfg, args.launcher)
     runner = Runner.from_cfg(cfg)

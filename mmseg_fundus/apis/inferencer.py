@@ -11,6 +11,7 @@ from ..checksum import tensors_sha256
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
 from ..engine.config import load_config
+from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..models.checkpoints import read_trained
 from .prediction import VesselPrediction
@@ -22,7 +23,8 @@ class FundusVesselInferencer:
     Args:
         config (str | Path): The config that the checkpoint was trained with.
         checkpoint (str | Path): Slim (the weights file must be at hand) or full.
-        weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.
+        weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.  Without it
+            :func:`.engine.whereabouts.settle_files` decides.
         device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
         tta (bool | dict, optional): Poses that are averaged, instead of the config's (``test_cfg.tta``).
         threshold (float, optional): Probability above which a pixel is vessel, 0 to 1; the one stored with the checkpoint
@@ -58,6 +60,7 @@ class FundusVesselInferencer:
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
         found = read_trained(checkpoint)
+        settle_files(cfg, checkpoint, weights, options=options)
         decoder = tensors_sha256(found['state_dict']).hex()
         given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
         cfg.model.test_cfg.update(given)

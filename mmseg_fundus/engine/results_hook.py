@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
 from ..evaluation.report import described, write_results
+from .data_roots import parts as _parts
 from .provenance import difference, git_state, merged, seen_before, versions
 
 
@@ -47,7 +48,7 @@ class ResultsHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint) -> None:
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['training'] = {
-            'data': _described(runner.train_dataloader),
+            'data': data_of(runner.train_dataloader),
             'seed': runner.seed,
             'seconds': round(self._seconds_before + time.monotonic() - self._began, 1),
             'trained_parameters': sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -126,18 +127,13 @@ class ResultsHook(Hook):
         write_results(runner.work_dir, results)
 
 
-def _parts(dataset) -> list:
-    """The data sets that a data set is made of (mmengine's ``ConcatDataset``, ``RepeatDataset``), or itself."""
-    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
-    return [part for one in inner for part in _parts(one)] or [dataset]
-
-
 def _files(loader) -> dict | None:
     parts = _parts(loader.dataset)
     return merged(*(part.files() for part in parts)) if all(hasattr(part, 'files') for part in parts) else None
 
 
-def _described(loader) -> dict:
+def data_of(loader) -> dict:
+    """What a loader reads: :meth:`.FundusVesselDataset.describe`, of each part where there are several."""
     dataset = loader.dataset
     if hasattr(dataset, 'describe'):
         return dataset.describe()

@@ -1,17 +1,17 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
-import inspect
-
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmseg.registry import MODELS
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmseg.registry import MODELS, OPTIM_WRAPPERS, PARAM_SCHEDULERS
 
+from ..components import component, takes
 from ..errors import ConfigError
-from ..models.backbones import FrozenVisionTransformer
 from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
+from .data_roots import name_of
 from .work_folder import latest_whole_checkpoint
 
 
@@ -62,11 +62,12 @@ def _set_epochs(cfg: Config, epochs: int) -> None:
         raise ConfigError('--epochs: the config counts iterations; set train_cfg.max_iters with --cfg-options')
     schedules = cfg.get('param_scheduler') or []
     for schedule in [schedules] if isinstance(schedules, dict) else schedules:
-        if schedule.type in ('LinearLR', 'ConstantLR') and schedule.get('by_epoch') is False:
+        name = getattr(component(schedule.type, PARAM_SCHEDULERS), '__name__', schedule.type)
+        if name in ('LinearLR', 'ConstantLR') and schedule.get('by_epoch') is False:
             continue  # a warm-up of some steps
         fixed = [name for name in ('T_max', 'end', 'milestones') if schedule.get(name) is not None]
         if fixed:
-            raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {schedule.type}, which would not follow; change both there')
+            raise ConfigError(f'--epochs: the config fixes {fixed[0]} of its {name}, which would not follow; change both there')
     cfg.train_cfg.max_epochs = epochs
     begin = cfg.train_cfg.get('val_begin', 1)
     if cfg.train_cfg.get('val_interval', 1) > epochs >= begin:
@@ -77,16 +78,20 @@ def _enable_amp(cfg: Config) -> None:
     """Bfloat16 where the machine has it (float32's range: no loss scaling), by the model itself if it can; else float16 on a GPU."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     bfloat16 = native_bfloat16(device)
-    if bfloat16 and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
-        cfg.model.precision = 'bfloat16'
-        if MODELS.get(cfg.model.backbone.type) is FrozenVisionTransformer:
-            cfg.model.backbone.precision = 'bfloat16'
+    parts = [cfg.model, cfg.model.get('backbone')]
+    if bfloat16 and all(takes(part, 'precision', MODELS) for part in parts):
+        for part in parts:
+            part.precision = 'bfloat16'
         return
     if device == 'cpu' and not bfloat16:
         raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')
+    if device == 'cpu':
+        names = ' with '.join(name_of(part, MODELS) for part in parts if part)
+        raise ConfigError(f'--amp: {names} has no precision of its own, and without a GPU mmengine has no mixed precision; leave it out')
     wrapper = cfg.optim_wrapper
-    if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
+    kind = component(wrapper.get('type', 'OptimWrapper'), OPTIM_WRAPPERS)
+    if kind not in (OptimWrapper, AmpOptimWrapper):
+        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.get("type")}')
     wrapper.type = 'AmpOptimWrapper'
     wrapper.update(dict(dtype='bfloat16') if bfloat16 else dict(dtype='float16', loss_scale='dynamic'))
 

@@ -1,5 +1,6 @@
 """Encoder weights: name a checkpoint's layout, rename its keys, account for every one of them."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from math import isqrt
@@ -11,7 +12,7 @@ from torch import Tensor
 from ..checksum import file_sha256
 from ..errors import WeightsError
 from .archive import check_archive
-from .safe_load import LONGEST, find_file, plain, safe_load
+from .safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
 
 # RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
 # cannot adapt to others.
@@ -171,7 +172,7 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     if checkpoint_key not in _BRANCHES:
         raise WeightsError(f"checkpoint_key must be 'teacher' or 'student', not {checkpoint_key!r}")
     path = find_file(path)
-    loaded = safe_load(path, allow_unsafe, mapped=True)
+    loaded = safe_load(path, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True)
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
     for about in (getattr(loaded.get('args'), 'standin', None), loaded.get('about')):
