@@ -14,6 +14,7 @@ from mmseg.registry import MODELS
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.inputs import encoder_config
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.files import write_whole
@@ -43,7 +44,8 @@ def main():
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(args.out, lambda temporary: torch.save({'meta': meta, 'state_dict': model.state_dict()}, temporary))
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
-    print(f'{args.out}: {sizes[1]:.1f} MB ({sizes[0]:.1f} MB without the encoder); use it with --weights from_checkpoint')
+    hint = '; use it with --weights from_checkpoint' if encoder_config(cfg) else ''
+    print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from ..checksum import tensors_sha256
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
-from ..engine.config import load_config
+from ..engine.config import check_prediction_options, load_config
 from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..models.checkpoints import read_trained
@@ -63,7 +63,8 @@ class FundusVesselInferencer:
         settle_files(cfg, checkpoint, weights, options=options)
         decoder = tensors_sha256(found['state_dict']).hex()
         given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
-        cfg.model.test_cfg.update(given)
+        check_prediction_options(cfg, given)
+        cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), **given}
         init_default_scope('mmseg')
         self.model = MODELS.build(cfg.model)
         self.model.load_state_dict(found['state_dict'])

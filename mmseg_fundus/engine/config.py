@@ -140,9 +140,11 @@ def draw_pictures(cfg: Config, show: bool, wait_time: float, folder=None) -> Non
         folder (str, optional): Below which the overlays are written.
     """
     hooks = cfg.setdefault('default_hooks', {})
-    hook = hooks.get('visualization') or dict(type='VesselOverlayHook')
-    wanted = dict(draw=True, show=show, wait_time=wait_time)
-    hooks['visualization'] = {**hook, **{name: value for name, value in wanted.items() if takes(hook, name, HOOKS)}}
+    if not hooks.get('visualization'):
+        hooks['visualization'] = dict(type='VesselOverlayHook')
+    for name, value in dict(draw=True, show=show, wait_time=wait_time).items():
+        if takes(hooks['visualization'], name, HOOKS):
+            hooks['visualization'][name] = value
     if not cfg.get('visualizer'):
         cfg.visualizer = dict(type='VesselVisualizer', vis_backends=[dict(type='LocalVisBackend')])
     if folder:

@@ -96,9 +96,7 @@ def check_spelling(cfg: Config, origin: str, options=()) -> None:
 def _check_hooks(hooks, walk) -> None:
     for name, hook in (hooks or {}).items():
         if isinstance(hook, dict) and 'type' not in hook and name not in HOOKS:
-            walk.refuse(
-                'default_hooks', name, [*HOOKS, *(known for known in hooks if known != name)], 'takes no', 0.6
-            )
+            walk.refuse('default_hooks', name, [*HOOKS, *(known for known in hooks if known != name)], 'takes no', 0.6)
             raise ConfigError(f'{walk.origin}: default_hooks.{name} has no type; every hook but {", ".join(HOOKS)} needs one')
         if name not in HOOKS:
             walk.refuse('default_hooks', name, HOOKS, 'would get one more hook,', 0.85)
@@ -163,7 +161,7 @@ class _Walk:
     def _compare(self, node: dict, where: str, known: set, verdict: str, cutoff: float) -> None:
         for key in node:
             if isinstance(key, str) and key not in known and key not in COMMON:
-                self.refuse(where, key, known - set(node), verdict, cutoff)
+                self.refuse(where, key, known, verdict, cutoff)
 
     def refuse(self, where: str, key: str, known, verdict: str, cutoff: float) -> None:
         """Raise if ``key`` is like one of the ``known`` names."""
