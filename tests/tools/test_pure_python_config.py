@@ -1,4 +1,4 @@
-"""A pure-Python config (``read_base``, classes as ``type``) trains, resumes, tests and predicts, and so does what a training dumps of it."""
+"""A pure-Python config (``read_base``, classes as ``type``) trains, resumes, tests, predicts; so does what a training dumps of it."""
 
 import json
 import sys
