@@ -22,3 +22,11 @@ name_packages()
 from . import datasets, engine, evaluation, measurement, models, visualization  # noqa: E402
 
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'measurement', 'models', 'visualization']
+
+
+def __getattr__(name: str):
+    """Whatever a part of the package offers: a config may say ``type='mmseg_fundus.VesselSegmentor'``."""
+    for part in (datasets, engine, evaluation, models, visualization):
+        if name in part.__all__:
+            return getattr(part, name)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

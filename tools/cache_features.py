@@ -16,9 +16,10 @@ from mmseg.registry import HOOKS, MODELS
 from torch.utils.data import DataLoader
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.config import check_loaders, load_config
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.training_options import epochs_asked
+from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.feature_cache import training_maps
 
@@ -36,10 +37,12 @@ def main():
     args = parse_args()
     if args.batch_size < 1:
         raise ConfigError(f'--batch-size {args.batch_size}: 1 or more was expected')
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights, ('train', 'val'))
+    check_loaders(cfg, ('train',))
+    settle_files(cfg, cfg.get('load_from'), args.weights, options=args.cfg_options)
     check_inputs(cfg, ('train', 'val'))
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    settings = cfg.default_hooks.get('feature_cache')
+    settings = (cfg.get('default_hooks') or {}).get('feature_cache')
     if not settings:
         raise ConfigError(f'{args.config} has no default_hooks.feature_cache')
     seed = cfg.get('randomness', {}).get('seed')
@@ -49,7 +52,7 @@ def main():
         load_checkpoint(model, known_checkpoint(cfg.load_from), map_location='cpu')
     train_loader = Runner.build_dataloader(cfg.train_dataloader, seed=seed)
     val_loader = Runner.build_dataloader(cfg.val_dataloader, seed=seed) if cfg.get('val_dataloader') else None
-    epochs = epochs_asked(args.epochs) or cfg.train_cfg.get('max_epochs')
+    epochs = epochs_asked(args.epochs) or (cfg.get('train_cfg') or {}).get('max_epochs')
     if not HOOKS.build(settings).connect(model, train_loader, val_loader, epochs):
         raise ConfigError('nothing to fill: the line above says why this training keeps no maps')
     computed = fill(model, train_loader, epochs, args.batch_size)

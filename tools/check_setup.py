@@ -15,6 +15,7 @@ from mmengine.logging import MMLogger
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import check_loaders, load_config
 from mmseg_fundus.engine.preflight import Preflight
+from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import ConfigError
 
 
@@ -31,7 +32,8 @@ def main():
     if args.gpus < 1:
         raise ConfigError(f'--gpus {args.gpus}: 1 or more was expected')
     cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
-    check_loaders(cfg, ('train', 'val', 'test'))
+    check_loaders(cfg, ('train',))
+    settle_files(cfg, cfg.get('load_from'), args.weights, options=args.cfg_options)
     MMLogger.get_instance(f'check_setup_{time.time_ns()}', log_level='ERROR')  # the table says it all
     rows = Preflight(cfg, args.gpus).run()
     for row in rows:

@@ -14,6 +14,8 @@ from mmseg.registry import MODELS
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.inputs import encoder_config
+from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.files import write_whole
 from mmseg_fundus.models.checkpoints import read_trained
@@ -34,6 +36,7 @@ def main():
         raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
     cfg = load_config(args.config, common_options(args), weights=args.weights)
     found = read_trained(args.checkpoint)
+    settle_files(cfg, args.checkpoint, args.weights, options=args.cfg_options)
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
     model.load_state_dict(found['state_dict'])
@@ -41,7 +44,8 @@ def main():
     args.out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(args.out, lambda temporary: torch.save({'meta': meta, 'state_dict': model.state_dict()}, temporary))
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
-    print(f'{args.out}: {sizes[1]:.1f} MB ({sizes[0]:.1f} MB without the encoder); use it with --weights from_checkpoint')
+    hint = '; use it with --weights from_checkpoint' if encoder_config(cfg) else ''
+    print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')
 
 
 if __name__ == '__main__':

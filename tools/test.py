@@ -11,12 +11,13 @@ from mmengine.dist import is_main_process
 
 from mmseg_fundus.datasets import PUBLIC
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import check_loaders, load_config, use_dataset
+from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
+from mmseg_fundus.engine.whereabouts import settle_files
 
 
 def parse_args():
@@ -52,16 +53,21 @@ def parse_args():
 
 def main():
     args = parse_args()
-    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights)
+    splits = ('test', 'val') if args.choose_threshold else ('test',)
+    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights, splits)
     check_loaders(cfg, ('test',))
     if args.dataset:
         use_dataset(cfg, args.dataset, args.data_root)
     cfg.load_from = known_checkpoint(args.checkpoint)
     cfg.resume = False
+    settle_files(cfg, cfg.load_from, args.weights, args.data_root, args.cfg_options, splits)
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
     leave_out_training(cfg)
     if args.show or args.show_dir:
         draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
+    check_prediction_options(
+        cfg, {'--tta': args.tta, '--threshold': None if args.threshold is None else True, '--choose-threshold': args.choose_threshold}
+    )
     if args.tta:
         cfg.model.test_cfg.tta = True
     if args.threshold is not None:

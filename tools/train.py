@@ -9,12 +9,13 @@ import argparse
 import _setup  # noqa: F401
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
-from mmseg_fundus.engine.config import load_config
+from mmseg_fundus.engine.config import check_loaders, load_config
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.iterations import follow_iterations
 from mmseg_fundus.engine.resume import ResumingRunner
 from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
+from mmseg_fundus.engine.whereabouts import settle_files
 
 
 def parse_args():
@@ -39,11 +40,14 @@ def parse_args():
 
 def main():
     args = parse_args()
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    splits = ('train', 'val')
+    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights, splits)
+    check_loaders(cfg, ('train',))
     apply_training_options(cfg, args.batch_size, args.accumulate, args.epochs, args.lr, args.seed, args.amp)
     follow_iterations(cfg)
     choose_checkpoint(cfg, args.resume, args.seed)
-    check_inputs(cfg, ('train', 'val'))
+    settle_files(cfg, cfg.get('load_from'), args.weights, args.data_root, args.cfg_options, splits if cfg.get('resume') else ())
+    check_inputs(cfg, splits)
     prepare_launcher(cfg, args.launcher)
     ResumingRunner.from_cfg(cfg).train()
 

@@ -10,7 +10,8 @@ from mmseg.structures import SegDataSample
 from ..checksum import tensors_sha256
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
-from ..engine.config import load_config
+from ..engine.config import check_prediction_options, load_config
+from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..models.checkpoints import read_trained
 from ..models.encoder import find_encoder
@@ -23,7 +24,8 @@ class FundusVesselInferencer:
     Args:
         config (str | Path): The config that the checkpoint was trained with.
         checkpoint (str | Path): Slim (the weights file must be at hand) or full.
-        weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.
+        weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.  Without it
+            :func:`.engine.whereabouts.settle_files` decides.
         device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
         tta (bool | dict, optional): Poses that are averaged, instead of the config's (``test_cfg.tta``).
         threshold (float, optional): Probability above which a pixel is vessel, 0 to 1; the one stored with the checkpoint
@@ -59,9 +61,11 @@ class FundusVesselInferencer:
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
         found = read_trained(checkpoint)
+        settle_files(cfg, checkpoint, weights, options=options)
         decoder = tensors_sha256(found['state_dict']).hex()
         given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
-        cfg.model.test_cfg.update(given)
+        check_prediction_options(cfg, given)
+        cfg.model.test_cfg = {**(cfg.model.get('test_cfg') or {}), **given}
         init_default_scope('mmseg')
         self.model = MODELS.build(cfg.model)
         self.model.load_state_dict(found['state_dict'])

@@ -4,7 +4,9 @@ import contextlib
 from pathlib import Path
 
 from mmengine.config import Config
+from mmseg.registry import DATASETS
 
+from ..components import component
 from ..errors import ConfigError, DataError
 from . import PUBLIC
 from .vessel_dataset import FundusVesselDataset
@@ -32,7 +34,8 @@ def dataset_by_name(name: str, data_root=None, **settings) -> FundusVesselDatase
         except Exception as error:
             reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
             raise ConfigError(f'{name} is no config with a test_dataloader ({reason})') from error
-        found = class_by_name(arguments.pop('type'))
+        found = component(arguments.pop('type', None), DATASETS)
+        found = class_by_name(getattr(found, '__name__', ''))
         if not found:
             raise ConfigError(f'{name}: its test data set is not one of mmseg_fundus')
         arguments.pop('pipeline', None)

@@ -239,7 +239,7 @@ class FundusVesselDataset(BaseSegDataset):
         shipped = 'fov_path' in self.get_data_info(0)
         return {
             'class': type(self).__name__,
-            'root': str(self.data_root),
+            'root': str(Path(self.data_root).expanduser().absolute()),
             **{name: getattr(self, name) for name in ('split', 'division', 'observer')},
             'field_of_view': 'whole frame' if self.fov == 'none' else 'shipped' if shipped else 'found',
             'pictures': len(self),

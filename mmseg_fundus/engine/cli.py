@@ -1,7 +1,6 @@
 """What every command line tool shares: short options, and errors of one line."""
 
 import argparse
-import inspect
 import logging
 import os
 import re
@@ -13,15 +12,19 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mmengine.config import DictAction
-from mmseg.registry import DATASETS, HOOKS, METRICS, MODELS, TRANSFORMS, VISUALIZERS
+from mmseg import registry as seg
 from torch import distributed
 
+from ..components import arguments, component
 from ..errors import ConfigError, FundusError, WriteError, printable
 from ..files import FULL
 from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
 
-REGISTRIES = (DATASETS, MODELS, TRANSFORMS, METRICS, HOOKS, VISUALIZERS)
+REGISTRIES = (
+    *(seg.DATASETS, seg.MODELS, seg.TRANSFORMS, seg.METRICS, seg.HOOKS, seg.VISUALIZERS, seg.VISBACKENDS, seg.DATA_SAMPLERS),
+    *(seg.OPTIMIZERS, seg.OPTIM_WRAPPERS, seg.OPTIM_WRAPPER_CONSTRUCTORS, seg.PARAM_SCHEDULERS, seg.LOOPS, seg.LOG_PROCESSORS),
+)
 
 
 def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True, loops: bool = True) -> None:
@@ -62,7 +65,6 @@ def common_options(args) -> dict:
     os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
     options = dict(args.cfg_options or {})
     if args.allow_unsafe:
-        options['model.backbone.allow_unsafe'] = True
         os.environ[OPT_IN] = '1'
     return options
 
@@ -70,29 +72,36 @@ def common_options(args) -> dict:
 def explain_type_error(error: TypeError) -> str | None:
     """One line for a misspelt or missing argument in a config; ``None`` if the error is something else."""
     text = str(error)
-    match = re.search(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'", text)
+    match = re.search(r"(\w+?)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", text)
     if match:
         name, argument = match.groups()
-        kind = next((found for found in (registry.get(name) for registry in REGISTRIES) if found), None)
-        close_names = get_close_matches(argument, list(inspect.signature(kind).parameters), n=1) if kind else []
-        return f'the config gives {name} an argument {argument!r} that it does not take' + (
-            f'; did you mean {close_names[0]!r}?' if close_names else ''
+        kind = next((found for found in (component(name, registry) for registry in REGISTRIES) if found), None)
+        if kind is None and '.__init__' not in text:
+            return None  # a function of somebody's code
+        return (
+            f'the config gives {name} an argument {argument!r} that it does not take{_meant(argument, arguments(kind)[0] if kind else ())}'
         )
     if re.search(r'__init__\(\) missing \d+ required', text):
         return f'the config leaves out something: {text}'
     return None
 
 
-def explain_unknown_type(error: KeyError) -> str | None:
-    """One line for a ``type`` in a config that no registry knows; ``None`` if the error is something else."""
-    match = re.search(r'(\w+) is not in the (\S+) registry', str(error))
-    if not match:
-        return None
-    names = [name for registry in REGISTRIES for name in registry.module_dict]
-    close_names = get_close_matches(match.group(1), names, n=1)
-    return f'the config names a type {match.group(1)!r} that {match.group(2)} does not know' + (
-        f'; did you mean {close_names[0]!r}?' if close_names else ''
-    )
+def explain_unknown_type(error: Exception) -> str | None:
+    """One line for a ``type`` in a config that no registry knows, or that is missing; ``None`` if the error is something else."""
+    match = re.search(r'([\w.]+) is not in the (\S+) registry', str(error))
+    if match:
+        names = [name for registry in REGISTRIES for name in registry.module_dict]
+        meant = _meant(match.group(1).split('.')[-1], names)
+        return f'the config names a type {match.group(1)!r} that {match.group(2)} does not know{meant}'
+    match = re.search(r'must contain the key "type", but got (.*)', ' '.join(str(error.args[0]).split())) if error.args else None
+    if match:
+        return f'a part of the config has no type, which every component needs: {match.group(1)[:200]}'
+    return None
+
+
+def _meant(word: str, known) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f'; did you mean {close[0]!r}?' if close else ''
 
 
 def explain(error: Exception) -> str | None:
@@ -118,6 +127,8 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, ValueError) and 'multiple evaluation results with the same metric name' in str(error):
         name = str(error).split('metric name ')[-1].split('.')[0]
         return f"two evaluators of the config both have a figure {name}; give one a prefix, e.g. dict(type='VesselMetric', prefix='vessel')"
+    if isinstance(error, RuntimeError) and str(error).startswith('Failed to get '):  # mmengine's registry, of a module that fails to import
+        return f'the config names a type {str(error)[14:]!r} that cannot be imported'
     if isinstance(error, RuntimeError):
         return explain_lost_process(error)
     return explain_impossible_steps(error)

@@ -4,14 +4,19 @@ import inspect
 from difflib import get_close_matches
 from pathlib import Path
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.runner import Runner
+from mmseg.registry import MODELS
 
+from ..components import is_a
 from ..datasets import PUBLIC
 from ..datasets.by_name import class_by_name, public_name
 from ..errors import ConfigError
 from ..files import FULL
+from ..models.segmentors import VesselSegmentor
+from .data_roots import SPLITS, leaves, name_of, set_data_root
 from .encoder_config import encoder_config
+from .spelling import check_spelling
 from .whole_config import WholeConfig
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -20,43 +25,52 @@ _KNOWN = {
     *(name for name in inspect.signature(Runner.__init__).parameters if name != 'self'),
     *('custom_imports', 'find_unused_parameters', 'sync_bn', 'model_wrapper_cfg', 'runner_type', 'tta_model', 'tta_pipeline'),
     *('train_pipeline', 'val_pipeline', 'test_pipeline', 'log_level', 'vis_backends', 'data_preprocessor', 'dataset_type', 'crop_size'),
+    *('compile', 'activation_checkpointing', 'efficient_conv_bn_eval'),
 }
+# of these a misspelt one that holds no dict would do nothing, and nobody would notice
+_SETTINGS = (
+    *('load_from', 'resume', 'work_dir', 'log_level', 'launcher', 'default_scope', 'experiment_name'),
+    *('find_unused_parameters', 'sync_bn'),
+)
 
 
-def load_config(path, options: dict | None = None, work_dir=None, data_root=None, weights=None) -> Config:
+def load_config(path, options: dict | None = None, work_dir=None, data_root=None, weights=None, splits=SPLITS) -> Config:
     """Read a config file and apply command line options to it.
 
     Args:
         path (str | Path): The config.
         options (dict, optional): ``--cfg-options``, dotted keys.
         work_dir (str, optional): Output folder; ``work_dirs/<config name>`` if neither this nor the config names one.
-        data_root (str, optional): Folder of the data set, for training, validation and test alike.
+        data_root (str, optional): Folder of the data set, see :func:`.data_roots.set_data_root`.
         weights (str, optional): Encoder weights file, for ``model.backbone.weights``.
+        splits (Sequence[str]): Whose data set ``data_root`` is; the others follow where they read the same folder.
 
     Raises:
-        ConfigError: If the file is missing or broken, or a key is misspelt.
+        ConfigError: If the file is missing or broken, a key is misspelt, or an option does not fit the config.
     """
     path = Path(path)
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
         close = get_close_matches(path.name, beside, n=1)
         raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close[0]}?' if close else ''))
+    cfg = _read(path)
+    options = options or {}
+    _check_options(cfg, options)
     try:
-        cfg = WholeConfig.of(Config.fromfile(str(path)))
-    except (SyntaxError, NameError, KeyError, AssertionError, ImportError, TypeError, OSError) as error:
-        if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
-            raise
-        raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {error}') from error
-    _check_options(cfg, options or {})
-    cfg.merge_from_dict(options or {})
+        cfg.merge_from_dict(options)
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f'--cfg-options: {" ".join(str(error.args[0]).split())[:300]}') from error
     _check_names(cfg, path)
+    leaves(cfg)
+    check_spelling(cfg, str(path), options)
     if data_root is not None:
-        _set_data_root(cfg, data_root)
+        set_data_root(cfg, data_root, splits)
     if weights is not None:
         encoder = encoder_config(cfg)
         if encoder is None:
-            raise ConfigError(f'--weights: the backbone of {path.name}, {cfg.model.backbone.type}, takes no weights file this way')
-        encoder.weights = weights
+            found = (cfg.get('model') or {}).get('backbone') or {}
+            raise ConfigError(f'--weights: the backbone of {path.name}, {found.get("type")}, takes no weights file this way')
+        encoder['weights'] = weights
     for loader in DATALOADERS:
         if cfg.get(loader) and cfg[loader].get('num_workers') == 0 and cfg[loader].get('persistent_workers'):
             cfg[loader].persistent_workers = False  # torch refuses to keep no workers alive
@@ -64,11 +78,38 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
     return cfg
 
 
+def _read(path: Path) -> Config:
+    try:
+        cfg = WholeConfig.of(Config.fromfile(str(path)))
+        list(cfg.items())  # builds what a pure-Python config imports
+        return cfg
+    except Exception as error:  # a config is code
+        if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
+            raise
+        reason = ' '.join(str(error).split())[:500]
+        raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {reason}') from error
+
+
 def check_loaders(cfg: Config, splits) -> None:
     """Raise :class:`ConfigError` if a config, such as one of pretraining, has no data of one of the ``splits``."""
     for split in splits:
         if not cfg.get(f'{split}_dataloader'):
-            raise ConfigError(f'{cfg.filename} has no {split}_dataloader, which this tool needs; a pretraining has tools/train.py alone')
+            hint = '' if split == 'train' else '; a pretraining has tools/train.py and tools/check_setup.py alone'
+            raise ConfigError(f'{cfg.filename} has no {split}_dataloader, which this tool needs{hint}')
+
+
+def check_prediction_options(cfg: Config, options: dict) -> None:
+    """Raise :class:`ConfigError` if an option sets ``model.test_cfg`` of a model that does not read it.
+
+    Args:
+        cfg (Config): The config.
+        options (dict): Option, as it is called, to its value; those that are ``None`` or ``False`` were not given.
+    """
+    given = [name for name, value in options.items() if value not in (None, False)]
+    if given and not is_a(cfg.get('model'), VesselSegmentor, MODELS):
+        raise ConfigError(
+            f'{given[0]}: only a VesselSegmentor is predicted that way, the config has model.type={name_of(cfg.model, MODELS)}'
+        )
 
 
 def use_dataset(cfg: Config, name: str, data_root=None) -> None:
@@ -99,7 +140,10 @@ def _check_options(cfg: Config, options: dict) -> None:
         for i, key in enumerate(rest):
             if isinstance(node, dict) and key not in node and i < len(rest) - 1 and 'type' not in node and node:
                 raise ConfigError(f'--cfg-options {dotted}: no {key!r} in {".".join([first, *rest[:i]])}{_suggest(key, node)}')
-            node = node.get(key) if isinstance(node, dict) else None
+            if isinstance(node, (list, tuple)) and not (key.isdigit() and int(key) < len(node)):
+                place = '.'.join([first, *rest[:i]])
+                raise ConfigError(f'--cfg-options {dotted}: {place} is a list of {len(node)}, where a number from 0 on was expected')
+            node = node[int(key)] if isinstance(node, (list, tuple)) else node.get(key) if isinstance(node, dict) else None
 
 
 def _check_names(cfg: Config, path: Path) -> None:
@@ -108,12 +152,13 @@ def _check_names(cfg: Config, path: Path) -> None:
         if name in _KNOWN:
             continue
         if get_close_matches(name.replace('_', ''), ['dataroot'], cutoff=0.8):
-            if value not in {_first_data_root(cfg.get(loader)) for loader in DATALOADERS}:
+            roots = [str(leaf.get('data_root')) for leaf in leaves(cfg).values()]
+            if not any(root.startswith(str(value)) for root in roots):
                 raise ConfigError(
                     f'{path}: the top-level {name} = {value!r} has no effect. Set data_root in the dataset of train_dataloader, '
                     'val_dataloader and test_dataloader, or use --data-root'
                 )
-        elif get_close_matches(name, _KNOWN, n=1, cutoff=0.85) and isinstance(value, (dict, list)):
+        elif get_close_matches(name, _KNOWN if isinstance(value, (dict, list)) else _SETTINGS, n=1, cutoff=0.85):
             raise ConfigError(f'{path}: unknown top-level name {name!r}{_suggest(name, _KNOWN)}')
 
 
@@ -122,25 +167,3 @@ def _suggest(name: str, known, first: str | None = None) -> str:
         return '; the folder of the data set is train_dataloader.dataset.data_root (also val_, test_), or --data-root for all three'
     close = get_close_matches(first or name, list(known), n=1)
     return f'; did you mean {close[0]!r}?' if close else ''
-
-
-def _first_data_root(loader):
-    node = loader.get('dataset') if isinstance(loader, dict) else None
-    while isinstance(node, dict) and 'data_root' not in node:
-        node = node.get('dataset')
-    return node.get('data_root') if isinstance(node, dict) else None
-
-
-def _set_data_root(cfg: Config, data_root) -> None:
-    def visit(node) -> int:
-        if isinstance(node, (list, tuple)):
-            return sum(visit(item) for item in node)
-        if not isinstance(node, (dict, ConfigDict)):
-            return 0
-        if 'data_root' in node:
-            node['data_root'] = str(data_root)
-            return 1
-        return sum(visit(value) for key, value in node.items() if key in ('dataset', 'datasets'))
-
-    if not sum(visit(cfg.get(loader)) for loader in DATALOADERS):
-        raise ConfigError('--data-root: no data set of this config has a data_root')

@@ -1,7 +1,7 @@
 from mmengine.config import Config, ConfigDict
 from mmseg.registry import MODELS
 
-from ..models.backbones import FrozenVisionTransformer
+from ..components import takes
 
 
 def encoder_config(cfg: Config) -> ConfigDict | None:
@@ -13,17 +13,12 @@ def encoder_config(cfg: Config) -> ConfigDict | None:
     Returns:
         ConfigDict | None: Where ``weights`` belongs; ``None`` if nothing there takes them.
     """
-    waiting = [cfg.model.get('backbone')]
+    model = cfg.get('model')
+    waiting = [model.get('backbone')] if isinstance(model, dict) else []
     while waiting:
         node = waiting.pop(0)
         if isinstance(node, dict):
-            if 'weights' in node or is_frozen_vit(node):
+            if 'weights' in node or takes(node, 'weights', MODELS):
                 return node
             waiting += node.values()
     return None
-
-
-def is_frozen_vit(node: dict) -> bool:
-    """Whether a part of a config builds a ``FrozenVisionTransformer``, named or given as the class."""
-    kind = node.get('type')
-    return (MODELS.get(kind) if isinstance(kind, str) else kind) is FrozenVisionTransformer

@@ -1,6 +1,5 @@
 """The options of ``tools/test.py``, applied to a config."""
 
-import inspect
 from pathlib import Path
 
 from mmengine.config import Config
@@ -9,6 +8,7 @@ from mmengine.visualization.vis_backend import LocalVisBackend
 from mmseg.engine.hooks import SegVisualizationHook
 from mmseg.registry import HOOKS, METRICS, VISBACKENDS
 
+from ..components import is_a, takes
 from ..evaluation import VesselMetric
 
 TRAINING = (
@@ -22,7 +22,7 @@ def leave_out_training(cfg: Config) -> None:
     for name in TRAINING:
         cfg[name] = None
     hooks = cfg.get('custom_hooks') or []
-    cfg.custom_hooks = [hook for hook in hooks if not _is(hook, EarlyStoppingHook, HOOKS)]
+    cfg.custom_hooks = [hook for hook in hooks if not is_a(hook, EarlyStoppingHook, HOOKS)]
 
 
 def write_masks(cfg: Config, folder=None) -> None:
@@ -36,7 +36,7 @@ def write_masks(cfg: Config, folder=None) -> None:
     given = cfg.test_evaluator
     inner = given.metrics if isinstance(given, dict) and 'metrics' in given else given
     metrics = list(inner) if isinstance(inner, (list, tuple)) else [inner]
-    ours = next((metric for metric in metrics if _is(metric, VesselMetric, METRICS)), None)
+    ours = next((metric for metric in metrics if is_a(metric, VesselMetric, METRICS)), None)
     if ours is not None:
         ours['output_dir'] = folder or ours.get('output_dir') or str(Path(cfg.work_dir) / 'masks')
     elif folder:
@@ -58,24 +58,18 @@ def draw_overlays(cfg: Config, show: bool, folder=None, wait_time: float = 2) ->
     """
     hooks = cfg.setdefault('default_hooks', {})
     hooks['visualization'] = hooks.get('visualization') or dict(type='VesselOverlayHook')
-    hooks['visualization'].update(draw=True, show=show, wait_time=wait_time)
-    if _is(hooks['visualization'], SegVisualizationHook, HOOKS):
+    wanted = dict(draw=True, show=show, wait_time=wait_time)
+    hooks['visualization'].update({name: value for name, value in wanted.items() if takes(hooks['visualization'], name, HOOKS)})
+    if is_a(hooks['visualization'], SegVisualizationHook, HOOKS):
         hooks['visualization']['interval'] = 1  # mmsegmentation 1.2 draws each fiftieth picture
     if folder is None:
         return
     visualizer = cfg.setdefault('visualizer', dict(type='VesselVisualizer'))
     given = visualizer.get('vis_backends') or []
     backends = [given] if isinstance(given, dict) else list(given)
-    if not any(_is(backend, LocalVisBackend, VISBACKENDS) for backend in backends):
+    if not any(is_a(backend, LocalVisBackend, VISBACKENDS) for backend in backends):
         backends.append(dict(type='LocalVisBackend'))
     for backend in backends:
-        if _is(backend, LocalVisBackend, VISBACKENDS):
+        if is_a(backend, LocalVisBackend, VISBACKENDS):
             backend['img_save_dir'] = str(Path(folder).absolute())
     visualizer['vis_backends'] = backends
-
-
-def _is(part, kind: type, registry) -> bool:
-    """Whether a part of a config is of a class, which it names or holds."""
-    named = part.get('type') if isinstance(part, dict) else None
-    found = registry.get(named) if isinstance(named, str) else named
-    return inspect.isclass(found) and issubclass(found, kind)

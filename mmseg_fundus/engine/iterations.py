@@ -2,9 +2,11 @@
 
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import LOOPS
 from mmengine.runner import IterBasedTrainLoop
+from mmseg.registry import DATA_SAMPLERS, LOOPS, PARAM_SCHEDULERS
 
+from ..components import component, is_a
+from ..datasets import ViewSampler
 from ..errors import ConfigError
 
 # Schedules that last as long as the training does, if they are not told otherwise: nothing in them is a number of epochs.
@@ -17,8 +19,7 @@ def counts_iterations(train_cfg) -> bool:
     kind = train_cfg.get('type')
     if kind is None:
         return not train_cfg.get('by_epoch', True)
-    kind = LOOPS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, IterBasedTrainLoop)
+    return is_a(train_cfg, IterBasedTrainLoop, LOOPS)
 
 
 def follow_iterations(cfg: Config) -> None:
@@ -44,7 +45,7 @@ def follow_iterations(cfg: Config) -> None:
             _count_iterations(name, schedule)
             followed.append(f'{name} ({schedule_name(schedule)})')
     sampler = (cfg.get('train_dataloader') or {}).get('sampler') or {}
-    if sampler.get('type') == 'ViewSampler':
+    if component(sampler.get('type'), DATA_SAMPLERS) is ViewSampler:
         sampler['type'] = 'InfiniteViewSampler'
         followed.append('train_dataloader.sampler')
     log, logger = cfg.get('log_processor') or {}, (cfg.get('default_hooks') or {}).get('logger') or {}
@@ -57,7 +58,7 @@ def follow_iterations(cfg: Config) -> None:
 
 def schedule_name(schedule) -> str:
     """Name of the class of a schedule's config."""
-    return schedule['type'] if isinstance(schedule['type'], str) else schedule['type'].__name__
+    return getattr(component(schedule['type'], PARAM_SCHEDULERS), '__name__', str(schedule['type']))
 
 
 def each_schedule(node, name: str = 'param_scheduler'):

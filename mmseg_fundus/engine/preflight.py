@@ -17,9 +17,11 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
-from mmseg.registry import DATASETS, MODELS
+from mmseg.registry import MODELS
 from PIL import Image
 
+from ..datasets import FundusVesselDataset
+from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
@@ -27,7 +29,9 @@ from ..models.encoder import find_encoder
 from ..stack import installed_versions
 from ..visualization import draw_overlay
 from .cli import explain
+from .data_roots import SPLITS
 from .encoder_config import encoder_config
+from .inputs import build_unverified, tell_repeated
 
 MOST_PICTURES = 60  # decoded of each split; a training decodes them all
 
@@ -39,6 +43,13 @@ class Row:
     name: str
     verdict: str
     detail: str
+
+
+def _tensors(found) -> list:
+    """The floating point tensors in what a model returns."""
+    if isinstance(found, torch.Tensor):
+        return [found] if found.is_floating_point() else []
+    return [tensor for item in (found if isinstance(found, (list, tuple)) else ()) for tensor in _tensors(item)]
 
 
 class Preflight:
@@ -108,11 +119,12 @@ class Preflight:
 
     def weights(self) -> str:
         self.model = MODELS.build(copy.deepcopy(self.cfg.model)).to(self.device)
-        encoder = find_encoder(self.model.backbone)
+        backbone = getattr(self.model, 'backbone', self.model)
+        encoder = find_encoder(backbone)
         source = getattr(encoder, 'source', None)
         if source is None:
             named = (encoder_config(self.cfg) or {}).get('weights')
-            return f'{type(self.model.backbone).__name__}: no weights file ({named!r}, as the config says)'
+            return f'{type(backbone).__name__}: no weights file' + (f' ({named!r}, as the config says)' if named else '')
         count = len(encoder.own_tensors())
         notes = ''.join(f'; {note}' for note in source.notes)
         return f'{source.path}: {source.layout}, {count}/{count} encoder tensors, SHA-256 {source.sha256[:16]}...{notes}'
@@ -126,19 +138,36 @@ class Preflight:
 
     def data(self) -> str:
         found = []
-        for split in ('train', 'val', 'test'):
-            dataset_cfg = copy.deepcopy(self.cfg[f'{split}_dataloader'].dataset)
-            if 'verify' not in dataset_cfg and 'data_root' in dataset_cfg:
-                dataset_cfg.verify = False
-            dataset = self.datasets[split] = DATASETS.build(dataset_cfg)
-            chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_PICTURES)).round().astype(int))
-            verify_samples([dataset.get_data_info(int(i)) for i in chosen], f'{split} ({dataset_cfg.type})')
-            found.append(f'{len(dataset)} {split}' + (f' ({len(chosen)} decoded)' if len(chosen) < len(dataset) else ''))
-        width, height = Image.open(self.datasets['train'].get_data_info(0)['img_path']).size
-        return f'{", ".join(found)}; {width}x{height} pixels the first; {self.datasets["train"].data_root}'
+        for split in SPLITS:
+            loader = self.cfg.get(f'{split}_dataloader')
+            if not loader:
+                found.append(f'no {split}')
+                continue
+            dataset = self.datasets[split] = build_unverified(loader.dataset)
+            repeated = tell_repeated(dataset, f'{split}_dataloader')
+            decoded = sum(self._decode(part, split) for part in parts_of(dataset))
+            some = f' ({decoded} decoded)' if decoded < len(dataset) else ''
+            found.append(f'{len(dataset)} {split}{some}' + (f'; {repeated}' if repeated else ''))
+        train = self.datasets['train']
+        roots = dict.fromkeys(str(getattr(part, 'data_root', '?')) for part in parts_of(train))
+        width, height = Image.open(train.get_data_info(0)['img_path']).size
+        return f'{", ".join(found)}; {width}x{height} pixels the first; {", ".join(roots)}'
+
+    @staticmethod
+    def _decode(dataset, split: str) -> int:
+        """Decode some pictures of a data set: with their labels and masks if it is one of ours, or else as it loads them."""
+        chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_PICTURES)).round().astype(int))
+        if isinstance(dataset, FundusVesselDataset):
+            verify_samples([dataset.get_data_info(int(i)) for i in chosen], f'{split} ({type(dataset).__name__})')
+        else:
+            for i in chosen:
+                dataset[int(i)]
+        return len(chosen)
 
     def sample(self) -> str:
         view = self.datasets['train'][0]
+        if 'gt_sem_seg' not in view['data_samples']:
+            raise DataError('the first training sample has no label (gt_sem_seg); the pipeline lacks LoadVesselAnnotations')
         picture = view['inputs'].numpy().transpose(1, 2, 0)[:, :, ::-1]
         label = view['data_samples'].gt_sem_seg.data[0].numpy()
         valid = label != 255
@@ -160,11 +189,12 @@ class Preflight:
         self.batch = self.model.data_preprocessor(pseudo_collate(views), training=True)
         inputs = self.batch['inputs']
         with torch.no_grad():
-            maps = self.model.backbone(inputs)
-            logits = self.model(inputs)
-        if not torch.isfinite(logits).all():
+            maps = _tensors(self.model.backbone(inputs)) if hasattr(self.model, 'backbone') else []
+            logits = _tensors(self.model(inputs))
+        if not all(torch.isfinite(tensor).all() for tensor in logits):
             raise ConfigError('the logits hold NaN or infinite values')
-        return f'input {tuple(inputs.shape)}, {len(maps)} maps {tuple(maps[-1].shape[1:])}, logits {tuple(logits.shape)}'
+        inside = f'{len(maps)} maps {tuple(maps[-1].shape[1:])}, ' if maps else ''
+        return f'input {tuple(inputs.shape)}, {inside}logits {", ".join(str(tuple(tensor.shape)) for tensor in logits)}'
 
     def step(self) -> str:
         wrapper = build_optim_wrapper(self.model, copy.deepcopy(self.cfg.optim_wrapper))
@@ -199,8 +229,9 @@ class Preflight:
         weights = sum(p.numel() * 4 for p in self.model.parameters())
         trained = sum(p.numel() * 4 for p in self.model.parameters() if p.requires_grad)
         activations = self.saved / len(self.batch['inputs']) * size
-        encoder = find_encoder(self.model.backbone)
+        encoder = find_encoder(getattr(self.model, 'backbone', self.model))
         patch = getattr(encoder, 'patch_size', 16)
+        patch = patch if isinstance(patch, int) else 16
         tokens = self.batch['inputs'].shape[2] * self.batch['inputs'].shape[3] // patch**2
         running = size * tokens * getattr(encoder, 'embed_dims', 768) * 4 * 16  # one block's working set, not kept
         total = weights + 3 * trained + 2 * activations + running + 0.6 * 2**30  # gradients and Adam; backward; CUDA itself

@@ -3,7 +3,9 @@
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
+from mmseg.registry import OPTIM_WRAPPERS
 
+from ..components import is_a
 from ..errors import ConfigError
 
 
@@ -22,7 +24,7 @@ def check_stock_settings(cfg: Config) -> None:
             "them out, or train with mmsegmentation's own tools/train.py"
         )
     wrapper = cfg.optim_wrapper
-    if wrapper.get('type') in ('AmpOptimWrapper', AmpOptimWrapper) and get_device() == 'cpu':
+    if is_a(wrapper, AmpOptimWrapper, OPTIM_WRAPPERS) and get_device() == 'cpu':
         raise ConfigError(
             "optim_wrapper.type='AmpOptimWrapper' is for GPUs, and there is none; leave it out; model.precision='bfloat16' and "
             "model.backbone.precision='bfloat16' compute in half precision on a CPU"

@@ -7,11 +7,16 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmseg.registry import DATASETS
 
+from ..components import is_a
+from ..datasets import FundusVesselDataset
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
+from ..evaluation.report import described
 from ..files import write_whole
 from ..models.checkpoints import read_checkpoint
+from .data_roots import leaves_of, name_of
 
 
 def threshold_dataset(cfg: Config, split: str) -> dict:
@@ -20,10 +25,13 @@ def threshold_dataset(cfg: Config, split: str) -> dict:
     Raises:
         ConfigError: If it is not one of ours, which have splits.
     """
+    if not cfg.get('val_dataloader'):
+        raise ConfigError('--choose-threshold: the config has no val_dataloader, whose data set is read')
     dataset = copy.deepcopy(cfg.val_dataloader.dataset)
-    if 'split' not in dataset:
-        raise ConfigError(f'--choose-threshold: the validation data set of the config, {dataset.get("type")}, has no split')
-    dataset.split = split
+    for leaf in leaves_of(dataset).values():
+        if not is_a(leaf, FundusVesselDataset, DATASETS):
+            raise ConfigError(f'--choose-threshold: the validation data set of the config, {name_of(leaf)}, has no split')
+        leaf['split'] = split
     return dataset
 
 
@@ -49,7 +57,7 @@ def choose_threshold(runner: Runner, dataset: dict) -> None:
     choice = best_threshold(metric.histogram)
     model = getattr(runner.model, 'module', runner.model)
     model.test_cfg['threshold'] = runner.cfg.model.test_cfg['threshold'] = choice['threshold']
-    origin = loader.dataset.describe()
+    origin = {'split': leaves_of(dataset).popitem()[1]['split'], 'pictures': len(loader.dataset), **described(loader.dataset)}
     runner.threshold_chosen_on = {**origin, **choice}  # for ResultsHook
     print_log(
         f'threshold {choice["threshold"]:.2f}: best Dice, {choice["Dice"]:.4f}, on the {origin["pictures"]} pictures of {origin["class"]} '

@@ -4,6 +4,7 @@ from mmengine.optim import DefaultOptimWrapperConstructor
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
 
+from ..components import component
 from ..errors import ConfigError
 
 
@@ -27,7 +28,7 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             self.add_params(groups, model)
             groups = [group for group in groups if group['params'][0].requires_grad]
         optimizer_cfg = self.optimizer_cfg.copy()
-        kind = OPTIMIZERS.get(optimizer_cfg['type']) if isinstance(optimizer_cfg['type'], str) else optimizer_cfg['type']
+        kind = component(optimizer_cfg['type'], OPTIMIZERS)
         if kind is None:
             raise ConfigError(f'optim_wrapper.optimizer.type={optimizer_cfg["type"]!r} is not known to mmseg or torch.optim')
         optimizer_cfg[next(iter(inspect.signature(kind).parameters))] = groups

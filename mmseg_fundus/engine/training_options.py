@@ -1,18 +1,20 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
-import inspect
 import os
 
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmseg.registry import MODELS
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmseg.registry import MODELS, OPTIM_WRAPPERS
 
+from ..components import component, takes
 from ..errors import ConfigError
 from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
 from .cli import known_checkpoint
-from .encoder_config import encoder_config, is_frozen_vit
+from .data_roots import name_of
+from .encoder_config import encoder_config
 from .iterations import counts_iterations, each_schedule, schedule_name
 from .stock_settings import check_stock_settings
 from .work_folder import latest_whole_checkpoint
@@ -96,17 +98,20 @@ def _enable_amp(cfg: Config) -> None:
     """Bfloat16 where the machine has it (float32's range: no loss scaling), by the model itself if it can; else float16 on a GPU."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     bfloat16 = native_bfloat16(device)
-    if bfloat16 and 'precision' in inspect.signature(MODELS.get(cfg.model.type)).parameters:
-        cfg.model.precision = 'bfloat16'
-        encoder = encoder_config(cfg)
-        if encoder is not None and is_frozen_vit(encoder):
-            encoder.precision = 'bfloat16'
+    parts = [cfg.model, encoder_config(cfg) or cfg.model.get('backbone')]
+    if bfloat16 and all(takes(part, 'precision', MODELS) for part in parts):
+        for part in parts:
+            part['precision'] = 'bfloat16'
         return
     if device == 'cpu' and not bfloat16:
         raise ConfigError('--amp needs a GPU or a CPU that computes in bfloat16, and there is neither; leave it out')
+    if device == 'cpu':
+        names = ' with '.join(name_of(part, MODELS) for part in parts if part)
+        raise ConfigError(f'--amp: {names} has no precision of its own, and without a GPU mmengine has no mixed precision; leave it out')
     wrapper = cfg.optim_wrapper
-    if wrapper.type not in ('OptimWrapper', 'AmpOptimWrapper'):
-        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.type}')
+    kind = component(wrapper.get('type', 'OptimWrapper'), OPTIM_WRAPPERS)
+    if kind not in (OptimWrapper, AmpOptimWrapper):
+        raise ConfigError(f'--amp works with optim_wrapper.type OptimWrapper, the config has {wrapper.get("type")}')
     wrapper.type = 'AmpOptimWrapper'
     wrapper.update(dict(dtype='bfloat16') if bfloat16 else dict(dtype='float16', loss_scale='dynamic'))
 

@@ -110,7 +110,7 @@ def described(dataset) -> dict:
         names = {'picture': 'img', 'label': 'label', 'fov': 'fov'}
         for role, (folder, suffix) in dataset.folders.items():
             arguments.update({f'{names[role]}_dir': folder, f'{names[role]}_suffix': suffix})
-    return {**dataset.describe(), 'root': str(Path(dataset.data_root).expanduser().absolute()), 'arguments': arguments}
+    return {**dataset.describe(), 'arguments': arguments}
 
 
 def _joined(values) -> str:

@@ -13,12 +13,11 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import CheckpointError, WeightsError
 from ..files import temporary_beside
-from .safe_load import LONGEST, plain, safe_load
+from .safe_load import LONGEST, OPT_IN, plain, safe_load
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
 PATIENCE = 30  # seconds without an answer after which a download is given up
 _COUNTS = re.compile(r'(num_batches_tracked|_index|_ids)$')  # integers beside the weights, of batch norm, Swin, CLIP
-OPT_IN = 'FUNDUS_ALLOW_UNSAFE'  # environment variable; --allow-unsafe of the tools sets it, for their processes too
 
 
 def read_checkpoint(filename, map_location='cpu') -> dict:

@@ -19,5 +19,4 @@ class FundusDataPreprocessor(SegDataPreProcessor):
 
     def __init__(self, mean=VFM_MEAN, std=VFM_STD, **kwargs):
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=255, size_divisor=1)
-        settings.update(kwargs)
-        super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **settings)
+        super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})

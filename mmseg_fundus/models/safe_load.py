@@ -15,6 +15,7 @@ from .contents import check_contents
 from .unpickler import as_pickle_module
 
 LONGEST = 1000  # characters of a tensor's name
+OPT_IN = 'FUNDUS_ALLOW_UNSAFE'  # environment variable; --allow-unsafe of the tools sets it, for their processes too
 _FORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
 
 
@@ -64,7 +65,7 @@ def find_file(path) -> Path:
         hint = f'; that folder holds {", ".join(beside)}' if beside else ''
         raise WeightsError(
             f'weights file not found: looked for {full}{note}{hint}. Put the file there, or name yours with '
-            '--weights FILE or model.backbone.weights in the config'
+            '--weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
         )
     if full.stat().st_size == 0:
         raise WeightsError(f'{full} is empty (0 bytes); copy or download it again')

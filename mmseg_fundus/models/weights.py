@@ -1,5 +1,6 @@
 """Encoder weights: name a checkpoint's layout, rename its keys, account for every one of them."""
 
+import os
 import re
 from dataclasses import dataclass, field
 from math import isqrt
@@ -11,7 +12,7 @@ from torch import Tensor
 from ..checksum import file_sha256
 from ..errors import WeightsError
 from .archive import check_archive
-from .safe_load import LONGEST, find_file, plain, safe_load
+from .safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
 
 # RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
 # cannot adapt to others.
@@ -22,6 +23,7 @@ _BRANCHES = ('teacher', 'student')
 _WRAPPERS = ('state_dict', 'model')
 _PREFIXES = ('module.', 'backbone.', 'encoder.')
 _DROPPED = re.compile(r'(head\.|masked_embed$)')
+_MAE_DECODER = re.compile(r'(mask_token$|decoder_(pos_embed$|embed\.|blocks\.|norm\.|pred\.))')
 _QKV = re.compile(r'(blocks\.\d+\.attn)\.([qkv])\.(weight|bias)')
 
 
@@ -34,7 +36,7 @@ class EncoderWeights:
         path (str): Absolute path of the file.
         sha256 (str): Of the whole file.
         layout (str): In words, e.g. ``"'teacher' of a student/teacher checkpoint"``.
-        dropped (list[str]): Keys knowingly left out (projection head, mask token).
+        dropped (list[str]): Keys knowingly left out (projection head, mask token, a masked autoencoder's decoder).
         notes (list[str]): Other things done on the way (q/k/v joined, precision raised).
     """
 
@@ -97,11 +99,13 @@ def describe(shapes: dict) -> str:
         letter = {(192, 12): 'Ti', (384, 12): 'S', (768, 12): 'B', (1024, 24): 'L', (1280, 32): 'H'}.get((patch[0], depth), '')
         name = f'ViT-{letter}/{patch[2]}' if letter else 'ViT'
         return f'{name} (width {patch[0]}, {depth} blocks, patch {patch[2]}, {patch[1]} input channels)'
+    if any(name.startswith('decode_head.') for name in shapes):
+        return 'a trained segmentation model (a checkpoint: give it to tools/test.py instead, and name its encoder here)'
     for key, kind in (
         ('layer1.0.conv1.weight', 'a ResNet'),
         ('stages.0.0.dwconv.weight', 'a ConvNeXt'),
         ('layers.0.blocks.0.attn.qkv.weight', 'a Swin transformer'),
-        ('decode_head.conv_seg.weight', 'a trained mmsegmentation model (give it to tools/test.py instead)'),
+        ('layers.0.ln1.weight', "a ViT under mmpretrain's names; a pretraining of tools/train.py writes encoder.pth beside it, name that"),
     ):
         if key in shapes:
             return kind
@@ -171,13 +175,14 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     if checkpoint_key not in _BRANCHES:
         raise WeightsError(f"checkpoint_key must be 'teacher' or 'student', not {checkpoint_key!r}")
     path = find_file(path)
-    loaded = safe_load(path, allow_unsafe, mapped=True)
+    loaded = safe_load(path, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True)
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
     for about in (getattr(loaded.get('args'), 'standin', None), loaded.get('about')):
         if isinstance(about, str):
             found.notes.append(plain(about, 200))
     origin, others = {}, []
+    autoencoder = any(isinstance(key, str) and _bare_name(key).startswith('decoder_blocks.') for key in source)
     for key, value in source.items():
         if not isinstance(key, str):
             raise WeightsError(f'{path} has a key that is a {type(key).__name__}, no name, under {layout}; a dict of tensors was expected')
@@ -186,13 +191,18 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
         name = _bare_name(key)
         if not isinstance(value, Tensor):
             others.append(key)
-        elif _DROPPED.match(name):
+        elif _DROPPED.match(name) or (autoencoder and _MAE_DECODER.match(name)):
             found.dropped.append(key)
         elif name in origin:
             raise WeightsError(f'{path}: the keys {origin[name]!r} and {key!r} both mean {name!r}; keep one of them')
         else:
             origin[name] = key
             found.tensors[name] = value
+    if autoencoder:
+        found.notes.append(
+            "masked autoencoder: its decoder is left out; such encoders were mostly trained with ImageNet's mean and std, not VisionFM's, "
+            'which the configs have: model.data_preprocessor=dict(mean=(.485, .456, .406), std=(.229, .224, .225))'
+        )
     if not found.tensors:
         raise WeightsError(f'{path} holds no encoder tensors under {layout} (keys there: {_some([*source]) or "none"})')
     if others:

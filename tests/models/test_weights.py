@@ -242,3 +242,31 @@ def test_names_are_translated_one_to_one(tiny_vit):
 def test_architectures_are_named():
     assert describe(expected_shapes(768, 12, 3072, 16, 197)).startswith('ViT-B/16 (width 768, 12 blocks, patch 16')
     assert describe(expected_shapes(1024, 24, 4096, 14, 257)).startswith('ViT-L/14')
+
+
+def mae(**more):
+    decoder = ('mask_token', 'decoder_pos_embed', 'decoder_embed.weight', 'decoder_blocks.0.attn.qkv.weight', 'decoder_norm.bias')
+    return {'model': {**FLAT, **{name: torch.zeros(1, 4) for name in (*decoder, 'decoder_pred.weight')}, **more}}
+
+
+def test_a_masked_autoencoders_file_gives_its_encoder_and_says_what_its_pictures_were_normalised_with(tmp_path):
+    found = load_encoder(save(tmp_path, mae()), EXPECTED)
+    assert all(torch.equal(found.tensors[name], FLAT[name]) for name in EXPECTED) and len(found.dropped) == 6
+    assert found.notes[0].startswith('masked autoencoder: its decoder is left out') and 'mean=(.485, .456, .406)' in found.notes[0]
+
+
+def test_nothing_else_is_dropped_with_a_masked_autoencoders_decoder(tmp_path):
+    with pytest.raises(WeightsError, match='2 unexpected .decoder_extra, bert_mlp.weight'):
+        load_encoder(save(tmp_path, mae(decoder_extra=torch.zeros(1), **{'bert_mlp.weight': torch.zeros(1)})), EXPECTED)
+    tensors = {**FLAT, 'decoder_norm.bias': torch.zeros(4)}  # no masked autoencoder: no decoder blocks
+    with pytest.raises(WeightsError, match='1 unexpected .decoder_norm.bias'):
+        load_encoder(save(tmp_path, {'model': tensors}), EXPECTED)
+
+
+@pytest.mark.parametrize(
+    'name, seems',
+    [('decode_head.conv.weight', 'a trained segmentation model'), ('backbone.layers.0.ln1.weight', 'encoder.pth beside it, name that')],
+)
+def test_a_checkpoint_in_place_of_a_weights_file_is_named(tmp_path, name, seems):
+    with pytest.raises(WeightsError, match=seems):
+        load_encoder(save(tmp_path, {'state_dict': {name: torch.zeros(2)}}), EXPECTED)

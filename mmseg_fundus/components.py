@@ -1,0 +1,83 @@
+"""What a config's ``type`` names, and which arguments that takes: the one place that compares types."""
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+
+from mmengine.registry import Registry
+
+
+def component(kind, registry: Registry):
+    """The class or function that a ``type`` stands for; ``None`` if it stands for nothing.
+
+    Args:
+        kind (str | type): A registered name, with or without a scope (``'mmseg.FCNHead'``), a whole path
+            (``'torch.optim.Adam'``), or the class itself, as in a pure-Python config.
+        registry (Registry): Where the name is looked for, and in its parents.
+    """
+    if not isinstance(kind, str):
+        return kind if callable(kind) else None
+    if '.' in kind:
+        try:
+            return registry.get(kind)
+        except Exception:  # noqa: BLE001 (importing what a name stands for may raise anything; the builder tells it)
+            return None
+    while registry is not None:
+        registry.import_from_location()
+        if kind in registry.module_dict:
+            return registry.module_dict[kind]
+        registry = registry.parent
+    return None
+
+
+def is_a(cfg, kind: type, registry: Registry) -> bool:
+    """Whether a component's config is of a class, or of one that inherits from it."""
+    found = component(cfg.get('type'), registry) if isinstance(cfg, dict) else None
+    return isinstance(found, type) and issubclass(found, kind)
+
+
+def takes(cfg, argument: str, registry: Registry) -> bool:
+    """Whether the component that a config describes has an argument of this name."""
+    found = component(cfg.get('type'), registry) if isinstance(cfg, dict) else None
+    return found is not None and argument in arguments(found)[0]
+
+
+@cache
+def arguments(kind) -> tuple:
+    """Names of the arguments of a class (its bases' among them, where ``**kwargs`` go there) or a function.
+
+    Returns:
+        tuple[frozenset, bool]: The names, and whether there may be others, which only running it would show.
+    """
+    names, steps = set(), [kind]
+    if inspect.isclass(kind):
+        steps = [vars(base)['__init__'] for base in kind.__mro__ if '__init__' in vars(base)]
+    for step in steps:
+        step = inspect.unwrap(step)
+        try:
+            parameters = inspect.signature(step).parameters.values()
+        except (TypeError, ValueError):  # built in
+            return frozenset(names), True
+        names.update(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
+        rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+        if rest is None:
+            return frozenset(names - {'self'}), False
+        read, handed_on = _keywords(step, rest)
+        names |= read
+        if not handed_on:
+            break
+    return frozenset(names - {'self'}), True
+
+
+def _keywords(function, rest: str) -> tuple:
+    """Texts in a function's body (what it may read from its keywords), and whether it hands them on to a base's constructor."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return set(), False
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    texts = {value for value in constants if isinstance(value, str) and value.isidentifier()}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, 'attr', None) == '__init__']
+    given = (word.value for call in calls for word in call.keywords if word.arg is None)
+    return texts, any(isinstance(name, ast.Name) and name.id == rest for value in given for name in ast.walk(value))
