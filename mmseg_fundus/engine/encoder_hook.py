@@ -4,6 +4,7 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 
+from ..datasets.naming import parts_of
 from ..errors import ConfigError
 from ..models.encoder_file import encoder_tensors, write_encoder
 
@@ -22,7 +23,8 @@ class SaveEncoderHook(Hook):
         self.interval = interval
 
     def before_train(self, runner) -> None:
-        encoder_tensors(getattr(runner.model, 'module', runner.model).backbone)  # raises now what it would after many epochs
+        model = getattr(runner.model, 'module', runner.model)
+        encoder_tensors(getattr(model, 'backbone', model))  # raises now what it would after many epochs
 
     @master_only
     def after_train_epoch(self, runner) -> None:
@@ -32,6 +34,7 @@ class SaveEncoderHook(Hook):
         model = getattr(runner.model, 'module', runner.model)
         data = runner.train_dataloader.dataset
         views = epoch * len(runner.train_dataloader.sampler) * runner.world_size
-        about = f'{type(model).__name__}, pretrained here on {views} views of {len(data)} photographs without labels: {data.data_root}'
+        roots = ', '.join(dict.fromkeys(str(getattr(part, 'data_root', '?')) for part in parts_of(data)))
+        about = f'{type(model).__name__}, pretrained here on {views} views of {len(data)} photographs without labels: {roots}'
         path = write_encoder(Path(runner.work_dir) / 'encoder.pth', model.backbone, about)
         runner.logger.info(f'{path}: {about}')

@@ -17,9 +17,9 @@ def encoder_tensors(encoder: nn.Module) -> dict:
     Raises:
         ConfigError: If it is no plain ViT: another network, or with an adapter such as LoRA around or in it.
     """
-    state = encoder.state_dict()
     if not isinstance(encoder, VisionTransformer):
         raise ConfigError(f'{type(encoder).__name__} cannot be written as a weights file: it is no plain ViT of mmpretrain')
+    state = encoder.state_dict()
     patch = encoder.patch_embed.projection.kernel_size[0]
     settings = encoder.arch_settings
     names = expected_shapes(encoder.embed_dims, settings['num_layers'], settings['feedforward_channels'], patch, encoder.pos_embed.shape[1])
