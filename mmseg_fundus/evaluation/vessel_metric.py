@@ -69,7 +69,7 @@ class VesselMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score one batch; each sample holds ``pred_sem_seg``, ``gt_sem_seg`` ``(1, H, W)`` and, for curves, ``seg_logits`` ``(2, H, W)``.
 
-        ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``).
+        ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``); what it ignores counts nowhere.
         """
         for sample in data_samples:
             if 'gt_sem_seg' not in sample:
@@ -88,7 +88,8 @@ class VesselMetric(BaseMetric):
                 self._writer.write(name, prediction)
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
-                areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
+                whole = np.asarray(sample['label'])
+                areas['whole'] = (whole, whole != self.ignore_index)
             result = dict(picture=name, loss=sample.get('val_loss') or {})
             for area, (label, valid) in areas.items():
                 result[area], histogram = score_picture(prediction, probability, label, valid, centerline=self.detail)

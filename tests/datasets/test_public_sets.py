@@ -16,7 +16,7 @@ from mmseg_fundus.datasets import (
     STAREVesselDataset,
 )
 from mmseg_fundus.datasets.by_name import dataset_by_name
-from mmseg_fundus.datasets.reading import read_mask
+from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import ConfigError, DataError
 

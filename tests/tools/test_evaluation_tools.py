@@ -14,7 +14,7 @@ from PIL import Image
 from sklearn import metrics as sk
 
 from mmseg_fundus.datasets import DRIVEVesselDataset
-from mmseg_fundus.datasets.reading import read_mask
+from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import DataError
 from mmseg_fundus.evaluation.mask_files import match_predictions, read_prediction, score_files
