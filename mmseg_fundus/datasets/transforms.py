@@ -7,7 +7,7 @@ from mmseg.registry import TRANSFORMS
 
 from .exchanged import check_label
 from .fov_cache import check_size, field_of_view
-from .label_file import IGNORE, read_label
+from .label_file import IGNORE, read_label_and_kind
 
 FOV_MODES = ('auto', 'found', 'none')
 
@@ -23,7 +23,7 @@ class LoadVesselAnnotations(BaseTransform):
     ``ori_shape`` are optional.
 
     Added keys: ``fov`` ``(H, W)`` uint8 of 0 and 1; with a label ``label`` ``(H, W)`` uint8 of 0, 1 and 255 (ignored), as in the file,
-    and ``gt_seg_map``, the same but 255 outside the field of view too.
+    ``label_kind``, how it is stored, and ``gt_seg_map``, the label but 255 outside the field of view too.
     """
 
     def transform(self, results: dict) -> dict:
@@ -31,8 +31,8 @@ class LoadVesselAnnotations(BaseTransform):
         if 'seg_map_path' not in results:
             return results
         path, picture = results['seg_map_path'], results['img']
-        label = check_size(read_label(path, results.get('label_values', 'auto')), picture, path, results)
-        check_label(label, picture, fov, path)
+        label, results['label_kind'] = read_label_and_kind(path, results.get('label_values', 'auto'))
+        check_label(check_size(label, picture, path, results), picture, fov, path)
         results['label'] = label
         results['gt_seg_map'] = np.where(fov == 0, np.uint8(IGNORE), label)
         results.setdefault('seg_fields', []).append('gt_seg_map')

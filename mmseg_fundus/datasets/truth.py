@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from .label_file import IGNORE, read_label_and_kind
+from .label_file import IGNORE
 from .reading import read_picture, stem_of
 from .transforms import LoadVesselAnnotations
 
@@ -35,9 +35,8 @@ def read_truth(dataset, index: int) -> Truth:
     """
     info = dataset.get_data_info(index)
     if 'fov_mode' in info and 'seg_map_path' in info:
-        values = info.get('label_values', 'auto')
         loaded = LoadVesselAnnotations().transform(dict(info, img=read_picture(info['img_path'])))
-        return Truth(loaded['label'], loaded['fov'], read_label_and_kind(info['seg_map_path'], values)[1] if values == 'auto' else None)
+        return Truth(loaded['label'], loaded['fov'], loaded['label_kind'] if info.get('label_values', 'auto') == 'auto' else None)
     packed = dataset[index]
     sample = packed.get('data_samples') if isinstance(packed, dict) else None
     if sample is None or 'gt_sem_seg' not in sample:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.fov_cache import check_size
-from ..datasets.photograph import MOST_PIXELS
 from ..datasets.label_file import IGNORE, read_label, read_mask
+from ..datasets.photograph import MOST_PIXELS
 from ..datasets.reading import MOST_BYTES, is_picture, read_bytes, read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth
 from ..datasets.verify import check_alike
@@ -24,8 +24,8 @@ _ARRAYS = ('.npy', '.npz')
 def read_prediction(path: Path) -> tuple:
     """Read a mask or probability map.
 
-    A mask has two values: 0 and 1, 255 or 65535 (in a picture also nearly so, as labels).  0, 1 and 255 are neither.  A map has more: 0 to 255 in 8 bit, 0 to
-    65535 in 16, 0 to 1 in floating point (TIFF, ``.npy``, ``.npz`` of one array).
+    A mask has two values: 0 and 1, 255 or 65535 (in a picture also nearly so, as labels).  A map has more: 0 to 255 in 8 bit, 0 to
+    65535 in 16, 0 to 1 in floating point (TIFF, ``.npy``, ``.npz`` of one array).  0, 1 and 255 are neither.
 
     Returns:
         tuple[np.ndarray, bool]: ``(H, W)`` float32 of 0 to 1, and whether it is a map.
