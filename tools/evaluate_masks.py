@@ -13,6 +13,7 @@ import _setup  # noqa: F401
 
 from mmseg_fundus.checksum import file_sha256
 from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+from mmseg_fundus.datasets.truth import picture_name
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.engine.provenance import git_state, versions
 from mmseg_fundus.errors import ConfigError
@@ -51,15 +52,16 @@ def main():
         return dataset_by_name(args.dataset, args.data_root, verify=False, **settings, **chosen)
 
     dataset = dataset_of()
-    files = match_predictions(args.predictions, [dataset.get_data_info(i)['name'] for i in range(len(dataset))])
+    files = match_predictions(args.predictions, [picture_name(dataset.get_data_info(i)) for i in range(len(dataset))])
     report = score_files(dataset, files, args.threshold)
     name = args.name or Path(args.predictions).resolve().name
     reports = {name: report}
-    second = score_second_observer(dataset_of) if dataset.observer == 'first' else None
+    second = score_second_observer(dataset_of) if getattr(dataset, 'observer', None) == 'first' else None
     if second:
         reports['second observer'] = second
     rows = {row: figures for method, scored in reports.items() for row, figures in report_rows(scored, method).items()}
-    print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))} ({dataset.split}), field of view, pooled'))
+    split = f' ({dataset.split})' if hasattr(dataset, 'split') else ''
+    print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))}{split}, field of view, pooled'))
     for method, scored in reports.items():
         if scored[FOV]['left_out']:
             print(f'{method}: {told_left_out(scored[FOV]["left_out"], len(dataset))}')
@@ -74,7 +76,7 @@ def main():
             'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
             'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
             'data': described(dataset),
-            'files': dataset.files(),
+            'files': dataset.files() if hasattr(dataset, 'files') else None,
             'prediction_files': {file.name: file_sha256(file)[:16] for file in map(Path, files)},
             'versions': versions(),
             'git': git_state(),

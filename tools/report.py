@@ -23,6 +23,7 @@ def parse_args():
     parser.add_argument('-o', '--out', metavar='FILE', help='where to write it (default: report.html beside the results)')
     parser.add_argument('--pictures', type=int, default=3, metavar='N', help='show the N best and the N worst pictures (default: 3)')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set, if it is not where it was at the test')
+    parser.add_argument('--config', metavar='FILE', help='config of the test, for a data set from outside the package; it is run')
     return parser.parse_args()
 
 
@@ -30,7 +31,9 @@ def main():
     args = parse_args()
     if not 0 <= args.pictures <= MOST:
         raise ConfigError(f'--pictures {args.pictures}: 0 to {MOST} was expected')
-    gathered = gather(args.path, args.pictures, args.data_root)
+    if args.config and not Path(args.config).is_file():
+        raise ConfigError(f'--config {args.config}: file not found')
+    gathered = gather(args.path, args.pictures, args.data_root, args.config)
     out = Path(args.out) if args.out else gathered.folder / 'report.html'
     if out.is_dir():
         raise ConfigError(f'--out {out} is a folder; name a file')

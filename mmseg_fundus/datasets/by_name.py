@@ -1,55 +1,94 @@
-"""Finding the data set that a command line names."""
+"""Finding the data set that a command line or a record of results names."""
 
 import contextlib
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS as ALL_DATASETS
+from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from ..components import component
 from ..errors import ConfigError, DataError
 from . import PUBLIC
 from .vessel_dataset import FundusVesselDataset
 
 
-def dataset_by_name(name: str, data_root=None, **settings) -> FundusVesselDataset:
-    """A vessel data set, by the name of a public one, by the folder it lies in, or as a config's test data set.
+def dataset_by_name(name: str, data_root=None, **settings):
+    """A data set, by the name of a public one, by the folder it lies in, or as a config's test data set.
 
     Args:
         name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` (any case, or the class name); a folder that holds one of
-            them; or a config file.
+            them; or a config file, whose test data set may be of any registered class.
         data_root (str, optional): The folder; ``data/<name>`` for a public set, the config's for a config.
-        **settings: Arguments of the data set (``split``, ``observer``, ``fov`` ...), over the config's.
+        **settings: Arguments of a vessel data set (``split``, ``observer``, ``fov`` ...), over the config's.
 
     Raises:
-        ConfigError: If the name is none of these.
+        ConfigError: If the name is none of these, or the data set takes no such settings.
         DataError: If the data set cannot be read, or the folder holds none of the public ones.
     """
     kind = class_by_name(name)
     if kind:
         return kind(data_root or Path('data') / public_name(kind), **settings)
     if name.endswith('.py') and Path(name).is_file():
-        try:
-            arguments = dict(Config.fromfile(name).test_dataloader.dataset)
-        except Exception as error:
-            reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
-            raise ConfigError(f'{name} is no config with a test_dataloader ({reason})') from error
-        found = component(arguments.pop('type', None), DATASETS)
-        found = class_by_name(getattr(found, '__name__', ''))
-        if not found:
-            raise ConfigError(f'{name}: its test data set is not one of mmseg_fundus')
-        arguments.pop('pipeline', None)
-        return found(**{**arguments, **({'data_root': data_root} if data_root else {}), **settings})
+        return config_dataset(name, data_root, **settings)
     if Path(name).is_dir():
         return _recognise(Path(name))(name, **settings)
     raise ConfigError(f'{name!r} is no data set ({", ".join(PUBLIC)}), no folder and no config file')
 
 
+def config_dataset(config, data_root=None, **settings):
+    """The test data set of a config file, which is run, with what it imports (``custom_imports``); see :func:`dataset_by_name`."""
+    try:
+        cfg = Config.fromfile(str(config))
+        arguments = cfg.test_dataloader.dataset.to_dict()
+    except Exception as error:
+        reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
+        raise ConfigError(f'{config} is no config with a test_dataloader ({reason})') from error
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if data_root:
+        arguments['data_root'] = str(data_root)
+    named = arguments['type']
+    kind = named if isinstance(named, type) else class_by_name(named)
+    if kind and issubclass(kind, FundusVesselDataset):
+        for key in ('type', 'pipeline'):
+            arguments.pop(key, None)
+        return kind(**{**arguments, **settings})
+    wanted = [f'--{key}' for key, value in settings.items() if key != 'verify' and value != 'first']
+    if wanted:
+        raise ConfigError(
+            f'{config}: its test data set, {getattr(named, "__name__", named)}, is no vessel data set and takes no {wanted[0]}'
+        )
+    try:
+        return DATASETS.build(arguments)
+    except (KeyError, TypeError, AttributeError, AssertionError, FileNotFoundError) as error:
+        reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
+        raise ConfigError(f'{config}: its test data set cannot be made ({reason})') from error
+
+
 def class_by_name(name: str):
-    """Class of a public data set (or the plain one) by either name, or ``None``."""
+    """Class of a public data set (or the plain one) by either name, of another vessel data set that is registered, or ``None``.
+
+    Nothing is imported: the name may come from a file that nobody vouches for.
+    """
     kinds = {**PUBLIC, **{kind.__name__: kind for kind in (*PUBLIC.values(), FundusVesselDataset)}}
     by_key = {_key(known): kind for known, kind in kinds.items()}
-    return by_key.get(_key(name))
+    registered = registered_class(name)
+    vessels = registered if registered and issubclass(registered, FundusVesselDataset) else None
+    return by_key.get(_key(name)) or vessels
+
+
+def registered_class(name: str):
+    """Class of any data set that is registered under a name, with or without its scope, or ``None``; nothing is imported."""
+    found = next(
+        (
+            kinds.module_dict[key]
+            for kinds in (DATASETS, ALL_DATASETS)
+            for key in (name, name.removeprefix('mmseg.'))
+            if key in kinds.module_dict
+        ),
+        None,
+    )
+    return found if isinstance(found, type) else None
 
 
 def public_name(kind) -> str:

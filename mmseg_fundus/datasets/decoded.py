@@ -6,6 +6,7 @@ from ..checksum import file_sha256
 from ..errors import DataError
 from ..records import RecordFolder
 from .fov_cache import FOUND_VERSION, cache_folder
+from .label_file import READING
 from .reading import picture_size
 
 KEPT_BYTES = 4e9  # decoded pictures of a larger data set are not kept
@@ -13,14 +14,14 @@ KEPT_BYTES = 4e9  # decoded pictures of a larger data set are not kept
 
 def sample_digest(info: dict) -> str:
     """16 hexadecimal digits for a sample's name and the contents of its files: what its views are made from."""
-    found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {FOUND_VERSION}'.encode())
+    found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {info.get("label_values")} {FOUND_VERSION} {READING}'.encode())
     for key in ('img_path', 'seg_map_path', 'fov_path'):
         found.update(bytes.fromhex(file_sha256(info[key])) if key in info else b'-')
     return found.hexdigest()[:16]
 
 
 class DecodedPictures:
-    """Decoded pictures and labels of a small data set, held once for all processes of a machine.
+    """Decoded pictures, labels and fields of view of a small data set, held once for all processes of a machine.
 
     They are records in the cache folder, read through the operating system's page cache, which is one copy in memory whoever
     reads, and is given up when memory is short.  Without room for them nothing changes but the time.
@@ -30,18 +31,18 @@ class DecodedPictures:
     """
 
     def __init__(self, samples):
-        self.records = RecordFolder(cache_folder() / 'decoded-v1')
+        self.records = RecordFolder(cache_folder() / 'decoded-v2')
         self.sizes = {}
         for sample in samples:
             try:
                 self.sizes[sample['img_path']] = picture_size(sample['img_path'])
             except DataError:  # told when it is decoded
                 continue
-        self.small = sum(4 * height * width for height, width in self.sizes.values()) <= KEPT_BYTES
+        self.small = sum(5 * height * width for height, width in self.sizes.values()) <= KEPT_BYTES
         self._digests = {}
 
     def load(self, info: dict, decode) -> dict:
-        """A sample with ``img`` ``(H, W, 3)`` and ``gt_seg_map`` ``(H, W)``, both uint8.
+        """A sample with ``img`` ``(H, W, 3)``, ``gt_seg_map`` and ``fov`` ``(H, W)``, all uint8.
 
         Args:
             info (dict): The data set's sample.
@@ -53,16 +54,17 @@ class DecodedPictures:
         if path not in self._digests:
             self._digests[path] = sample_digest(info)
         name, (height, width) = self._digests[path], self.sizes[path]
-        planes = self.records.read(name, 0, (4 * height * width,), np.uint8)
+        planes = self.records.read(name, 0, (5 * height * width,), np.uint8)
         if planes is None:
             results = decode(info)
             if results['img'].shape == (height, width, 3) and sample_digest(info) == name:
-                self.records.write(name, 0, np.concatenate([results['img'].reshape(-1), results['gt_seg_map'].reshape(-1)]))
+                self.records.write(name, 0, np.concatenate([results[key].reshape(-1) for key in ('img', 'gt_seg_map', 'fov')]))
             return results
         return dict(
             info,
             img=planes[: 3 * height * width].reshape(height, width, 3),
-            gt_seg_map=planes[3 * height * width :].reshape(height, width),
+            gt_seg_map=planes[3 * height * width : 4 * height * width].reshape(height, width),
+            fov=planes[4 * height * width :].reshape(height, width),
             img_shape=(height, width),
             ori_shape=(height, width),
             seg_fields=['gt_seg_map'],

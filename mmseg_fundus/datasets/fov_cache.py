@@ -8,8 +8,10 @@ from PIL import Image
 
 from ..errors import DataError
 from ..files import write_whole
+from .exchanged import check_fov
 from .fov import find_fov
-from .reading import opened, read_bytes, read_mask, read_picture
+from .label_file import read_mask
+from .reading import opened, read_bytes, read_picture
 
 FOUND_VERSION = 1  # of find_fov: another number, other files
 
@@ -54,25 +56,32 @@ def field_of_view(info: dict, picture: np.ndarray) -> np.ndarray:
     """Field of view of a sample: its mask file, the whole frame, or found.
 
     Args:
-        info (dict): A data set's sample: ``fov_path``, ``fov_mode``, ``img_path``, all optional.
-        picture (np.ndarray): ``(H, W, 3)`` uint8.
+        info (dict): A data set's sample: ``fov_path``, ``fov_mode``, ``img_path``, and ``ori_shape``, the size of the picture's file,
+            all optional.
+        picture (np.ndarray): ``(h, w, 3)`` uint8, perhaps resized since it was read.
 
     Returns:
-        np.ndarray: ``(H, W)`` uint8 of 0 and 1.
+        np.ndarray: ``(H, W)`` uint8 of 0 and 1, of the size of the picture's file.
 
     Raises:
-        DataError: If the mask is unreadable or not of the picture's size.
+        DataError: If the mask is unreadable, empty, inverted, or not of the picture's size.
     """
     if info.get('fov_mode') == 'none':
-        return np.ones(picture.shape[:2], np.uint8)
+        return np.ones(native_shape(info, picture), np.uint8)
     if 'fov_path' in info:
-        return check_size(read_mask(info['fov_path']), picture, info['fov_path'], info)
+        mask = check_size(read_mask(info['fov_path']), picture, info['fov_path'], info)
+        return check_fov(mask, picture, info['fov_path'])
     return cached_fov(info['img_path']) if info.get('img_path') else find_fov(picture)
 
 
+def native_shape(info: dict, picture: np.ndarray) -> tuple:
+    """Height and width of a sample's picture file: labels and masks are of that size, whatever a pipeline has made of the picture."""
+    return tuple((info.get('ori_shape') or picture.shape)[:2])
+
+
 def check_size(mask: np.ndarray, picture: np.ndarray, path, info: dict) -> np.ndarray:
-    """``mask``, if it is of its picture's size; raises :class:`DataError` naming both files otherwise."""
-    if mask.shape[:2] != picture.shape[:2]:
-        (height, width), (h, w) = mask.shape[:2], picture.shape[:2]
+    """``mask``, if it is of its picture's native size; raises :class:`DataError` naming both files otherwise."""
+    if mask.shape[:2] != native_shape(info, picture):
+        (height, width), (h, w) = mask.shape[:2], native_shape(info, picture)
         raise DataError(f'{path} is {width}x{height} pixels, its picture {info.get("img_path")} is {w}x{h}')
     return mask

@@ -117,3 +117,12 @@ def list_converted(root: Path, part: str, label_suffix: str) -> list:
         others=r'.+(_manual\d|\.ah|\.vk|_1stHO|_2ndHO)\.png',
     )
     return pair(index_folder(root / 'images' / folder, rf'{id}\.png', '<id>.png'), labels)
+
+
+def missing(samples: list, expected: list) -> str:
+    """Which pictures of a public set, whose names begin with the ids ``expected``, are not among ``samples``, in words; '' if none."""
+    names = [Path(sample['img_path']).name for sample in samples]
+    gone = [id for id in expected if not any(re.match(rf'{id}(?!\d)', name, flags=re.IGNORECASE) for name in names)]
+    if not gone:
+        return ''
+    return f"; of the data set's {len(expected)} {len(gone)} are missing: {', '.join(gone[:5])}{', ...' if gone[5:] else ''}"

@@ -27,8 +27,9 @@ class RandomFundusView(BaseTransform):
     of view, within the frame where the picture is large enough.  Then it is rotated about its centre, flipped and turned.  What
     was not in the picture is black, its label 255.
 
-    Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` ``(H, W)``; ``view_seed`` (ints) decides what is drawn, without it
-    numpy's global state does.  Modified: ``img``, ``gt_seg_map``, ``img_shape``.
+    Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` and perhaps ``fov`` ``(H, W)`` (else all of the label that counts);
+    ``view_seed`` (ints) decides what is drawn, without it numpy's global state does.  Modified: ``img``, ``gt_seg_map``,
+    ``img_shape``.  Removed: ``fov``, ``label``, which are of the whole picture.
 
     Args:
         size (Sequence[int]): Height and width of the result.
@@ -83,9 +84,14 @@ class RandomFundusView(BaseTransform):
         self.look = CameraLook(brightness, contrast, colour, gamma, blur, noise).check('RandomFundusView')
 
     def transform(self, results: dict) -> dict:
+        fov = results.pop('fov', None)
+        results.pop('label', None)
+        if 'gt_seg_map' in results:
+            whole = fov is None or fov.shape != results['gt_seg_map'].shape
+            fov = results['gt_seg_map'] != IGNORE if whole else fov > 0
         if self.crop_to_fov and 'gt_seg_map' in results:
-            box = box_around(results['gt_seg_map'] != IGNORE)
-            results['img'], results['gt_seg_map'] = results['img'][box], results['gt_seg_map'][box]
+            box = box_around(fov)
+            results['img'], results['gt_seg_map'], fov = results['img'][box], results['gt_seg_map'][box], fov[box]
         height, width = self.size
         random = np.random.default_rng(results.get('view_seed', np.random.randint(2**31)))
         factor = random.uniform(*self.scale)
@@ -94,7 +100,7 @@ class RandomFundusView(BaseTransform):
             offset = [random.uniform(min(have - want, 0), max(have - want, 0)) for have, want in zip(scaled, (width, height))]
         else:
             if 'gt_seg_map' in results:
-                factor *= fov_scale(results['gt_seg_map'] != IGNORE, self.pixels_per_degree, results.get('field_angle', 45.0))
+                factor *= fov_scale(fov, self.pixels_per_degree, results.get('field_angle', 45.0))
             cut, scaled = self._draw_window(results, self.zoom * factor, random)
             offset = [(have - want) / 2 for have, want in zip(scaled, (width, height))]
         angle = random.uniform(-self.rotate, self.rotate)

@@ -1,4 +1,4 @@
-"""Reading pictures, labels and field-of-view masks, plain or gzipped, and refusing what is not one."""
+"""Reading pictures, plain or gzipped, and refusing what is not one."""
 
 import contextlib
 import gzip
@@ -23,8 +23,6 @@ MOST_SCANS = 100  # of a JPEG: each is decoded over the whole picture; libtiff s
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'GIF', 'BMP', 'PPM', 'WEBP')  # of Pillow's forty: the others' decoders are not let near a file
 _PICTURE_MODES = ('RGB', 'L', 'P', 'RGBA', '1')
 _MARKER = re.compile(rb'\xff([^\x00\xff\xd0-\xd7])')  # of a JPEG, but for those within the coded pixels
-
-_BLACK, _WHITE = 16, 239  # a label's pixels are up to this dark, or from this on light, apart from some at edges
 
 
 def is_picture(path: Path) -> bool:
@@ -129,8 +127,8 @@ def opened(path, data: bytes):
         raise truncated(path, error) from error
 
 
-def _open(path) -> Image.Image:
-    """Decode a whole file with Pillow."""
+def decoded(path) -> Image.Image:
+    """A whole file, decoded by Pillow; raises :class:`DataError` if that is impossible."""
     with opened(path, read_bytes(path)) as image:
         image.load()
         return image
@@ -142,10 +140,16 @@ def read_picture(path) -> np.ndarray:
     Raises:
         DataError: If the file cannot be decoded or is not 8-bit grey or colour.
     """
-    image = _open(path)
+    image = decoded(path)
     if image.mode not in _PICTURE_MODES:
         raise DataError(f'{path} is a picture of mode {image.mode}; 8-bit grey or RGB was expected, convert it first')
     return np.asarray(image.convert('RGB'))
+
+
+def palette_of(image: Image.Image) -> np.ndarray:
+    """Colours ``(256, 3)`` uint8 of a palette picture's indices; black where the palette ends."""
+    stored = np.array(image.getpalette('RGB') or [], np.uint8).reshape(-1, 3)
+    return np.concatenate([stored, np.zeros((256 - len(stored), 3), np.uint8)])
 
 
 def read_grey(path, strict: bool = False) -> tuple:
@@ -161,7 +165,11 @@ def read_grey(path, strict: bool = False) -> tuple:
     Raises:
         DataError: If the file cannot be decoded, or is not grey.
     """
-    image = _open(path)
+    image = decoded(path)
+    if image.mode == 'P' and 'transparency' not in image.info and np.asarray(image).max(initial=0) == 1:
+        black, white = palette_of(image)[:2].astype(int)
+        if np.ptp(black) > 4 or np.ptp(white) > 4 or (black == white).all():  # class numbers, whatever their colours
+            return np.asarray(image), 255.0
     if strict and not image.mode.startswith(('F', 'I', 'L', '1')):
         red, green, blue, alpha = (np.asarray(band).astype(int) for band in image.convert('RGBA').split())
         grey = max(np.abs(red - green).max(initial=0), np.abs(green - blue).max(initial=0)) <= 4  # palettes round
@@ -172,27 +180,3 @@ def read_grey(path, strict: bool = False) -> tuple:
     if image.mode.startswith('I'):
         return np.asarray(image), 65535.0
     return np.asarray(image.convert('L')), 255.0
-
-
-def read_mask(path) -> np.ndarray:
-    """Read a vessel label or field-of-view mask as ``(H, W)`` uint8 of 0 and 1.
-
-    Grey value above 127 is 1; a file that holds only 0 and 1 is taken as it is.  Palette GIF, 1-bit, 8-bit and 16-bit files are
-    understood, and grey pixels along edges (smoothed or JPEG labels).
-
-    Raises:
-        DataError: If the file cannot be decoded or is not black and white.
-    """
-    values, white = read_grey(path)
-    grey = values * (255.0 / white) if white != 255 and values.max(initial=0) > 255 else values
-    levels = np.unique(grey)
-    if set(levels.tolist()) <= {0, 1}:
-        return grey.astype(np.uint8)
-    coloured, light = np.count_nonzero(grey > _BLACK), np.count_nonzero(grey >= _WHITE)
-    if not light or light < 0.67 * coloured:
-        some = ', '.join(f'{value:g}' for value in levels[:6])
-        raise DataError(
-            f'{path} holds {len(levels)} different values ({some}{", ..." if len(levels) > 6 else ""}); '
-            'a label or mask holds two, 0 and 255 (or 0 and 1)'
-        )
-    return (grey > 127).astype(np.uint8)

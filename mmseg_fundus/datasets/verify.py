@@ -4,42 +4,62 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from mmengine.logging import print_log
 
 from ..errors import DataError
-from .fov_cache import check_size
-from .reading import read_mask, read_picture
+from .exchanged import check_fov, check_label, vessel_share
+from .fov_cache import check_size, field_of_view
+from .label_file import IGNORE, read_label_and_kind, read_mask
+from .reading import read_picture
 
 
-def verify_sample(sample: dict) -> float | None:
-    """Decode one sample's files and compare their sizes; returns the label's share of vessel (``None`` without one)."""
-    share = None
+class Checked(NamedTuple):
+    """What a label holds: its share of vessel, and how it is stored; ``None`` without one."""
+
+    share: float | None = None
+    kind: str | None = None
+
+
+def verify_sample(sample: dict) -> Checked:
+    """Decode one sample's files and compare them: sizes, black and white exchanged."""
     picture = read_picture(sample['img_path'])
-    for key in ('seg_map_path', 'fov_path'):
-        if key in sample:
-            mask = check_size(read_mask(sample[key]), picture, sample[key], sample)
-            if key == 'seg_map_path':
-                share = float(mask.mean())
-            if key == 'fov_path' and not mask.any():
-                raise DataError(f'{sample[key]} is empty: no pixel lies in the field of view')
-    return share
+    fov = None
+    if 'fov_path' in sample:
+        fov = check_size(read_mask(sample['fov_path']), picture, sample['fov_path'], sample)
+        check_fov(fov, picture, sample['fov_path'])
+    path = sample.get('seg_map_path')
+    if path is None:
+        return Checked()
+    values = sample.get('label_values', 'auto')
+    label, kind = read_label_and_kind(path, values)
+    check_size(label, picture, path, sample)
+    if label.size and (label == IGNORE).all():
+        raise DataError(f'{path}: all of it is ignored (255), nothing in it counts; leave the picture out')
+    share = vessel_share(label, label >= 0 if fov is None else fov)
+    if share > 0.25:  # perhaps exchanged, and the surroundings black as they were
+        share = check_label(label, picture, field_of_view(sample, picture) if fov is None else fov, path)
+    return Checked(share, kind if values == 'auto' else None)
 
 
 def verify_samples(samples: list, name: str, note: str = '') -> None:
     """Check all samples, several at a time, and log one line (``note`` at its end).
 
     Raises:
-        DataError: Naming the file that is damaged or of another size; or if no label of all has a vessel.
+        DataError: Naming the file that is unreadable, of another size or exchanged, or two labels that are stored differently; or if no
+            label of all has a vessel.
     """
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        shares = list(pool.map(verify_sample, samples))
-    odd = [(sample['seg_map_path'], share) for sample, share in zip(samples, shares) if share is not None and not 0 < share < 0.5]
-    if shares and all(share == 0 for share in shares):
+        checked = list(pool.map(verify_sample, samples))
+    labels = [(sample['seg_map_path'], found) for sample, found in zip(samples, checked) if found.share is not None]
+    check_alike([(path, found.kind) for path, found in labels])
+    odd = [(path, found.share) for path, found in labels if not 0 < found.share < 0.5]
+    if labels and all(found.share == 0 for _, found in labels):
         raise DataError(
-            f'{name}: no label of its {len(shares)} pictures has a vessel; the first is {samples[0]["seg_map_path"]}. Look whether that is '
-            'the right folder, and has vessels that are white (or 1)'
+            f'{name}: no label of its {len(labels)} pictures has a vessel; the first is {labels[0][0]}. Look whether that is the right '
+            'folder, and has vessels that are white (or 1)'
         )
     if odd:
         path, share = odd[0]
@@ -54,3 +74,22 @@ def verify_samples(samples: list, name: str, note: str = '') -> None:
         f'{name}: {len(samples)} pictures ({width}x{height} pixels the first) checked in {time.perf_counter() - start:.1f} s{note}',
         logger='current',
     )
+
+
+def check_alike(kinds: list) -> None:
+    """Refuse labels of which some hold 0 and 255 and others 0 and 1: in those 255 may mean "ignored", and the file alone cannot tell.
+
+    Args:
+        kinds (list[tuple]): File and kind of each label, of :func:`.read_label_and_kind`.
+
+    Raises:
+        DataError: Naming one of each.
+    """
+    first = {}
+    for path, kind in kinds:
+        first.setdefault('indices' if kind == 'ignoring' else kind, path)
+    if {'white', 'indices'} <= set(first):
+        raise DataError(
+            f'{first["indices"]} holds 0 and 1 (perhaps 255), {first["white"]} 0 and 255: is 255 vessel or ignored? Set '
+            "label_values='indices' (in all of them 1 is vessel, 255 ignored) or label_values='white' (what is not 0 is vessel)"
+        )

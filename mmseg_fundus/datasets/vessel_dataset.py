@@ -1,6 +1,5 @@
 import logging
 import re
-from collections import Counter
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -10,11 +9,14 @@ from mmseg.registry import DATASETS
 
 from ..checksum import checksum, file_sha256
 from ..errors import ConfigError, DataError, FundusError
+from .arguments import check_classes, check_pipeline
 from .decoded import DecodedPictures
 from .division import divide, hold_out
-from .layout import converted, find_root, index_folder, list_converted, pair
+from .label_file import LABEL_VALUES
+from .layout import converted, find_root, index_folder, list_converted, missing, pair
+from .names import unique_names
 from .random_view import training_pipeline
-from .reading import PICTURE_SUFFIXES, read_picture, stem_of
+from .reading import PICTURE_SUFFIXES, read_picture
 from .transforms import FOV_MODES, LoadVesselAnnotations
 from .verify import verify_samples
 from .view_sampler import View
@@ -29,7 +31,7 @@ class FundusVesselDataset(BaseSegDataset):
     This class reads plain folders of one's own pictures: ``<img_dir>/<id>.*`` and ``<label_dir>/<id>.*`` (and ``<fov_dir>/<id>.*``),
     any picture format, paired by file name.  The public data sets are subclasses that know their layout (:meth:`list_samples`).
 
-    Labels are 0 background, 1 vessel, and 255 (ignored by loss and metrics) outside the field of view.
+    Labels are 0 background, 1 vessel, and 255 (ignored by loss and metrics) outside the field of view and where the file says so.
 
     Args:
         data_root (str): The data set's folder.
@@ -39,6 +41,8 @@ class FundusVesselDataset(BaseSegDataset):
         split_seed (int): Seed of the hold-out.
         division (dict, optional): Another division into training and test pictures than the usual one, see :func:`.divide`:
             ``dict(first=N)``, ``dict(folds=K, fold=I)`` or ``dict(file='split.json')``.
+        label_values (str): What the numbers in label files mean: ``'auto'``, ``'indices'`` (0, 1, and 255 ignored), ``'white'`` or
+            ``'not_black'``, see :func:`.read_label`.
         observer (str): Whose labels: ``'first'`` or, where the set has them, ``'second'``.
         fov (str): Field of view: ``'auto'`` is the shipped mask, or found in the picture where there is none, ``'found'`` always
             found (:func:`.find_fov`), ``'none'`` the whole frame.
@@ -52,7 +56,8 @@ class FundusVesselDataset(BaseSegDataset):
         img_dir, label_dir, fov_dir (str): Folders below ``data_root``; ``{part}`` stands for ``training`` or ``test``.  ``fov_dir``
             is looked at if it is given.
         img_suffix, label_suffix, fov_suffix (str): What the file names have between the id and the dot, e.g. ``'_mask'``.
-        **kwargs: ``indices``, ``test_mode``, ``metainfo``, ``lazy_init``, ``serialize_data``, ``max_refetch`` of ``BaseSegDataset``.
+        **kwargs: ``indices``, ``test_mode``, ``metainfo`` (no other classes), ``lazy_init``, ``serialize_data``, ``max_refetch`` of
+            ``BaseSegDataset``.
 
     Raises:
         DataError: Naming the file or folder that is missing, unpaired, of another size or unreadable.
@@ -86,6 +91,7 @@ class FundusVesselDataset(BaseSegDataset):
         img_suffix='',
         label_suffix='',
         fov_suffix='',
+        label_values='auto',
         indices=None,
         test_mode=False,
         metainfo=None,
@@ -100,16 +106,21 @@ class FundusVesselDataset(BaseSegDataset):
         if observer != 'first' and observer not in self.OBSERVERS:
             known = ', '.join(self.OBSERVERS) if self.OBSERVERS else 'first; label_dir and label_suffix choose the labels'
             raise ConfigError(f'{type(self).__name__}: observer={observer!r} has no labels in this data set, which has: {known}')
+        if label_values not in LABEL_VALUES:
+            raise ConfigError(f'{type(self).__name__}: label_values={label_values!r} is unknown, use one of {", ".join(LABEL_VALUES)}')
         if field_angle is not None and not 0 < field_angle <= 360:
             raise ConfigError(f'{type(self).__name__}: field_angle={field_angle} must lie in (0, 360], in degrees')
         if augmentation is not None and pipeline:
             raise ConfigError(f'{type(self).__name__}: give augmentation or pipeline, not both')
+        check_pipeline(type(self).__name__, pipeline)
+        check_classes(type(self).__name__, metainfo, self.METAINFO['classes'])
         self.split = split
         self.val_fraction = val_fraction
         self.split_seed = split_seed
         self.division = division
         self.observer = observer
         self.fov = fov
+        self.label_values = label_values
         self.field_angle = self.FIELD_ANGLE if field_angle is None else field_angle
         self.verify = verify
         self.draws = augmentation is not None
@@ -234,6 +245,12 @@ class FundusVesselDataset(BaseSegDataset):
         data.set_metainfo({'maps_of': (f'{data.get("name", "picture")}-{seal:08x}', seal)})
         return sample
 
+    def get_cat_ids(self, idx) -> list:
+        """Classes in the label of a picture (mmengine's ``ClassBalancedDataset`` asks)."""
+        info = self.get_data_info(idx)
+        label = self.ANNOTATE().transform(dict(info, img=read_picture(info['img_path'])))['gt_seg_map']
+        return [value for value in (0, 1) if (label == value).any()]
+
     def describe(self) -> dict:
         """What the figures were measured on, for ``results.json``."""
         shipped = 'fov_path' in self.get_data_info(0)
@@ -241,6 +258,7 @@ class FundusVesselDataset(BaseSegDataset):
             'class': type(self).__name__,
             'root': str(Path(self.data_root).expanduser().absolute()),
             **{name: getattr(self, name) for name in ('split', 'division', 'observer')},
+            **({'label_values': self.label_values} if self.label_values != 'auto' else {}),
             'field_of_view': 'whole frame' if self.fov == 'none' else 'shipped' if shipped else 'found',
             'pictures': len(self),
         }
@@ -261,29 +279,17 @@ class FundusVesselDataset(BaseSegDataset):
         samples, held_out = self._list_split(root)
         if not samples:
             raise DataError(f'{root} has no picture for split={self.split!r}')
-        note = self._missing(samples)
+        parts = {'test': ['test'], 'all': ['training', 'test']}.get(self.split, ['training']) if self.division is None else []
+        note = missing(samples, [id for part in parts for id in self.IDS.get(part, [])])
         if held_out is not None:
             samples = {'val': held_out, 'trainval': samples + held_out}.get(self.split, samples)
         elif self.split in ('train', 'val'):
             samples = hold_out(samples, self.val_fraction, self.split_seed)[self.split == 'val']
-        if self.verify and is_main_process():
-            verify_samples(samples, f'{type(self).__name__} {root} ({self.split})', note)
-        counts = Counter(stem_of(sample['img_path']) for sample in samples)
-        for sample in samples:
-            stem = stem_of(sample['img_path'])
-            folders = Path(sample['img_path']).relative_to(root).parts[:-1] if counts[stem] > 1 else ()  # FIVES: 1_A in train and test
-            sample['name'] = '_'.join([*folders, stem])
+        for sample, name in zip(samples, unique_names([sample['img_path'] for sample in samples], root)):
             if self.fov != 'auto':
                 sample.pop('fov_path', None)
-            sample.update(fov_mode=self.fov, field_angle=self.field_angle, label_map=None, reduce_zero_label=False, seg_fields=[])
+            sample.update(name=name, fov_mode=self.fov, field_angle=self.field_angle, label_values=self.label_values)
+            sample.update(label_map=None, reduce_zero_label=False, seg_fields=[])
+        if self.verify and is_main_process():
+            verify_samples(samples, f'{type(self).__name__} {root} ({self.split})', note)
         return samples
-
-    def _missing(self, samples: list) -> str:
-        """What is not there of a public set's pictures, in words; '' if nothing is, or nothing is known."""
-        parts = {'test': ['test'], 'all': ['training', 'test']}.get(self.split, ['training']) if self.division is None else []
-        expected = [id for part in parts for id in self.IDS.get(part, [])]
-        names = [Path(sample['img_path']).name for sample in samples]
-        missing = [id for id in expected if not any(re.match(rf'{id}(?!\d)', name, flags=re.IGNORECASE) for name in names)]
-        if not missing:
-            return ''
-        return f"; of the data set's {len(expected)} {len(missing)} are missing: {', '.join(missing[:5])}{', ...' if missing[5:] else ''}"

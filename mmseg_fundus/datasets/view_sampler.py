@@ -37,7 +37,7 @@ class ViewSampler(DefaultSampler):
         if not hasattr(dataset, 'draws'):
             raise ConfigError(
                 f'ViewSampler: {type(dataset).__name__} cannot draw views, FundusVesselDataset and its likes can; several data sets in '
-                'one: put their files into one folder, or use sampler=dict(type="DefaultSampler")'
+                "one: put their files into one folder, or use sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True)"
             )
         self.pictures = len(dataset)
         self.repeats = repeats

@@ -9,8 +9,8 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
 from ..components import is_a
-from ..datasets import PUBLIC
-from ..datasets.by_name import class_by_name, public_name
+from ..datasets import PUBLIC, FundusVesselDataset
+from ..datasets.by_name import class_by_name, public_name, registered_class
 from ..errors import ConfigError
 from ..files import FULL
 from ..models.segmentors import VesselSegmentor
@@ -113,22 +113,31 @@ def check_prediction_options(cfg: Config, options: dict) -> None:
 
 
 def use_dataset(cfg: Config, name: str, data_root=None) -> None:
-    """Have a config test on the test pictures of another public data set, read and predicted as it reads and predicts its own.
+    """Have a config test on the test pictures of another data set, read and predicted as it reads and predicts its own.
 
     Args:
         cfg (Config): With a ``test_dataloader``.
-        name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` in any case.
-        data_root (str, optional): Its folder; ``data/<name>``.
+        name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` in any case; or a class that the config's
+            ``custom_imports`` registered.
+        data_root (str, optional): Its folder; ``data/<name>`` for a public set.
 
     Raises:
-        ConfigError: If there is no such data set.
+        ConfigError: If there is no such data set, or its folder is not known.
     """
-    kind = class_by_name(name)
-    if kind not in PUBLIC.values():
-        raise ConfigError(f'--dataset {name}: unknown, use one of {", ".join(PUBLIC)}')
+    kind = class_by_name(name) or registered_class(name)
+    if kind in (None, FundusVesselDataset):
+        raise ConfigError(
+            f"--dataset {name}: unknown, use one of {', '.join(PUBLIC)}, or a class that the config's custom_imports registers in "
+            'mmseg.registry.DATASETS'
+        )
     kept = {key: value for key, value in cfg.test_dataloader.dataset.items() if key in ('pipeline', 'test_mode')}
-    root = str(data_root or Path('data') / public_name(kind))
-    cfg.test_dataloader.dataset = dict(type=kind.__name__, data_root=root, split='test', **kept)
+    if issubclass(kind, FundusVesselDataset):
+        kept['split'] = 'test'
+    if data_root or kind in PUBLIC.values():
+        kept['data_root'] = str(data_root or Path('data') / public_name(kind))
+    elif inspect.signature(kind).parameters['data_root'].default in (None, inspect.Parameter.empty):
+        raise ConfigError(f'--dataset {name}: name its folder with --data-root DIR')
+    cfg.test_dataloader.dataset = dict(type=kind.__name__, **kept)
 
 
 def _check_options(cfg: Config, options: dict) -> None:

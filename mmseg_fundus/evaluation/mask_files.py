@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from ..datasets.fov_cache import check_size
+from ..datasets.label_file import IGNORE, read_label, read_mask
 from ..datasets.photograph import MOST_PIXELS
-from ..datasets.reading import MOST_BYTES, is_picture, read_bytes, read_grey, read_mask, read_picture, stem_of
-from ..datasets.transforms import LoadVesselAnnotations
+from ..datasets.reading import MOST_BYTES, is_picture, read_bytes, read_grey, stem_of
+from ..datasets.truth import picture_name, read_truth
+from ..datasets.verify import check_alike
 from ..errors import DataError, NothingThereError
 from .report import make_report
 from .score_histogram import ScoreHistogram
@@ -23,7 +25,7 @@ def read_prediction(path: Path) -> tuple:
     """Read a mask or probability map.
 
     A mask has two values: 0 and 1, 255 or 65535 (in a picture also nearly so, as labels).  A map has more: 0 to 255 in 8 bit, 0 to
-    65535 in 16, 0 to 1 in floating point (TIFF, ``.npy``, ``.npz`` of one array).
+    65535 in 16, 0 to 1 in floating point (TIFF, ``.npy``, ``.npz`` of one array).  0, 1 and 255 are neither.
 
     Returns:
         tuple[np.ndarray, bool]: ``(H, W)`` float32 of 0 to 1, and whether it is a map.
@@ -38,6 +40,8 @@ def read_prediction(path: Path) -> tuple:
     if values.ndim != 2 or values.dtype.kind not in 'buif':
         raise DataError(f'{path}: found an array {values.dtype} {values.shape}, expected one probability or class per pixel, (H, W)')
     low, high = (values.min(), values.max()) if values.size else (0, 0)
+    if high == 255 and set(np.unique(values).tolist()) == {0, 1, 255}:
+        raise DataError(f'{path} holds 0, 1 and 255: a prediction says vessel or not in each pixel; write 0 and 1, or 0 and 255')
     is_map = len(np.unique(values)) > 2
     if values.dtype.kind in 'bui' and (not is_map or high <= 1):
         scale = {0: 1, 1: 1, 255: 255, 65535: 65535}.get(int(high)) if not values.size or low == 0 or low == high else None
@@ -142,13 +146,14 @@ def _begins(name: str, start: str) -> bool:
     return name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
 
 
-def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
+def score_files(dataset, predictions: list, threshold: float = 0.5, read=read_prediction) -> dict:
     """Score prediction files against a data set's labels, inside the field of view and over the whole frame.
 
     Args:
-        dataset (FundusVesselDataset): Its labels and fields of view.
+        dataset (BaseSegDataset): Its labels and, if it is a vessel data set, fields of view.
         predictions (list[Path]): One for each of its pictures.
         threshold (float): A pixel is vessel above it.
+        read (callable): As :func:`read_prediction`; what is not a number in what it reads counts nowhere.
 
     Returns:
         dict: See :func:`.report.make_report`.  Without curves and areas under them if all files are masks.
@@ -156,19 +161,20 @@ def score_files(dataset, predictions: list, threshold: float = 0.5) -> dict:
     Raises:
         DataError: If a file cannot be read or is of another size, or no label has a vessel.
     """
-    inside, whole, names, sums, any_map = [], [], [], (ScoreHistogram(), ScoreHistogram()), False
+    inside, whole, names, kinds, sums, any_map = [], [], [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
-        info = dataset.get_data_info(i)
-        loaded = LoadVesselAnnotations().transform(dict(info, img=read_picture(info['img_path'])))
-        label, fov = loaded['label'], loaded['fov'] > 0
-        probability, is_map = read_prediction(Path(path))
+        info, (label, fov, kind) = dataset.get_data_info(i), read_truth(dataset, i)
+        probability, is_map = read(Path(path))
         check_size(probability, label, f'the prediction {path}', info)
         any_map |= is_map
-        names.append(info['name'])
-        for records, valid, total in ((inside, fov, sums[0]), (whole, np.ones_like(fov), sums[1])):
+        names.append(picture_name(info))
+        kinds.append((info.get('seg_map_path'), kind))
+        counted = (label != IGNORE) & np.isfinite(probability)
+        for records, valid, total in ((inside, counted & (fov > 0), sums[0]), (whole, counted, sums[1])):
             record, histogram = score_picture(probability > threshold, probability, label, valid)
             records.append(record)
             total += histogram
+    check_alike(kinds)
     if not any_map:
         for record in (*inside, *whole):
             for name in ('AUC-ROC', 'AUC-PR'):
@@ -189,10 +195,15 @@ def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:
         dict, optional: As :func:`score_files`; ``None`` if there is no second observer, or not of these pictures.
     """
     first = dataset_of('first')
-    if 'second' not in first.OBSERVERS:
+    if 'second' not in getattr(first, 'OBSERVERS', ()):
         return None
     try:
         second = dataset_of('second')
     except NothingThereError:
         return None
-    return score_files(first, [second.get_data_info(i)['seg_map_path'] for i in range(len(second))], threshold)
+
+    def read(path: Path) -> tuple:
+        label = read_label(path, second.label_values)
+        return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
+
+    return score_files(first, [second.get_data_info(i)['seg_map_path'] for i in range(len(second))], threshold, read)

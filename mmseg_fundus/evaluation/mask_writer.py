@@ -12,7 +12,9 @@ WAITING = 16  # masks that may wait for the disk before a prediction waits for t
 
 
 class MaskWriter:
-    """Writes masks as PNG of 0 and 255 while the next picture is predicted; a file has its name only once it is whole.
+    """Writes masks as black and white PNG while the next picture is predicted; a file has its name only once it is whole.
+
+    The files hold the class numbers 0 and 1, as mmsegmentation's tools want them, and a palette of black and white, which everybody sees.
 
     Args:
         folder (str | Path): Made if needed.
@@ -49,4 +51,6 @@ class MaskWriter:
     @staticmethod
     def _write(path: Path, mask: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda temporary: Image.fromarray(mask.astype(np.uint8) * 255).save(temporary, 'PNG'))
+        image = Image.fromarray(mask.astype(np.uint8))
+        image.putpalette([0, 0, 0, 255, 255, 255])
+        write_whole(path, lambda temporary: image.save(temporary, 'PNG'))

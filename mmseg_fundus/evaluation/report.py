@@ -105,7 +105,7 @@ def described(dataset) -> dict:
         return {'class': type(dataset).__name__, **common, 'pictures': len(dataset), 'parts': parts}
     if not hasattr(dataset, 'describe'):
         return {'class': type(dataset).__name__}
-    arguments = {'fov': dataset.fov, 'val_fraction': dataset.val_fraction, 'split_seed': dataset.split_seed}
+    arguments = {name: getattr(dataset, name) for name in ('fov', 'val_fraction', 'split_seed', 'label_values')}
     if not dataset.OBSERVERS:  # plain folders: not in the class, as those of a public set
         names = {'picture': 'img', 'label': 'label', 'fov': 'fov'}
         for role, (folder, suffix) in dataset.folders.items():

@@ -18,8 +18,8 @@ def score_picture(prediction, probability, label, valid, centerline: bool = True
     Args:
         prediction (np.ndarray): ``(H, W)``, 1 vessel.
         probability (np.ndarray, optional): ``(H, W)``, 0 to 1; without it there are no areas under curves.
-        label (np.ndarray): ``(H, W)``, 0 or 1.
-        valid (np.ndarray): ``(H, W)`` bool; pixels that count (the field of view).
+        label (np.ndarray): ``(H, W)``, 0 or 1 where ``valid``.
+        valid (np.ndarray): ``(H, W)`` bool; pixels that count (the field of view, less what the label ignores).
         centerline (bool): Also clDice.
 
     Returns:

@@ -36,7 +36,7 @@ class VesselMetric(BaseMetric):
         collect_device (str): ``'cpu'`` or ``'gpu'``, where results of several ranks meet.
         prefix (str, optional): Put before the names, with a slash.
         collect_dir (str, optional): Folder to collect through, for ``'cpu'``.
-        output_dir (str, optional): Write each prediction there as ``<picture name>.png``, 0 and 255 (``tools/test.py --out``).
+        output_dir (str, optional): Write each prediction there as ``<picture name>.png``, black and white (``tools/test.py --out``).
         keep_results (bool): Not needed; mmseg's own ``test.py --out`` passes it.
 
     Attributes:
@@ -71,8 +71,10 @@ class VesselMetric(BaseMetric):
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
         """Score one batch; each sample holds ``pred_sem_seg``, ``gt_sem_seg`` ``(1, H, W)`` and, for curves, ``seg_logits`` ``(2, H, W)``.
 
-        ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``).
+        ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``); what it ignores counts nowhere.
         """
+        given = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
+        averaged = bool(given) and isinstance(given[0], (list, tuple))  # mmseg's SegTTAModel hands on the logits of its last view alone
         for sample, name in zip(data_samples, sample_names(data_samples, data_batch)):
             if 'gt_sem_seg' not in sample:
                 raise DataError(f'{sample.get("img_path")}: no label to evaluate against; the test pipeline lacks LoadVesselAnnotations')
@@ -82,16 +84,22 @@ class VesselMetric(BaseMetric):
             prediction = sample['pred_sem_seg']['data'].cpu().numpy()
             prediction = prediction.reshape(prediction.shape[-2:]) > 0
             probability = None
-            if 'seg_logits' in sample and len(sample['seg_logits']['data']) == 2:
+            if not averaged and 'seg_logits' in sample and len(sample['seg_logits']['data']) == 2:
                 probability = sample['seg_logits']['data'].float().softmax(dim=0)[1].cpu().numpy()
                 if not np.isfinite(probability).all():
                     raise DataError(f'{sample.get("img_path")}: the logits hold NaN or infinite values')
+            if prediction.shape != masked.shape:
+                raise DataError(
+                    f'{sample.get("img_path")}: prediction {prediction.shape} and label {masked.shape} differ in size; in a test pipeline '
+                    'a step that resizes stands before LoadVesselAnnotations, so that labels stay at native size'
+                )
             if self.output_dir:
                 self._writer = self._writer or MaskWriter(self.output_dir)
                 self._writer.write(name, prediction, files)
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
-                areas['whole'] = (np.asarray(sample['label']), np.ones(masked.shape, bool))
+                whole = np.asarray(sample['label'])
+                areas['whole'] = (whole, whole != self.ignore_index)
             result = dict(picture=name, loss=sample.get('val_loss') or {})
             for area, (label, valid) in areas.items():
                 result[area], histogram = score_picture(prediction, probability, label, valid, centerline=self.detail)
@@ -128,14 +136,14 @@ class VesselMetric(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict:
         """Pooled figures inside the field of view, as :func:`.scores.figures` names them."""
-        areas = {}
+        areas, scored = {}, False
         for area in ('inside', 'whole'):
             records = [result[area] for result in results if area in result]
             if len(records) == len(results):
-                scored = self._sums[area].counts.any()
+                scored = self._sums['inside'].counts.any()
                 areas[area] = (records, summarise(records, self._sums[area] if scored else None))
         names = [result['picture'] for result in results]
-        self.report = make_report(names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail else None)
+        self.report = make_report(names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail and scored else None)
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
         left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''

@@ -40,7 +40,7 @@ class Gathered:
     no_pictures: tuple | None = None
 
 
-def gather(path, pictures: int = 3, data_root=None) -> Gathered:
+def gather(path, pictures: int = 3, data_root=None, config=None) -> Gathered:
     """Read what there is.
 
     Args:
@@ -48,6 +48,8 @@ def gather(path, pictures: int = 3, data_root=None) -> Gathered:
             validation.
         pictures (int): How many of the best, and of the worst, pictures are shown.
         data_root (str, optional): Folder of the data set, instead of the one in the results.
+        config (str | Path, optional): A config file, which is run: its test data set is that of the results.  Without it nothing that
+            the results name is run or imported.
 
     Raises:
         ConfigError: If ``path`` is not there, or is a folder with neither results nor curves.
@@ -70,11 +72,11 @@ def gather(path, pictures: int = 3, data_root=None) -> Gathered:
             f'{path} holds neither results.json nor the curves of a training; name the work folder of tools/train.py or test.py'
         )
     gathered.configs = _configs(gathered)
-    _add_pictures(gathered, pictures, data_root)
+    _add_pictures(gathered, pictures, data_root, config)
     return gathered
 
 
-def _add_pictures(gathered: Gathered, count: int, data_root) -> None:
+def _add_pictures(gathered: Gathered, count: int, data_root, config) -> None:
     results = gathered.results
     chosen = choose(picture_rows(results), count)
     if not chosen:
@@ -83,7 +85,7 @@ def _add_pictures(gathered: Gathered, count: int, data_root) -> None:
     try:
         masks = mask_folder(results, gathered.folder)
         command = f'python tools/report.py {shlex.quote(str(gathered.results_path))} --data-root DIR'
-        load_pictures(chosen, results, masks, data_root)
+        load_pictures(chosen, results, masks, data_root, config)
         gathered.pictures = chosen
     except Exception as error:  # whatever is wrong with files that were moved or edited, the rest of the page is of use
         gathered.no_pictures = (f'{" ".join(str(error).split()).rstrip(".")}.', command)

@@ -9,12 +9,13 @@ import numpy as np
 from PIL import Image
 
 from ..boxes import box_around
-from ..datasets.by_name import class_by_name
+from ..datasets.by_name import class_by_name, config_dataset
 from ..datasets.fov_cache import check_size
-from ..datasets.naming import picture_names
+from ..datasets.label_file import IGNORE
+from ..datasets.naming import parts_of, picture_names
 from ..datasets.reading import read_picture
-from ..datasets.transforms import LoadVesselAnnotations
-from ..errors import DataError
+from ..datasets.truth import picture_name, read_truth
+from ..errors import DataError, FundusError
 from ..evaluation.counts import confusion_counts
 from ..evaluation.mask_files import match_predictions, read_prediction
 from ..visualization import draw_overlay
@@ -24,7 +25,7 @@ BYTES = 3_500_000  # of all pictures of a page, as text
 MOST = 50  # best, and worst: more would be thumbnails
 # what evaluation.report.described() writes of a data set's arguments; whatever else stands there could name code to run
 ARGUMENTS = {
-    **{'fov': str, 'val_fraction': float, 'split_seed': int, 'split': str, 'observer': str, 'division': dict},
+    **{'fov': str, 'val_fraction': float, 'split_seed': int, 'split': str, 'observer': str, 'division': dict, 'label_values': str},
     **{f'{role}_{part}': str for role in ('img', 'label', 'fov') for part in ('dir', 'suffix')},
 }
 SIDES = (800, 640, 512, 400, 320, 240, 160)  # longer sides in pixels that are tried, the largest that fits is kept
@@ -58,7 +59,7 @@ def choose(rows: list, count: int) -> list:
     return [Picture(row, 'worst') for row in worst] + [Picture(row, 'best') for row in best]
 
 
-def load_pictures(pictures: list, results: dict, masks: Path, data_root=None) -> None:
+def load_pictures(pictures: list, results: dict, masks: Path, data_root=None, config=None) -> None:
     """Read pictures, their labels and predictions; one that cannot be read says why in its ``note``.
 
     Args:
@@ -66,23 +67,27 @@ def load_pictures(pictures: list, results: dict, masks: Path, data_root=None) ->
         results (dict): Of ``results.json``.
         masks (Path): Of :func:`mask_folder`.
         data_root (str, optional): Folder of the data set, instead of the one in ``results``.
+        config (str | Path, optional): A config file of the user's, whose test data set it was; it is run.
 
     Raises:
+        ConfigError: If the config is none.
         DataError: If the data set is not there.
     """
-    infos, root = _infos(part(results, 'data'), data_root)
+    datasets = [config_dataset(config, data_root, verify=False)] if config else _datasets(part(results, 'data'), data_root)
+    places = [(one, i) for dataset in datasets for one in parts_of(dataset) for i in range(len(one))]
+    infos = [dataset.get_data_info(i) for dataset, i in places]
     tested = results.get('phase') == 'test'
-    samples = dict(zip(picture_names(infos) if tested else (info['name'] for info in infos), infos))
+    samples = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
     files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
     limit = BYTES * 3 // 4 // (2 * len(pictures))
     for picture in pictures:
         name = picture.row.get('picture')
         try:
             if name not in samples:
-                raise DataError(f'{name} is not among the pictures in {root}')
+                raise DataError(f'{name} is not among the pictures in {", ".join(str(dataset.data_root) for dataset in datasets)}')
             file = files[name] if files else masks / f'{name}.png'
-            _paint(picture, samples[name], file, number(part(results, 'prediction').get('threshold')), limit)
-        except (DataError, OSError) as error:
+            _paint(picture, *samples[name], file, number(part(results, 'prediction').get('threshold')), limit)
+        except (FundusError, OSError) as error:
             picture.note = f'{error}.'
 
 
@@ -96,20 +101,20 @@ def mask_folder(results: dict, folder: Path) -> Path:
     return folder / named
 
 
-def _infos(data: dict, data_root) -> tuple:
-    """What is known of each picture of the results' data set, or of those that it joins; and their folders, in words."""
+def _datasets(data: dict, data_root) -> list:
+    """The data set of the results, or those that it joins."""
     parts = [one for one in data['parts'] if isinstance(one, dict)] if isinstance(data.get('parts'), list) else []
     if len(parts) > 1 and data_root:
         raise DataError('The results are of several data sets, of which one folder cannot hold all')
-    datasets = [_dataset(one, data_root) for one in parts or [data]]
-    infos = [dataset.get_data_info(i) for dataset in datasets for i in range(len(dataset))]
-    return infos, ', '.join(str(dataset.data_root) for dataset in datasets)
+    return [_dataset(one, data_root) for one in parts or [data]]
 
 
 def _dataset(data: dict, data_root):
     kind = class_by_name(str(data.get('class')))
     if kind is None:
-        raise DataError(f'{data.get("class")} is no data set of this package')
+        raise DataError(
+            f'{data.get("class")} is no data set of this package; --config FILE, the config of the test, says where it comes from'
+        )
     root = data_root or data.get('root')
     if not root or not isinstance(root, (str, Path)):
         raise DataError('The results do not say where their pictures lie')
@@ -129,20 +134,19 @@ def _checked(key: str, value):
     return value
 
 
-def _paint(picture: Picture, sample: dict, file: Path, threshold: float | None, limit: int) -> None:
+def _paint(picture: Picture, dataset, index: int, file: Path, threshold: float | None, limit: int) -> None:
     """Read one picture, its label and prediction, and put the images into ``picture``."""
+    sample, truth = dataset.get_data_info(index), read_truth(dataset, index)
     photograph = read_picture(sample['img_path'])
-    loaded = LoadVesselAnnotations().transform(dict(sample, img=photograph))
+    label = np.where(truth.fov > 0, truth.label, np.uint8(IGNORE))
     probability, is_map = read_prediction(file)
     check_size(probability, photograph, f'the prediction {file}', sample)
     mask = probability > (threshold if is_map and threshold is not None else 0.5)
     counts = [picture.row.get(count) for count in ('TP', 'FP', 'FN', 'TN')]
-    if confusion_counts(mask, loaded['gt_seg_map']).tolist() != counts:
+    if confusion_counts(mask, label).tolist() != counts:
         picture.note = 'The figures were not made from this mask and these files: one of them was changed after the test.'
-    seen = box_around(loaded['fov'])
-    images = [
-        Image.fromarray(np.ascontiguousarray(image[seen])) for image in (photograph, draw_overlay(photograph, mask, loaded['gt_seg_map']))
-    ]
+    seen = box_around(truth.fov)
+    images = [Image.fromarray(np.ascontiguousarray(image[seen])) for image in (photograph, draw_overlay(photograph, mask, label))]
     (picture.photograph, picture.size), (picture.overlay, _) = (_encode(image, limit) for image in images)
 
 

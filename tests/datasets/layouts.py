@@ -4,6 +4,7 @@ import gzip
 import io
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from mmseg_fundus.datasets.synthetic import synthetic_fundus, write_fives_layout
@@ -29,7 +30,7 @@ def write_stare(root: Path, gz=False) -> Path:
         picture, label, fov = synthetic_fundus(number, SIZE)
         _save(root / 'stare-images' / f'im{number:04d}.ppm', picture, gz=gz)
         _save(root / 'labels-ah' / f'im{number:04d}.ah.ppm', label, gz=gz)
-        _save(root / 'labels-vk' / f'im{number:04d}.vk.ppm', fov, gz=gz)  # other pixels than the first observer's
+        _save(root / 'labels-vk' / f'im{number:04d}.vk.ppm', np.roll(label, 1, 0), gz=gz)  # other pixels than the first observer's
     return root
 
 
@@ -39,7 +40,7 @@ def write_chase(root: Path) -> Path:
             picture, label, fov = synthetic_fundus(2 * number + (side == 'R'), SIZE)
             _save(root / f'Image_{number:02d}{side}.jpg', picture)
             _save(root / f'Image_{number:02d}{side}_1stHO.png', label, '1')
-            _save(root / f'Image_{number:02d}{side}_2ndHO.png', fov, '1')
+            _save(root / f'Image_{number:02d}{side}_2ndHO.png', np.roll(label, 1, 0), '1')
     (root / 'Thumbs.db').write_bytes(b'x')
     return root
 
@@ -73,6 +74,6 @@ def write_converted(root: Path, ids: dict, suffixes) -> Path:
         for name in names:
             picture, label, fov = synthetic_fundus(1, SIZE)
             _save(root / 'images' / part / f'{name}.png', picture)
-            for suffix, mask in zip(suffixes, (label, fov)):
+            for suffix, mask in zip(suffixes, (label, np.roll(label, 1, 0))):
                 _save(root / 'annotations' / part / f'{name}{suffix}.png', mask // 255, 'L')
     return root

@@ -7,7 +7,7 @@ from PIL import Image
 
 from mmseg_fundus.datasets import DRIVEVesselDataset, FIVESVesselDataset, FundusVesselDataset, View
 from mmseg_fundus.datasets.division import hold_out
-from mmseg_fundus.datasets.reading import read_mask
+from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
 from mmseg_fundus.errors import ConfigError, DataError
 

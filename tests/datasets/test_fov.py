@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from mmseg_fundus.datasets import DRIVEVesselDataset, FundusVesselDataset, find_fov, fov_cache
-from mmseg_fundus.datasets.reading import read_mask, read_picture
+from mmseg_fundus.datasets.label_file import read_mask
+from mmseg_fundus.datasets.reading import read_picture
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.errors import DataError
 

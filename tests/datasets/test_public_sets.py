@@ -16,8 +16,8 @@ from mmseg_fundus.datasets import (
     STAREVesselDataset,
 )
 from mmseg_fundus.datasets.by_name import dataset_by_name
-from mmseg_fundus.datasets.reading import read_mask
-from mmseg_fundus.datasets.synthetic import write_drive_layout
+from mmseg_fundus.datasets.label_file import read_mask
+from mmseg_fundus.datasets.synthetic import synthetic_fundus, write_drive_layout
 from mmseg_fundus.errors import ConfigError, DataError
 
 from . import layouts
@@ -65,6 +65,20 @@ def test_hrf(tmp_path):
     train, test = HRFVesselDataset(root, 'trainval'), HRFVesselDataset(root, 'test')
     assert [Path(name).stem for name in names(train)] == [f'{n:02d}_{kind}' for n in range(1, 6) for kind in ('dr', 'g', 'h')]
     assert len(test) == 30 and Path(test.get_data_info(0)['fov_path']).name == '06_dr_mask.tif'
+
+
+def test_hrf_with_maps_of_arteries_and_veins_alone(tmp_path):
+    """As shipped beside lwnet: red, blue and green on black, all of it vessel; the field of view is found."""
+    for number in (1, 6):
+        picture, label, fov = synthetic_fundus(number, 96)
+        half = np.arange(96) < 48
+        colours = np.where((label > 0)[..., None], np.where(half[:, None], [255, 0, 0], [0, 0, 255]), 0).astype(np.uint8)
+        layouts._save(tmp_path / 'images' / f'0{number}_h.jpg', picture)
+        layouts._save(tmp_path / 'manual_av' / f'0{number}_h_AVmanual.png', colours)
+    dataset = HRFVesselDataset(tmp_path, 'test')
+    read = dataset[0]['data_samples'].gt_sem_seg.data[0].numpy()
+    assert names(dataset) == ['06_h.jpg'] and np.array_equal(read[read != 255], (label > 0)[read != 255]) and (read == 1).any()
+    assert dataset.describe()['labels'] == 'arteries and veins together (manual_av), not the observer of manual1'
 
 
 @pytest.mark.parametrize('write', [layouts.write_fives_original, layouts.write_fives_guide])

@@ -10,14 +10,16 @@ from mmseg_fundus.evaluation import mask_writer
 from mmseg_fundus.evaluation.mask_writer import MaskWriter
 
 
-def test_masks_are_0_and_255_under_their_names(tmp_path):
+def test_masks_are_black_and_white_under_their_names(tmp_path):
     masks = {f'{i}': np.random.default_rng(i).random((5 + i, 7)) > 0.5 for i in range(40)}
     writer = MaskWriter(tmp_path / 'new')
     for name, mask in masks.items():
         writer.write(name, mask)
     writer.finish()
     assert {path.name for path in (tmp_path / 'new').iterdir()} == {f'{name}.png' for name in masks}
-    assert all(np.array_equal(np.array(Image.open(tmp_path / 'new' / f'{name}.png')), 255 * mask) for name, mask in masks.items())
+    assert all(
+        np.array_equal(np.array(Image.open(tmp_path / 'new' / f'{name}.png').convert('L')), 255 * mask) for name, mask in masks.items()
+    )
 
 
 def test_a_prediction_does_not_wait_for_the_disk_until_many_masks_do(tmp_path, monkeypatch):

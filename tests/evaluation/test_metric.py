@@ -240,3 +240,22 @@ def test_how_many_pictures_a_mean_leaves_out_is_said():
     assert told_left_out({'Dice': 1, 'Precision': 2}, 3) == (
         'not defined, and left out of mean and sd: Dice of 1, Precision of 2 of the 3 pictures'
     )
+
+
+def test_what_the_label_ignores_counts_nowhere_masked_or_not():
+    """In the field of view and outside of it, in every figure, and in the choice of the threshold."""
+    rng, pictures = np.random.default_rng(3), []
+    for name, label, fov, p in eyes(3, seed=2):
+        ignored = rng.random(label.shape) < 0.3
+        pictures.append((name, np.where(ignored, 255, label), fov, p))
+    metrics, metric = evaluated(pictures)
+    for area, where in (('field of view', lambda label, fov: fov & (label != 255)), ('whole frame', lambda label, fov: label != 255)):
+        y, p = (np.concatenate([picture[i][where(picture[1], picture[2])] for picture in pictures]) for i in (1, 3))
+        close(metric.report[area]['pooled'], by_scikit_learn(y, p))
+        skeletons = [centerline_counts((p > 0.5) & where(la, fov), (la == 1) & where(la, fov)) for _, la, fov, p in pictures]
+        assert metric.report[area]['pooled']['clDice'] == cldice(sum(skeletons))
+    assert metric.histogram.counts.sum() == sum((fov & (label != 255)).sum() for _, label, fov, _ in pictures)
+    for row, (_, label, fov, _) in zip(metric.report['pictures'], pictures):
+        assert sum(row[count] for count in ('TP', 'FP', 'FN', 'TN')) == (fov & (label != 255)).sum()
+        assert sum(row[f'unmasked {count}'] for count in ('TP', 'FP', 'FN', 'TN')) == (label != 255).sum()
+    assert metrics == metric.report['field of view']['pooled']

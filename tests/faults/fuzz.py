@@ -13,8 +13,9 @@ import torch
 from PIL import Image
 from tiny import STANDIN, write_weights
 
+from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.photograph import read_photograph
-from mmseg_fundus.datasets.reading import picture_size, read_grey, read_mask, read_picture
+from mmseg_fundus.datasets.reading import picture_size, read_grey, read_picture
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import FundusError
 from mmseg_fundus.evaluation.mask_files import read_prediction

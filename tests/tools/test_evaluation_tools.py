@@ -14,10 +14,10 @@ from PIL import Image
 from sklearn import metrics as sk
 
 from mmseg_fundus.datasets import DRIVEVesselDataset
-from mmseg_fundus.datasets.reading import read_mask
+from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import DataError
-from mmseg_fundus.evaluation.mask_files import match_predictions, read_prediction, score_files
+from mmseg_fundus.evaluation.mask_files import match_predictions, read_prediction, score_files, score_second_observer
 
 
 def test_a_threshold_is_given_or_chosen_on_training_pictures_and_written_down(shell, root, tiny_config, tmp_path):
@@ -233,6 +233,53 @@ def test_masks_are_read_whatever_their_depth(tmp_path, write):
 def test_what_is_neither_mask_nor_map_is_refused(tmp_path, write, words):
     with pytest.raises(DataError, match=words):
         read_prediction(one_prediction(tmp_path, write))
+
+
+def coloured(mask, colours, path):
+    """A palette picture of class numbers."""
+    image = Image.fromarray(mask)
+    image.putpalette(sum(colours, []))
+    image.save(path)
+
+
+@pytest.mark.parametrize('colours', [[[0, 0, 0], [255, 255, 255]], [[120, 120, 120], [6, 230, 230]], [[0, 0, 0], [0, 0, 0]]])
+def test_class_numbers_with_a_palette_are_a_mask(tmp_path, colours):
+    coloured(MASK, colours, tmp_path / 'x.png')
+    values, is_map = read_prediction(tmp_path / 'x.png')
+    assert np.array_equal(values, MASK) and not is_map
+
+
+@pytest.mark.parametrize(
+    'write',
+    [lambda v, p: Image.fromarray(v).save(f'{p}.png'), lambda v, p: np.save(f'{p}.npy', v), lambda v, p: np.save(f'{p}.npy', v * 1.0)],
+)
+def test_a_prediction_that_ignores_pixels_is_refused(tmp_path, write):
+    values = MASK.copy()
+    values[:, -1] = 255
+    write(values, tmp_path / 'x')
+    with pytest.raises(DataError, match='x.* holds 0, 1 and 255: a prediction says vessel or not in each pixel'):
+        read_prediction(one_prediction(tmp_path, lambda p: None))
+
+
+def test_pixels_that_an_observer_ignores_count_for_neither(drive):
+    """Both observers' labels are 0, 1 and 255; the second one's are right where they say something."""
+    counted = {}
+    for path in (drive / 'test/1st_manual').iterdir():
+        label = read_mask(path)
+        first, second = label.copy(), label.copy()
+        first[:, :10], second[:, -10:] = 255, 255
+        second[30:34, 30:34] = 1 - label[30:34, 30:34]
+        Image.fromarray(first).save(path)
+        Image.fromarray(second).save(drive / 'test/2nd_manual' / path.name.replace('manual1', 'manual2'))
+        fov = read_mask(drive / 'test/mask' / path.name.replace('manual1', 'test_mask')) > 0
+        wrong = np.zeros_like(fov)
+        wrong[30:34, 30:34] = True
+        valid = (first != 255) & (second != 255)
+        counted[path.name[:2]] = [np.count_nonzero(valid & fov & where) for where in (~wrong, wrong)]
+    report = score_second_observer(lambda observer: DRIVEVesselDataset(drive, 'test', observer=observer))
+    for row in report['pictures']:
+        assert [row['TP'] + row['TN'], row['FP'] + row['FN']] == counted[row['picture'][:2]]
+        assert sum(row[f'unmasked {count}'] for count in ('TP', 'FP', 'FN', 'TN')) == 64 * 44
 
 
 def test_a_prediction_of_another_size_is_refused(drive, tmp_path):

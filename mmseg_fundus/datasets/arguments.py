@@ -1,0 +1,45 @@
+"""Refusing arguments of a vessel data set that would be read wrongly without a word."""
+
+from mmcv.transforms import LoadAnnotations
+
+from ..errors import ConfigError
+
+
+def check_pipeline(owner: str, steps) -> None:
+    """Refuse mmseg's ``LoadAnnotations``, also within steps of steps: it takes the 255 of a black and white label for "ignored".
+
+    Args:
+        owner (str): The data set's class, for the message.
+        steps (Sequence): Of a pipeline.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    for step in steps:
+        if isinstance(step, (list, tuple)):
+            check_pipeline(owner, step)
+        elif isinstance(step, dict):
+            kind = step.get('type')
+            name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+            _refuse_loader(owner, name.split('.')[-1] == 'LoadAnnotations')
+            check_pipeline(owner, [value for value in step.values() if isinstance(value, (list, tuple, dict))])
+        else:
+            _refuse_loader(owner, type(step).__name__ == 'LoadAnnotations' and isinstance(step, LoadAnnotations))
+
+
+def _refuse_loader(owner: str, found: bool) -> None:
+    if found:
+        raise ConfigError(
+            f"{owner}: LoadAnnotations in the pipeline takes a label's numbers as they are stored, 255 for ignored, and knows no field of "
+            "view; put dict(type='LoadVesselAnnotations') in its place"
+        )
+
+
+def check_classes(owner: str, metainfo, classes) -> None:
+    """Refuse other classes than background and vessel, in this order; raises :class:`ConfigError`."""
+    given = metainfo.get('classes') if isinstance(metainfo, dict) else None
+    if given is not None and tuple(given) != tuple(classes):
+        raise ConfigError(
+            f'{owner}: metainfo classes={given!r}: labels hold {classes[0]} as 0 and {classes[1]} as 1; leave classes out of metainfo, '
+            'which may set palette'
+        )
