@@ -56,6 +56,7 @@ def test_schedules_are_the_configs_whatever_the_file_says(root, shell, trained, 
     config, whole = trained
     assert shell(sys.executable, root / 'tools/train.py', config, '--epochs', '2', '--work-dir', 'two').returncode == 0
     expected = safe_load(tmp_path / 'two/epoch_2.pth')['param_schedulers']
+    whole = whole.rename(tmp_path / 'first.pth')
     for spoil in (
         lambda c: c.update(param_schedulers=[]),
         lambda c: c.update(param_schedulers='x'),
