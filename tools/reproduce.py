@@ -12,8 +12,10 @@ Example:
 import argparse
 import os
 import queue
+import signal
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
@@ -112,6 +114,8 @@ def carry_out(job: Job, args, gpu: str | None) -> list:
         command = [sys.executable, str(ROOT / 'tools' / script), *(str(argument) for argument in arguments)]
         with open(folder / log, 'ab') as output:
             done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        if done.returncode in (130, -signal.SIGINT):
+            raise KeyboardInterrupt
         if done.returncode:
             last = (folder / log).read_text(errors='replace').strip().splitlines()[-1:]
             raise ConfigError(f'{job.name}: tools/{script} ended with status {done.returncode}; see {folder / log}: {"".join(last)}')
@@ -151,20 +155,29 @@ def main():
     if not count:
         free.put(None)
 
+    interrupted = threading.Event()
+
     def on_a_free_gpu(job: Job) -> list:
         gpu = free.get()
         try:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
             return carry_out(job, args, gpu)
+        except KeyboardInterrupt:  # of this process, or of the training alone
+            interrupted.set()
+            raise
         finally:
             free.put(gpu)
 
     with ThreadPoolExecutor(max(count, 1)) as pool:
         futures = [pool.submit(on_a_free_gpu, job) for job in jobs]
         try:
-            wait(futures)
+            while wait(futures, timeout=0.2).not_done:
+                pass  # a signal may reach another thread and leave this one waiting: it looks from time to time
         except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)  # those that have not begun would begin now
-            raise
+            interrupted.set()  # those that have not begun would begin now
+    if interrupted.is_set():
+        raise KeyboardInterrupt
     failed = [str(future.exception()) for future in futures if future.exception()]
     for future in futures:
         try:

@@ -21,10 +21,9 @@ from pathlib import Path
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
-from commands import blocks, commands, looks_wrong  # noqa: E402
+from commands import Shell, blocks, commands, looks_wrong  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-END = '@@ done'
 # what the page says -> what is run, and why; {scratch} is the folder beside the clone
 SUBSTITUTES = (
     ('bash tools/run_tests.sh', None, 'at the end'),
@@ -124,33 +123,6 @@ def steps(page: str, scratch: Path, clone: Path) -> list:
         )
     # the page's own commands first, then its snippets, which use what those have made
     return sorted(found, key=lambda step: step[0].startswith('snippet: '))
-
-
-class Shell:
-    """One bash that all commands share, as a reader's terminal."""
-
-    def __init__(self, clone: Path, env: dict):
-        self.process = subprocess.Popen(
-            ['bash'],
-            cwd=clone,
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors='replace',
-        )
-
-    def run(self, command: str) -> tuple:
-        """Output and exit status of a command."""
-        self.process.stdin.write(f'{{ {command}\n}} </dev/null\necho; echo "{END} $?"\n')
-        self.process.stdin.flush()
-        output = []
-        for line in self.process.stdout:
-            if line.startswith(END):
-                return ''.join(output), int(line.split()[-1])
-            output.append(line)
-        return ''.join(output), -1
 
 
 def main():

@@ -38,12 +38,20 @@ def test_commands_are_taken_as_they_stand():
         ('all well\n', 3, 'exit status 3'),
         ('a\nTraceback (most recent call last):\n', 0, 'Traceback (most recent call last):'),
         ('a\nerror: no such file\nb\n', 0, 'error: no such file'),
+        ('a\nerror (rank 2): no such file\n', 0, 'error (rank 2): no such file'),
         ('ERROR: No matching distribution\n', 0, 'ERROR: No matching distribution'),
         ('  KeyError: 3\n', 0, ''),
     ],
 )
 def test_a_command_is_fine_if_it_ends_well_and_says_nothing_of_an_error(output, status, wrong):
     assert readme.looks_wrong(output, status) == wrong
+
+
+def test_commands_share_one_shell_and_each_has_its_own_output_and_status(tmp_path):
+    shell = readme.Shell(tmp_path, {'PATH': '/usr/bin:/bin'})
+    assert [shell.run(command) for command in ('X=three', 'echo $X  # why', 'false', 'ls none 2>/dev/null', 'printf a', 'cat')] == [
+        *(('\n', 0), ('three\n\n', 0), ('\n', 1), ('\n', 2), ('a\n', 0), ('\n', 0)),
+    ]
 
 
 def test_every_block_of_the_page_is_of_a_kind_that_is_run(root):
