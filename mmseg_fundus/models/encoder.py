@@ -10,14 +10,15 @@ def is_trained(module: nn.Module) -> bool:
     return any(parameter.requires_grad for parameter in module.parameters())
 
 
-def train_where_trained(module: nn.Module, mode: bool) -> None:
-    """Set the parts that are trained to ``mode``, those that are frozen to eval; dropout and the like do as what they are in."""
+def train_where_trained(module: nn.Module, mode: bool) -> nn.Module:
+    """Set the parts that are trained to ``mode``, frozen ones to eval; dropout and the like do as what they are in.  Returns ``module``."""
     module.training = bool(mode and is_trained(module))
     for child in module.children():
         if next(child.parameters(), None) is None:
             child.train(module.training)
         else:
             train_where_trained(child, mode)
+    return module
 
 
 def first_trained(vit: nn.Module, x: Tensor) -> int | None:

@@ -108,7 +108,6 @@ class FrozenVisionTransformer(VisionTransformer):
         self.has_weights = weights == RANDOM
         self.source = None  # EncoderWeights of the file, once read
         self._own = dict(self.named_parameters())  # these, whatever is put around and between them later
-        self._first_trained = None  # block of the current forward pass from which on gradients are needed, -1: the embedding
         if weights == RANDOM:
             VisionTransformer.init_weights(self)
             nn.init.trunc_normal_(self.cls_token, std=0.02)
@@ -248,16 +247,14 @@ class FrozenVisionTransformer(VisionTransformer):
         for module in self._trainable_modules():
             module.requires_grad_(True)
         if self.trainable_blocks > self.out_indices[-1] + 1:
-            self.cls_token.requires_grad_(True)
-            self.pos_embed.requires_grad_(True)
+            self.cls_token.requires_grad = self.pos_embed.requires_grad = True
         self.train(self.training)
 
     def check_trainable(self) -> None:
         """Raise :class:`ConfigError` if a wrapper froze what ``trainable_blocks`` asks to train, as ``LoRAModel`` does."""
         own = {id(parameter) for parameter in self._own.values()}
         asked = [parameter for module in self._trainable_modules() for parameter in module.parameters() if id(parameter) in own]
-        frozen = sum(not parameter.requires_grad for parameter in asked)
-        if frozen:
+        if frozen := sum(not parameter.requires_grad for parameter in asked):
             raise ConfigError(
                 f'trainable_blocks={self.trainable_blocks} asks to train {len(asked)} tensors of the encoder, but what is around it froze '
                 f'{frozen} of them (LoRAModel trains its adapter alone); leave trainable_blocks or the wrapper out'
@@ -265,8 +262,7 @@ class FrozenVisionTransformer(VisionTransformer):
 
     def train(self, mode: bool = True):
         """Set what is trained to ``mode``; everything frozen stays in eval mode.  Returns self."""
-        train_where_trained(self, mode)
-        return self
+        return train_where_trained(self, mode)
 
     # ---- forward
 
