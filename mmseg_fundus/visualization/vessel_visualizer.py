@@ -16,6 +16,11 @@ class VesselVisualizer(SegLocalVisualizer):
     Arguments as in ``SegLocalVisualizer`` (``vis_backends``, ``save_dir``).
     """
 
+    @classmethod
+    def get_instance(cls, name='visualizer', **kwargs):
+        """mmengine's; mmseg's ``browse_dataset.py`` builds the config's visualizer, which has no name: a runner gives it its own."""
+        return super().get_instance(name, **kwargs)
+
     @master_only
     def add_datasample(self, name, image, data_sample=None, show=False, wait_time=0, out_file=None, step=0, **kwargs) -> np.ndarray:
         """Draw one sample and hand it to the backends.
