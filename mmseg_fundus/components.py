@@ -31,8 +31,8 @@ def component(kind, registry: Registry):
     return None
 
 
-def is_a(cfg, kind: type, registry: Registry) -> bool:
-    """Whether a component's config is of a class, or of one that inherits from it."""
+def is_a(cfg, kind: type | tuple, registry: Registry) -> bool:
+    """Whether a component's config is of a class (of one of several), or of one that inherits from it."""
     found = component(cfg.get('type'), registry) if isinstance(cfg, dict) else None
     return isinstance(found, type) and issubclass(found, kind)
 

@@ -1,13 +1,14 @@
-import inspect
 from pathlib import Path
 
 import numpy as np
+import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.visualization.vis_backend import LocalVisBackend, MLflowVisBackend, TensorboardVisBackend
 from mmseg.registry import VISBACKENDS, VISUALIZERS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
+from ..components import is_a
 from .overlay import draw_panels
 
 COUNTERS = ('epoch', 'iter')  # which mmengine logs beside the figures
@@ -26,10 +27,15 @@ class VesselVisualizer(SegLocalVisualizer):
     def __init__(self, name='visualizer', image=None, vis_backends=None, save_dir=None, **kwargs):
         backends = [vis_backends] if isinstance(vis_backends, dict) else list(vis_backends or [])
         if save_dir is None:  # in an inferencer, for which mmengine would warn of each
-            backends = [b for b in backends if not _is(b, (LocalVisBackend, TensorboardVisBackend)) or 'save_dir' in b]
+            backends = [b for b in backends if not is_a(b, (LocalVisBackend, TensorboardVisBackend), VISBACKENDS) or 'save_dir' in b]
         else:
-            backends = [{'save_dir': str(save_dir), **b} if _is(b, TensorboardVisBackend) else b for b in backends]
+            backends = [{'save_dir': str(save_dir), **b} if is_a(b, TensorboardVisBackend, VISBACKENDS) else b for b in backends]
         super().__init__(name, image, backends, save_dir, **kwargs)
+
+    @classmethod
+    def get_instance(cls, name='visualizer', **kwargs):
+        """mmengine's; mmseg's ``browse_dataset.py`` builds the config's visualizer, which has no name: a runner gives it its own."""
+        return super().get_instance(name, **kwargs)
 
     def add_datasample(
         self,
@@ -93,13 +99,4 @@ class VesselVisualizer(SegLocalVisualizer):
 
 
 def _map(sample, name: str) -> np.ndarray | None:
-    return sample.get(name).data.squeeze(0).cpu().numpy() if name in sample else None
-
-
-def _is(backend, kinds) -> bool:
-    """Whether a backend's config is of one of the kinds."""
-    if not isinstance(backend, dict):
-        return False
-    named = backend.get('type')
-    found = named if inspect.isclass(named) else VISBACKENDS.get(named)
-    return inspect.isclass(found) and issubclass(found, kinds)
+    return torch.as_tensor(sample.get(name).data).squeeze(0).cpu().numpy() if name in sample else None  # mmseg's browse_dataset: arrays

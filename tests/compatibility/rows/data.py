@@ -149,7 +149,7 @@ def _convert(trial: Trial, values=(0, 1)) -> None:
             (trial.folder / 'converted' / kind / folder).mkdir(parents=True)
         for path in sorted((trial.data / part / 'images').iterdir()):
             name = path.name.split('_')[0]
-            Image.open(path).save(trial.folder / 'converted/images' / folder / f'{name}_{part}.png')
+            Image.open(path).save(trial.folder / 'converted/images' / folder / f'{name}.png')
             label = np.asarray(Image.open(trial.data / part / '1st_manual' / f'{name}_manual1.gif').convert('L')) > 127
             label = np.where(label, values[1], values[0]).astype(np.uint8)
             if len(values) == 3:
