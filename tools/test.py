@@ -25,11 +25,11 @@ def parse_args():
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument(
-        '--dataset', metavar='NAME', help=f"test pictures of another data set ({', '.join(PUBLIC)}), with the config's model and prediction"
+        '--dataset',
+        metavar='NAME',
+        help=f"test pictures of another data set ({', '.join(PUBLIC)}, or a registered class), with the config's model and prediction",
     )
-    parser.add_argument(
-        '--out', metavar='DIR', help='folder for the predicted masks, black and white PNG (default: masks in the work folder)'
-    )
+    parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, black and white PNG (default: masks in the work dir)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture into DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')

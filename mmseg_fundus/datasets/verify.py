@@ -77,7 +77,9 @@ def verify_samples(samples: list, name: str, note: str = '') -> None:
 
 
 def check_alike(kinds: list) -> None:
-    """Refuse labels of which some hold 0 and 255 and others 0 and 1: in those 255 may mean "ignored", and the file alone cannot tell.
+    """Refuse labels of which some hold 0 and 255 and others 0, 1 and 255: the file alone cannot tell whether that 255 is vessel.
+
+    Where the others hold 0 and 1 alone, nothing says that 255 could be "ignored": then it is vessel, and a warning says so.
 
     Args:
         kinds (list[tuple]): File and kind of each label, of :func:`.read_label_and_kind`.
@@ -87,9 +89,16 @@ def check_alike(kinds: list) -> None:
     """
     first = {}
     for path, kind in kinds:
-        first.setdefault('indices' if kind == 'ignoring' else kind, path)
-    if {'white', 'indices'} <= set(first):
+        first.setdefault(kind, path)
+    if {'white', 'ignoring'} <= set(first):
         raise DataError(
-            f'{first["indices"]} holds 0 and 1 (perhaps 255), {first["white"]} 0 and 255: is 255 vessel or ignored? Set '
-            "label_values='indices' (in all of them 1 is vessel, 255 ignored) or label_values='white' (what is not 0 is vessel)"
+            f'{first["ignoring"]} holds 0, 1 and 255, {first["white"]} 0 and 255: is 255 vessel or ignored? Set '
+            "label_values='indices' (in all of them 1 is vessel, 255 ignored) or label_values='white' (255 is vessel), or save all alike"
+        )
+    if {'white', 'indices'} <= set(first):
+        print_log(
+            f'{first["indices"]} holds 0 and 1, {first["white"]} 0 and 255: 1 is read as vessel there, 255 here; if 255 means ignored, set '
+            "label_values='indices'",
+            logger='current',
+            level=logging.WARNING,
         )

@@ -89,12 +89,20 @@ def mixed(number, label, fov):
 
 
 def test_255_of_a_label_without_vessel_is_asked_for_where_others_ignore_it(own):
-    with pytest.raises(DataError, match="eye0.png holds 0 and 1 .*, .*eye2.png 0 and 255: .*label_values='indices'"):
+    with pytest.raises(DataError, match="eye0.png holds 0, 1 and 255, .*eye2.png 0 and 255: .*label_values='indices'"):
         own(mixed)
     dataset = own(mixed, label_values='indices')
     labels = [dataset[i]['data_samples'].gt_sem_seg.data[0].numpy() for i in range(3)]
     assert [(label == 1).any() for label in labels] == [True, True, False] and all((label[:30, :30] == 255).all() for label in labels)
     assert dataset.describe()['label_values'] == 'indices'
+
+
+def test_labels_of_0_and_1_beside_those_of_0_and_255_are_told(own, monkeypatch):
+    said = []
+    monkeypatch.setattr('mmseg_fundus.datasets.verify.print_log', lambda text, **kwargs: said.append(text))
+    dataset = own(lambda number, label, fov: (label if number else label // 255, fov))
+    assert 'eye0.png holds 0 and 1,' in said[0] and "if 255 means ignored, set label_values='indices'" in said[0]
+    assert all((dataset[i]['data_samples'].gt_sem_seg.data == 1).any() for i in range(3))
 
 
 def test_a_label_that_is_ignored_as_a_whole_is_named(own):
