@@ -37,5 +37,5 @@ def upstream(session):
     session.install('setuptools<70', 'wheel', 'ninja', 'psutil')
     session.install('torch==2.1.2', 'torchvision==0.16.2', 'numpy<2')
     session.install('--no-build-isolation', '-r', 'requirements/mminstall.txt')
-    session.install('-e', '.[tests]')
+    session.install('-e', '.[tests]', 'numpy<2')  # OpenCV would bring numpy 2, with which torch 2.1 does not work
     suite(session)

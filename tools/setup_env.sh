@@ -53,11 +53,17 @@ setup_env() {
     make_venv
     find_python
     local extras=$*
-    # an OpenMMLab stack that is there and in order (of either family) is left as it is
-    "$PYTHON" "$root/mmseg_fundus/stack.py" >/dev/null 2>&1 || extras="mm $extras"
+    # an OpenMMLab stack that is there and in order (of either family) is left as it is, its numpy too: OpenCV asks for a newer one, with
+    # which upstream's torch does not work
+    local numpy=
+    if "$PYTHON" "$root/mmseg_fundus/stack.py" >/dev/null 2>&1; then
+        numpy=$("$PYTHON" -c 'from importlib.metadata import version; print("numpy==" + version("numpy"))' 2>/dev/null || true)
+    else
+        extras="mm $extras"
+    fi
     extras=$(echo $extras | tr ' ' ',')
     echo "installing into $(dirname "$(dirname "$PYTHON")") (extras: ${extras:-none})"
-    install -e "$root${extras:+[$extras]}"
+    install -e "$root${extras:+[$extras]}" ${numpy:+"$numpy"}
     # mmcv asks for opencv-python, which needs libGL; where that is not there, the build without windows goes over it
     "$PYTHON" -c 'import cv2' 2>/dev/null || install --force-reinstall --no-deps opencv-python-headless
     "$PYTHON" "$root/mmseg_fundus/stack.py"

@@ -52,3 +52,16 @@ def test_pip_installs_where_there_is_no_uv(install):
 def test_an_environment_without_pip_gets_it_where_pip_has_settings(install, tmp_path):
     assert install(NO_PIP='1') == [f'uv pip install --quiet --python {tmp_path}/bin/python torch']
     assert install(NO_PIP='1', PIP_SAYS="global.index-url='x'") == ['python -m pip install -qq torch']
+
+
+def test_a_stack_that_is_there_keeps_its_numpy(root, tmp_path):
+    """OpenCV's newest release asks for numpy 2, which breaks the torch of an upstream environment."""
+    python = tmp_path / 'env' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ncase "$1" in -c) echo "numpy==1.26.4" ;; -m) [ "$3" = install ] && echo "$*"; exit 0 ;; esac\n')
+    python.chmod(0o755)
+    code = f'set -euo pipefail; source {root}/tools/setup_env.sh; pip_is_configured() {{ true; }}; setup_env tests'
+    env = {**os.environ, 'VIRTUAL_ENV': str(tmp_path / 'env'), 'PATH': '/usr/bin:/bin'}
+    done = subprocess.run(['bash', '-c', code], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == f'-m pip install -qq -e {root}[tests] numpy==1.26.4'
