@@ -34,6 +34,7 @@ from .encoder_config import encoder_config
 from .inputs import build_unverified, tell_repeated
 
 MOST_PICTURES = 60  # decoded of each split; a training decodes them all
+MEETING = 150  # seconds that the processes have to meet, torch's import on a busy machine counted in
 
 
 @dataclass
@@ -275,12 +276,12 @@ class Preflight:
         start = time.perf_counter()
         try:
             for rank, process in enumerate(ranks):
-                _, err = process.communicate(timeout=max(45 - (time.perf_counter() - start), 1))
+                _, err = process.communicate(timeout=max(MEETING - (time.perf_counter() - start), 1))
                 if process.returncode:
                     lines = err.strip().splitlines() or ['no message']
                     raise ConfigError(f'rank {rank} of {self.processes} failed: {lines[-1][:200]}')
         except subprocess.TimeoutExpired as error:
-            raise ConfigError(f'{self.processes} processes did not meet in 45 s on port {port}; a firewall?') from error
+            raise ConfigError(f'{self.processes} processes did not meet in {MEETING} s on port {port}; a firewall?') from error
         finally:
             for process in ranks:
                 process.kill()

@@ -3,18 +3,16 @@
 import contextlib
 import multiprocessing
 import os
-import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import torch
-from tiny import ROOT, write_config, write_weights
+from trial import Trial
 
+<<<<<<< HEAD
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.engine.work_folder import latest_whole_checkpoint, numbered_checkpoints
 from mmseg_fundus.files import write_whole
@@ -100,6 +98,12 @@ class Trial:
         assert [path.name for path in numbered_checkpoints(self.work)] == [f'epoch_{epoch}.pth' for epoch in epochs], there
         assert all(is_whole(path) for path in self.work.glob('*.pth')) and not list(self.work.glob('.*.tmp')), there
 
+=======
+from mmseg_fundus.engine.work_folder import latest_whole_checkpoint
+from mmseg_fundus.files import write_whole
+from mmseg_fundus.models.archive import is_whole
+
+>>>>>>> setup
 
 def nan_in_the_loss(trial: Trial) -> None:
     step = trial.rng.randrange(5, 10)
