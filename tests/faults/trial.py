@@ -10,7 +10,7 @@ from pathlib import Path
 from tiny import ROOT, write_config, write_weights
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
-from mmseg_fundus.engine.work_folder import epoch_checkpoints
+from mmseg_fundus.engine.work_folder import numbered_checkpoints
 from mmseg_fundus.models.archive import is_whole
 
 HOOK = """import multiprocessing, os, random, time
@@ -90,5 +90,5 @@ class Trial:
     def check_kept(self, epochs) -> None:
         """Each of these epochs' checkpoints is there and whole, and nothing half written besides."""
         there = sorted(path.name for path in self.work.iterdir())
-        assert [path.name for path in epoch_checkpoints(self.work)] == [f'epoch_{epoch}.pth' for epoch in epochs], there
+        assert [path.name for path in numbered_checkpoints(self.work)] == [f'epoch_{epoch}.pth' for epoch in epochs], there
         assert all(is_whole(path) for path in self.work.glob('*.pth')) and not list(self.work.glob('.*.tmp')), there
