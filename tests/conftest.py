@@ -27,6 +27,7 @@ DRIVE = ROOT.parent / 'shared' / 'data' / 'DRIVE'
 def cache(tmp_path_factory):
     """Found fields of view are kept in the tests' own folder."""
     os.environ['FUNDUS_CACHE'] = str(tmp_path_factory.mktemp('cache'))
+    os.environ.pop('FUNDUS_WEIGHTS', None)  # the tests have their own
 
 
 @pytest.fixture(autouse=True)

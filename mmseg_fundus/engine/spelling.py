@@ -96,10 +96,10 @@ def check_spelling(cfg: Config, origin: str, options=()) -> None:
 def _check_hooks(hooks, walk) -> None:
     for name, hook in (hooks or {}).items():
         if isinstance(hook, dict) and 'type' not in hook and name not in HOOKS:
-            walk.refuse('default_hooks', name, [*HOOKS, *(known for known in hooks if known != name)], 'takes no', 0.6)
+            walk.refuse('default_hooks', name, [*HOOKS, *(known for known in hooks if known != name)], 'takes no {}', 0.6)
             raise ConfigError(f'{walk.origin}: default_hooks.{name} has no type; every hook but {", ".join(HOOKS)} needs one')
         if name not in HOOKS:
-            walk.refuse('default_hooks', name, HOOKS, 'would get one more hook,', 0.85)
+            walk.refuse('default_hooks', name, HOOKS, 'would get one more hook, {}', 0.85)
 
 
 class _Walk:
@@ -130,7 +130,7 @@ class _Walk:
         if 'type' in node:
             self._component(node, where, registry, scope)
         elif where in self.plain:
-            self._compare(node, where, self.plain[where], 'takes no', 0.75)
+            self._compare(node, where, self.plain[where], 'takes no {}', 0.75)
         for key, value in node.items():
             place = f'{where}.{key}'
             below = registry
@@ -150,13 +150,13 @@ class _Walk:
         names, open_ended = arguments(found)
         known = names | self.plain.get(where, set()) if where in ('optim_wrapper', 'train_cfg') else names
         name = getattr(found, '__name__', str(found))
-        self._compare(node, where, known, f'({name}) is given an argument it does not take,', 0.9 if open_ended else 0.82)
+        self._compare(node, where, known, f'gives {name} an argument {{}} that it does not take', 0.9 if open_ended else 0.82)
         if where == 'model':
             if is_a(node, VesselSegmentor, seg.MODELS):
                 self.plain.pop('model.test_cfg', None)
-                self._compare(node.get('test_cfg') or {}, 'model.test_cfg', TEST_KEYS, 'takes no', 0.6)
+                self._compare(node.get('test_cfg') or {}, 'model.test_cfg', TEST_KEYS, 'takes no {}', 0.6)
         if is_a(node, FundusVesselDataset, seg.DATASETS) and isinstance(node.get('augmentation'), dict):
-            self._compare(node['augmentation'], f'{where}.augmentation', _taken(RandomFundusView), 'takes no', 0.6)
+            self._compare(node['augmentation'], f'{where}.augmentation', _taken(RandomFundusView), 'takes no {}', 0.6)
 
     def _compare(self, node: dict, where: str, known: set, verdict: str, cutoff: float) -> None:
         for key in node:
@@ -168,4 +168,4 @@ class _Walk:
         close = get_close_matches(key, list(known), n=1, cutoff=cutoff)
         if close:
             source = f'--cfg-options {where}.{key}' if f'{where}.{key}' in self.options else self.origin
-            raise ConfigError(f'{source}: {where} {verdict} {key!r}; did you mean {close[0]!r}?')
+            raise ConfigError(f'{source}: {where} {verdict.format(repr(key))}; did you mean {close[0]!r}?')

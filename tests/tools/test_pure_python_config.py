@@ -100,7 +100,9 @@ def test_a_pure_python_config_goes_all_the_way(tool, tmp_path, tiny_weights, dri
 
 def test_a_misspelt_key_and_import_of_it_are_one_line(tool, tmp_path):
     out = tool('train', 'pure.py', '--cfg-options', 'model.backbone.out_indice=(0,1)', status=1)
-    assert out.strip().splitlines()[-1].endswith("'out_indice'; did you mean 'out_indices'?") and 'Traceback' not in out
+    assert (
+        out.strip().splitlines()[-1].endswith("'out_indice' that it does not take; did you mean 'out_indices'?") and 'Traceback' not in out
+    )
     (tmp_path / 'pure.py').write_text(LEAF.replace('\nwith', 'from mmseg_fundus.models import VesselSegmenter\n\nwith'))
     out = tool('train', 'pure.py', status=1)
     assert 'pure.py cannot be read as a config' in out and 'VesselSegmenter' in out and 'Traceback' not in out
