@@ -59,9 +59,38 @@ def picture_names(infos: list) -> list:
         if len(members) > 1:
             for i, folders in zip(members, _telling_apart([paths[i].parts[:-1] for i in members])):
                 bases[i] = _plain('_'.join([*folders, bases[i]]))
+    return _distinct(bases, paths)
+
+
+def unique_names(paths, root: Path) -> list:
+    """A name for each picture of one data set, no two the same, also where upper and lower case are one.
+
+    It is the file's name without suffix; where that repeats (FIVES: ``1_A`` in train and test), with the folders before it: from
+    ``root`` on, or, for a file elsewhere, from where the repeated ones part.  Where that repeats too, the suffix or a number follows.
+
+    Args:
+        paths (Sequence[str]): Of pictures.
+        root (Path): The data set's folder.
+
+    Returns:
+        list[str]: In the order of ``paths``.
+    """
+    files, same, bases = [Path(os.path.normpath(path)) for path in paths], {}, []
+    for file in files:
+        same.setdefault(stem_of(file).casefold(), []).append(file)
+    for file in files:
+        group = same[stem_of(file).casefold()]
+        inside = all(other.is_relative_to(root) for other in group)
+        begin = root if inside else os.path.commonpath([other.parent for other in group])
+        bases.append('_'.join([*(file.relative_to(begin).parts[:-1] if len(group) > 1 else ()), stem_of(file)]))
+    return _distinct(bases, files)
+
+
+def _distinct(bases: list, paths: list) -> list:
+    """``bases``, the files' suffixes or a number added where two are the same."""
     suffixes = [''.join(path.suffixes[-2:] if path.suffix == '.gz' else path.suffixes[-1:]) or '.picture' for path in paths]
     named = distinct_names({i: Path(base + suffix) for i, (base, suffix) in enumerate(zip(bases, suffixes))})
-    return [str(named[i]) for i in range(len(infos))]
+    return [str(named[i]) for i in range(len(bases))]
 
 
 def _plain(name: str) -> str:

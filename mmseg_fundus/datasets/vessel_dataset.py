@@ -14,7 +14,7 @@ from .decoded import DecodedPictures
 from .division import divide, hold_out
 from .label_file import LABEL_VALUES
 from .layout import converted, find_root, index_folder, list_converted, missing, pair
-from .names import unique_names
+from .naming import unique_names
 from .random_view import training_pipeline
 from .reading import PICTURE_SUFFIXES, read_picture
 from .transforms import FOV_MODES, LoadVesselAnnotations

@@ -15,7 +15,7 @@ from PIL import Image
 
 from mmseg_fundus.datasets import DRIVEVesselDataset, FundusPhotographsDataset, FundusVesselDataset, ViewSampler
 from mmseg_fundus.datasets.label_file import read_mask
-from mmseg_fundus.datasets.names import unique_names
+from mmseg_fundus.datasets.naming import unique_names
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation import VesselMetric
 from mmseg_fundus.evaluation.mask_writer import MaskWriter
