@@ -58,18 +58,9 @@ def expected_shapes(embed_dims: int, num_layers: int, feedforward_channels: int,
         'patch_embed.proj.bias': (c,),
     }
     block = {
-        'norm1.weight': (c,),
-        'norm1.bias': (c,),
-        'attn.qkv.weight': (3 * c, c),
-        'attn.qkv.bias': (3 * c,),
-        'attn.proj.weight': (c, c),
-        'attn.proj.bias': (c,),
-        'norm2.weight': (c,),
-        'norm2.bias': (c,),
-        'mlp.fc1.weight': (f, c),
-        'mlp.fc1.bias': (f,),
-        'mlp.fc2.weight': (c, f),
-        'mlp.fc2.bias': (c,),
+        **{f'{norm}.{part}': (c,) for norm in ('norm1', 'norm2') for part in ('weight', 'bias')},
+        **{'attn.qkv.weight': (3 * c, c), 'attn.qkv.bias': (3 * c,), 'attn.proj.weight': (c, c), 'attn.proj.bias': (c,)},
+        **{'mlp.fc1.weight': (f, c), 'mlp.fc1.bias': (f,), 'mlp.fc2.weight': (c, f), 'mlp.fc2.bias': (c,)},
     }
     for i in range(num_layers):
         shapes.update({f'blocks.{i}.{name}': shape for name, shape in block.items()})
