@@ -6,6 +6,8 @@ from pathlib import Path
 from ..errors import DataError, NothingThereError
 from .reading import is_picture
 
+UNLABELLED = 'Pictures without labels are predicted with tools/predict.py FOLDER, which needs none'
+
 
 def find_root(data_root) -> Path:
     """Absolute path of an existing data set folder.
@@ -78,7 +80,7 @@ def pair(pictures: dict, labels: dict, fovs: dict | None = None) -> list:
         if alone:
             raise DataError(
                 f'{pictures[alone[0]]} has no {kind} in {next(iter(others.values())).parent} '
-                f'({len(alone)} of {len(pictures)} pictures without)'
+                f'({len(alone)} of {len(pictures)} pictures without)' + (f'. {UNLABELLED}' if kind == 'label' else '')
             )
         extra = [id for id in others if id not in pictures]
         if extra:

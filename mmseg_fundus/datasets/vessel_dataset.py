@@ -8,12 +8,12 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from ..checksum import checksum, file_sha256
-from ..errors import ConfigError, DataError, FundusError
+from ..errors import ConfigError, DataError, FundusError, NothingThereError
 from .arguments import check_classes, check_pipeline
 from .decoded import DecodedPictures
 from .division import divide, hold_out
 from .label_file import LABEL_VALUES
-from .layout import converted, find_root, index_folder, list_converted, missing, pair
+from .layout import UNLABELLED, converted, find_root, index_folder, list_converted, missing, pair
 from .naming import unique_names
 from .random_view import training_pipeline
 from .reading import PICTURE_SUFFIXES, read_picture
@@ -180,9 +180,14 @@ class FundusVesselDataset(BaseSegDataset):
             raise ConfigError(f'{type(self).__name__}: the {role} folder {folder!r} may hold {{part}} and no other braces') from error
 
     def _list(self, root: Path, part: str) -> list:
-        if self.OBSERVERS and converted(root):
-            return list_converted(root, part, self.OBSERVERS[self.observer])
-        return self.list_samples(root, part)
+        try:
+            if self.OBSERVERS and converted(root):
+                return list_converted(root, part, self.OBSERVERS[self.observer])
+            return self.list_samples(root, part)
+        except NothingThereError as error:
+            if part != 'test':
+                raise
+            raise NothingThereError(f'{error}. {UNLABELLED}') from error
 
     def _list_split(self, root: Path) -> tuple:
         """Samples of the split, before a hold-out is taken from them; and the hold-out that a split file names."""

@@ -153,6 +153,14 @@ def test_a_pretraining_is_not_tested(call, root):
     assert_one_line(*call('test', config, 'nothing.pth'), 'mae_vitb16.py', 'no test_dataloader', 'tools/train.py')
 
 
+@pytest.mark.parametrize('gone', ['1st_manual/*', '1st_manual/02_manual1.gif'])
+def test_a_test_on_pictures_without_labels_names_the_tool_that_needs_none(call, tiny_config, folder, tmp_path, gone):
+    for path in (folder / 'test').glob(gone):
+        path.unlink()
+    torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'any.pth')
+    assert_one_line(*call('test', tiny_config(), tmp_path / 'any.pth', '--data-root', folder), str(folder), 'tools/predict.py FOLDER')
+
+
 def test_a_checkpoint_of_another_model_is_refused_by_test(call, tiny_config, tmp_path):
     torch.save({'state_dict': {'decode_head.conv_seg.weight': torch.zeros(2, 9, 1, 1)}, 'meta': {}}, tmp_path / 'other.pth')
     assert_one_line(*call('test', tiny_config(), tmp_path / 'other.pth'), 'checkpoint does not fit the model')
