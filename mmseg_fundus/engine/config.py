@@ -16,7 +16,7 @@ from ..files import FULL
 from ..models.segmentors import VesselSegmentor
 from .data_roots import SPLITS, leaves, name_of, set_data_root
 from .encoder_config import encoder_config
-from .spelling import check_spelling
+from .spelling import MMENGINE_HOOKS, check_spelling
 from .whole_config import WholeConfig
 
 DATALOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -63,6 +63,8 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
     _check_names(cfg, path)
     leaves(cfg)
     check_spelling(cfg, str(path), options)
+    for name in [name for name, hook in (cfg.get('default_hooks') or {}).items() if hook is None and name not in MMENGINE_HOOKS]:
+        cfg.default_hooks.pop(name)  # turned off, which mmengine knows of its own hooks alone
     if data_root is not None:
         set_data_root(cfg, data_root, splits)
     if weights is not None:

@@ -32,7 +32,7 @@ REGISTRIES = {
     **{'init_cfg': mm.WEIGHT_INITIALIZERS, 'collate_fn': mm.FUNCTIONS, 'worker_init_fn': mm.FUNCTIONS},
 }
 NOT_COMPONENTS = {'metainfo', 'backend_args', 'custom_keys', 'paramwise_cfg', 'clip_grad', 'batch_augments'}
-HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')  # of mmengine's own accord
+MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')  # of mmengine's own accord
 CLIP = {'max_norm', 'norm_type', 'clip_value', 'error_if_nonfinite', 'foreach'}
 PARAMWISE = {
     *('custom_keys', 'lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'),
@@ -95,11 +95,11 @@ def check_spelling(cfg: Config, origin: str, options=()) -> None:
 
 def _check_hooks(hooks, walk) -> None:
     for name, hook in (hooks or {}).items():
-        if isinstance(hook, dict) and 'type' not in hook and name not in HOOKS:
-            walk.refuse('default_hooks', name, [*HOOKS, *(known for known in hooks if known != name)], 'takes no {}', 0.6)
-            raise ConfigError(f'{walk.origin}: default_hooks.{name} has no type; every hook but {", ".join(HOOKS)} needs one')
-        if name not in HOOKS:
-            walk.refuse('default_hooks', name, HOOKS, 'would get one more hook, {}', 0.85)
+        if isinstance(hook, dict) and 'type' not in hook and name not in MMENGINE_HOOKS:
+            walk.refuse('default_hooks', name, [*MMENGINE_HOOKS, *(known for known in hooks if known != name)], 'takes no {}', 0.6)
+            raise ConfigError(f'{walk.origin}: default_hooks.{name} has no type; every hook but {", ".join(MMENGINE_HOOKS)} needs one')
+        if name not in MMENGINE_HOOKS:
+            walk.refuse('default_hooks', name, MMENGINE_HOOKS, 'would get one more hook, {}', 0.85)
 
 
 class _Walk:

@@ -134,3 +134,8 @@ def test_the_environment_shortens_a_training_that_says_no_epochs_itself(root, mo
     monkeypatch.setenv('FUNDUS_EPOCHS', '')
     apply_training_options(cfg)
     assert cfg.train_cfg.max_epochs == 7
+
+
+def test_a_default_hook_of_ours_is_turned_off_by_none_as_mmengines_are(tiny_config):
+    cfg = load_config(tiny_config("default_hooks['feature_cache'] = default_hooks['visualization'] = default_hooks['timer'] = None"))
+    assert {'feature_cache', 'visualization'}.isdisjoint(cfg.default_hooks) and cfg.default_hooks.timer is None
