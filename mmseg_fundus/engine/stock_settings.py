@@ -3,9 +3,9 @@
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
-from mmseg.registry import OPTIM_WRAPPERS
+from mmseg.registry import DATA_SAMPLERS, OPTIM_WRAPPERS
 
-from ..components import is_a
+from ..components import component, is_a, takes
 from ..errors import ConfigError
 
 
@@ -16,7 +16,8 @@ def check_stock_settings(cfg: Config) -> None:
         cfg (Config): Of a training.
 
     Raises:
-        ConfigError: If there is one: ``runner_type``, ``strategy``, ``AmpOptimWrapper`` on a CPU, an ``optim_wrapper`` without optimizer.
+        ConfigError: If there is one: ``runner_type``, ``strategy``, ``AmpOptimWrapper`` on a CPU, an ``optim_wrapper`` without optimizer,
+            a sampler that inherits the arguments of ``ViewSampler``.
     """
     if cfg.get('runner_type', 'Runner') != 'Runner' or cfg.get('strategy'):
         raise ConfigError(
@@ -33,4 +34,12 @@ def check_stock_settings(cfg: Config) -> None:
         raise ConfigError(
             f'optim_wrapper has no optimizer, but {", ".join(wrapper)}; write optim_wrapper.optimizer=dict(type=..., lr=...), with '
             "paramwise_cfg for rates of parts; several optimizers need a constructor of one's own (optim_wrapper.constructor)"
+        )
+    sampler = (cfg.get('train_dataloader') or {}).get('sampler') or {}
+    inherited = [name for name in ('views', 'repeats') if name in sampler and not takes(sampler, name, DATA_SAMPLERS)]
+    kind = component(sampler.get('type'), DATA_SAMPLERS)
+    if inherited and kind is not None:
+        raise ConfigError(
+            f'train_dataloader.sampler: {kind.__name__} does not take {" and ".join(inherited)}, which the base config gives its '
+            f"ViewSampler; write sampler=dict(_delete_=True, type='{kind.__name__}', ...)"
         )

@@ -57,10 +57,14 @@ PART = "dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.01))"
     'extra, words',
     [
         ("optim_wrapper['type'] = 'AmpOptimWrapper'", "leave it out; model.precision='bfloat16' and model.backbone.precision"),
+        (
+            "train_dataloader['sampler'] = dict(type='DefaultSampler')",
+            r"does not take views, .*sampler=dict\(_delete_=True, type='DefaultSampler'",
+        ),
         (f'optim_wrapper = dict(_delete_=True, encoder={PART}, decoder={PART})', 'optim_wrapper has no optimizer, but encoder, decoder'),
     ],
 )
-def test_wrappers_of_optimizers_that_mmengine_would_stop_at_are_one_line(tiny_config, extra, words):
+def test_what_mmengine_would_stop_at_with_a_traceback_is_one_line(tiny_config, extra, words):
     with pytest.raises(ConfigError, match=words):
         apply_training_options(Config.fromfile(str(tiny_config(extra))))
 
@@ -100,3 +104,8 @@ def test_checkpoints_hold_nothing_that_plain_torch_load_refuses(tmp_path):
     found = torch.load(tmp_path / 'plain.pth', weights_only=True)
     assert found['message_hub']['runtime_info'] == dict(eta=2.5, epoch=1, best=[0.5])
     assert found['param_schedulers'] == [dict(best=1.0, last_step=3)]
+
+
+def test_a_sampler_without_the_inherited_arguments_is_taken(tiny_config):
+    for sampler in ("dict(_delete_=True, type='DefaultSampler', shuffle=True)", "dict(type='ViewSampler', views=3)"):
+        apply_training_options(Config.fromfile(str(tiny_config(f"train_dataloader['sampler'] = {sampler}"))))
