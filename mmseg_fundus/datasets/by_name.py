@@ -8,6 +8,7 @@ from mmengine.registry import DATASETS as ALL_DATASETS
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
+from ..components import component
 from ..errors import ConfigError, DataError
 from . import PUBLIC
 from .vessel_dataset import FundusVesselDataset
@@ -48,8 +49,8 @@ def config_dataset(config, data_root=None, **settings):
     if data_root:
         arguments['data_root'] = str(data_root)
     named = arguments['type']
-    kind = named if isinstance(named, type) else class_by_name(named)
-    if kind and issubclass(kind, FundusVesselDataset):
+    kind = component(named, DATASETS) or class_by_name(named)
+    if isinstance(kind, type) and issubclass(kind, FundusVesselDataset):
         for key in ('type', 'pipeline'):
             arguments.pop(key, None)
         return kind(**{**arguments, **settings})

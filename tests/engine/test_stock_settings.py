@@ -99,7 +99,7 @@ def test_checkpoints_hold_nothing_that_plain_torch_load_refuses(tmp_path):
         message_hub=dict(log_scalars={}, runtime_info=dict(eta=np.float64(2.5), epoch=1, best=[np.float32(0.5)]), resumed_keys={}),
         param_schedulers=[dict(best=np.float64(1.0), last_step=3)],
     )
-    VesselCheckpointHook().before_save_checkpoint(SimpleNamespace(model=nn.Identity()), checkpoint)
+    VesselCheckpointHook().before_save_checkpoint(SimpleNamespace(model=nn.Identity(), cfg=Config()), checkpoint)
     torch.save(checkpoint, tmp_path / 'plain.pth')
     found = torch.load(tmp_path / 'plain.pth', weights_only=True)
     assert found['message_hub']['runtime_info'] == dict(eta=2.5, epoch=1, best=[0.5])

@@ -198,7 +198,7 @@ def test_predictions_are_written_on_request(tmp_path):
     metric = METRICS.build(dict(type='VesselMetric', output_dir=str(tmp_path / 'out')))
     metric.process({}, [sample([[0, 1]], [[0, 1]], path='/data/eye 7.tif')])
     metric.evaluate(1)
-    assert np.asarray(Image.open(tmp_path / 'out' / 'eye 7.png')).tolist() == [[0, 255]]
+    assert np.asarray(Image.open(tmp_path / 'out' / 'eye 7.png').convert('L')).tolist() == [[0, 255]]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import torch
-from trial import Trial
+from fault_trial import Trial
 
 from mmseg_fundus.engine.work_folder import latest_whole_checkpoint
 from mmseg_fundus.files import write_whole

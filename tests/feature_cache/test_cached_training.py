@@ -237,7 +237,7 @@ def test_a_label_edited_during_a_training_and_put_back_leaves_nothing_wrong(trai
     dataset = runner.train_dataloader.dataset
     label = Path(dataset.get_data_info(0)['seg_map_path'])
     original = label.read_bytes()
-    Image.fromarray(255 - np.array(Image.open(label).convert('L'))).save(label)
+    Image.fromarray(np.array(Image.open(label).convert('L')).T).save(label)
     dataset[runner.train_dataloader.sampler.view(0, 1)]
     label.write_bytes(original)
     found = dataset[runner.train_dataloader.sampler.view(0, 1)]['data_samples'].gt_sem_seg.data

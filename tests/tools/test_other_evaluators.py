@@ -36,7 +36,7 @@ def test_iou_metric_beside_vessel_metric_is_right_and_written_down(shell, root, 
     for name, value in by_counts(rows).items():
         assert results['metrics'][name] == round(100 * value, 2), name
     assert results['metrics']['Dice'] == results['report']['field of view']['pooled']['Dice']
-    masks = [np.asarray(Image.open(tmp_path / f'masks/{row["picture"]}.png')) for row in rows]
+    masks = [np.asarray(Image.open(tmp_path / f'masks/{row["picture"]}.png').convert('L')) for row in rows]
     assert [(mask > 0).sum() for mask in masks] == [row['TP'] + row['FP'] for row in rows] and set(np.unique(masks)) == {0, 255}
 
 
@@ -53,7 +53,7 @@ def test_iou_metric_alone_tests_and_its_masks_are_written(shell, root, tiny_chec
     assert done.returncode == 0, done.stdout
     results = results_of(tmp_path / 'tested')
     assert set(results['metrics']) == {'aAcc', 'mIoU', 'mAcc'} and all(type(value) is float for value in results['metrics'].values())
-    masks = {path.name: np.unique(np.asarray(Image.open(path))).tolist() for path in (tmp_path / 'masks').iterdir()}
+    masks = {path.name: np.unique(np.asarray(Image.open(path).convert('L'))).tolist() for path in (tmp_path / 'masks').iterdir()}
     assert len(masks) == 3 and all(set(values) <= {0, 255} for values in masks.values()), 'black and white, not 0 and 1'
     assert not (tmp_path / 'tested/per_picture.csv').exists()
     page = make_page(gather(tmp_path / 'tested'))
