@@ -37,7 +37,7 @@ def worker_killed(trial: Trial) -> None:
 
 def rank_hangs(trial: Trial) -> None:
     code = 'time.sleep(200 if runner.rank == 1 else 0)'
-    config = trial.config(code, trial.rng.randrange(3, 6), "env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=8))")
+    config = trial.config(code, trial.rng.randrange(3, 6), "env_cfg = dict(dist_cfg=dict(backend='nccl', timeout=20))")
     start = time.monotonic()
     trial.stops('another process does not answer', 'env_cfg.dist_cfg.timeout', config=config, processes=2)
     assert time.monotonic() - start < 120
