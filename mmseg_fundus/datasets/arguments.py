@@ -1,8 +1,13 @@
 """Refusing arguments of a vessel data set that would be read wrongly without a word."""
 
-from mmcv.transforms import LoadAnnotations
+import mmcv.transforms
+import mmseg.datasets
+from mmseg.registry import TRANSFORMS
 
+from ..components import component
 from ..errors import ConfigError
+
+LOADERS = (mmcv.transforms.LoadAnnotations, mmseg.datasets.LoadAnnotations)
 
 
 def check_pipeline(owner: str, steps) -> None:
@@ -19,12 +24,10 @@ def check_pipeline(owner: str, steps) -> None:
         if isinstance(step, (list, tuple)):
             check_pipeline(owner, step)
         elif isinstance(step, dict):
-            kind = step.get('type')
-            name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-            _refuse_loader(owner, name.split('.')[-1] == 'LoadAnnotations')
+            _refuse_loader(owner, component(step.get('type'), TRANSFORMS) in LOADERS)
             check_pipeline(owner, [value for value in step.values() if isinstance(value, (list, tuple, dict))])
         else:
-            _refuse_loader(owner, type(step).__name__ == 'LoadAnnotations' and isinstance(step, LoadAnnotations))
+            _refuse_loader(owner, type(step) in LOADERS)
 
 
 def _refuse_loader(owner: str, found: bool) -> None:

@@ -134,6 +134,21 @@ def explain(error: Exception) -> str | None:
     return explain_impossible_steps(error)
 
 
+def explain_not_implemented(error: NotImplementedError) -> str | None:
+    """One line for parts of a config that an OpenMMLab package cannot combine; ``None`` if the error is from elsewhere."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file = Path(last.filename)
+    package = next((name for name in ('mmseg', 'mmengine', 'mmpretrain', 'mmcv') if name in file.parts), None)
+    if package is None:
+        return None
+    if file.stem == 'layer_decay_optimizer_constructor':
+        return (
+            "optim_wrapper.constructor: mmseg's layer-wise rates know the backbones ConvNeXt, BEiT and MAE alone; leave constructor out, "
+            "give blocks their rates by name, optim_wrapper.paramwise_cfg=dict(custom_keys={'backbone.layers.10.': dict(lr_mult=0.9)})"
+        )
+    return f'{package} cannot combine what the config does: {error or "not implemented"} ({last.name} in {file.name}, line {last.lineno})'
+
+
 def explain_impossible_steps(error: Exception) -> str | None:
     """One line for what mmengine or torch refuse before the first step; ``None`` if the error is something else."""
     if isinstance(error, ValueError) and 'SyncBatchNorm' in str(error):
@@ -235,18 +250,3 @@ def known_checkpoint(path: str) -> str:
     if not os.path.isfile(path):
         raise ConfigError(f'checkpoint not found: {os.path.abspath(path)}')
     return path
-
-
-def explain_not_implemented(error: NotImplementedError) -> str | None:
-    """One line for parts of a config that an OpenMMLab package cannot combine; ``None`` if the error is from elsewhere."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    file = Path(last.filename)
-    package = next((name for name in ('mmseg', 'mmengine', 'mmpretrain', 'mmcv') if name in file.parts), None)
-    if package is None:
-        return None
-    if file.stem == 'layer_decay_optimizer_constructor':
-        return (
-            "optim_wrapper.constructor: mmseg's layer-wise rates know the backbones ConvNeXt, BEiT and MAE alone; leave constructor out, "
-            "give blocks their rates by name, optim_wrapper.paramwise_cfg=dict(custom_keys={'backbone.layers.10.': dict(lr_mult=0.9)})"
-        )
-    return f'{package} cannot combine what the config does: {error or "not implemented"} ({last.name} in {file.name}, line {last.lineno})'

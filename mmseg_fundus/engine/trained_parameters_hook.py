@@ -1,6 +1,7 @@
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 from torch import nn
 
@@ -15,9 +16,10 @@ REMEDY = 'Let model.backbone.trainable_blocks, or the constructor of the part, d
 class TrainedParametersHook(Hook):
     """Sees to it that what requires a gradient is trained.
 
-    A parameter that the optimizer does not hold, or that the processes do not share (something set ``requires_grad`` after they were
-    built), and one of the frozen encoder that gets no gradient in the first steps (it does not run, or what is behind it is cut off), end
-    the training with a line that says so.  Other parameters that get none, such as a head's that its settings leave unused, are a warning.
+    These end the training with a line that says so: a parameter that the optimizer does not hold, or that the processes do not share
+    (something set ``requires_grad`` after they were built); one of the frozen encoder that gets no gradient in the first steps (it does
+    not run, or what is behind it is cut off); a decode head that is frozen as it was initialised.  Other parameters that get no gradient,
+    such as a head's that its settings leave unused, are a warning.
     """
 
     priority = 'VERY_LOW'  # behind hooks that unfreeze something
@@ -32,6 +34,18 @@ class TrainedParametersHook(Hook):
     def before_run(self, runner) -> None:
         if get_world_size() > 1:
             self._shared = {id(parameter) for parameter in runner.model.parameters() if parameter.requires_grad}
+
+    def before_train(self, runner) -> None:
+        if runner._load_from or runner._resume:
+            return
+        heads = {name: module for name, module in _bare(runner).named_modules() if isinstance(module, BaseDecodeHead)}
+        frozen = [name for name, head in heads.items() if not any(parameter.requires_grad for parameter in head.parameters())]
+        if frozen:
+            raise ConfigError(
+                f'{", ".join(frozen)} is frozen as it was initialised, so that its predictions would stay random. LoRAModel around the '
+                'whole model trains its adapter alone: put it around the encoder, '
+                "model.backbone=dict(type='mmpretrain.LoRAModel', module=...); or start from a trained checkpoint (load_from)"
+            )
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
         trained = {id(parameter): (name, parameter) for name, parameter in _bare(runner).named_parameters() if parameter.requires_grad}

@@ -9,7 +9,7 @@ from .mask_writer import MaskWriter
 
 @METRICS.register_module()
 class PredictedMasks(BaseMetric):
-    """Measures nothing: writes each prediction as ``<picture name>.png``, 0 and 255, beside evaluators that measure.
+    """Measures nothing: writes each prediction as ``<picture name>.png``, black and white, beside evaluators that measure.
 
     ``tools/test.py --out`` adds it where there is no :class:`VesselMetric`, which writes them itself.
 

@@ -68,3 +68,15 @@ def test_two_processes_train_the_adapter_alike(shell, root, lora_config, tiny_we
     state = safe_load(tmp_path / 'run/epoch_1.pth')['state_dict']
     up = [tensor for name, tensor in state.items() if 'lora_up' in name]
     assert len(up) == 4 and all(torch.count_nonzero(tensor) for tensor in up)
+
+
+def test_an_adapter_around_the_whole_model_is_refused_where_the_decoder_would_stay_random(shell, root, tiny_config, tmp_path):
+    """``LoRAModel`` freezes all but itself: 2 epochs had ended normally, with a decoder as it was initialised."""
+    tiny_config()
+    lines = ["_base_ = './tiny.py'", "targets = [dict(type='.*qkv')]"]
+    lines.append("model = dict(_delete_=True, type='mmpretrain.LoRAModel', module={{_base_.model}}, alpha=1, rank=4, targets=targets)")
+    (tmp_path / 'whole.py').write_text('\n'.join(lines))
+    done = shell(sys.executable, root / 'tools/train.py', tmp_path / 'whole.py')
+    last = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == 1 and 'Traceback' not in done.stdout
+    assert 'error: decode_head is frozen as it was initialised' in last and 'put it around the encoder' in last
