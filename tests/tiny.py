@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from mmseg_fundus.models.standin import standin_checkpoint
+from mmseg_fundus.models.encoders.standin import standin_checkpoint
 
 os.environ['CUDA_VISIBLE_DEVICES'] = ''  # all of it runs on the CPU, also where there is a GPU: forked processes cannot share one
 ROOT = Path(__file__).resolve().parent.parent

@@ -16,7 +16,7 @@ from mmengine.registry import init_default_scope
 from mmseg_fundus.benchmark import CASES, machine, markdown
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 
 
 def parse_args():

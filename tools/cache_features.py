@@ -69,7 +69,7 @@ def fill(model, loader, epochs, batch_size: int) -> int:
     views = [sampler.view(index, drawn) for drawn in range(sampler.views_in(epochs)) for index in range(len(dataset))]
     bar, computed = ProgressBar(len(views)), 0
     for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
-        missing = [i for i, sample in enumerate(batch['data_samples']) if 'keep_maps' in sample.metainfo]
+        missing = [i for i, sample in enumerate(batch['data_samples']) if 'map_key' in sample.metainfo]
         computed += len(missing)
         if missing:
             chosen = {name: [values[i] for i in missing] for name, values in batch.items()}

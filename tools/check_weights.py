@@ -11,9 +11,9 @@ from mmengine.config import DictAction
 
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.fileio.safe_load import plain
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
-from mmseg_fundus.models.safe_load import plain
-from mmseg_fundus.models.weights import describe, expected_shapes, load_encoder, match, read_encoder
+from mmseg_fundus.models.encoders.weights import describe, expected_shapes, load_encoder, match, read_encoder
 
 
 def parse_args():

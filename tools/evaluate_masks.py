@@ -11,7 +11,6 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.checksum import file_sha256
 from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
 from mmseg_fundus.datasets.truth import picture_name
 from mmseg_fundus.engine.cli import run
@@ -20,6 +19,7 @@ from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
 from mmseg_fundus.evaluation.report import FOV, FRAME, described, figures_table, report_rows, write_results
 from mmseg_fundus.evaluation.scores import told_left_out
+from mmseg_fundus.fileio.checksum import file_sha256
 
 
 def parse_args():

@@ -17,7 +17,7 @@ from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.inputs import encoder_config
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.models.checkpoints import read_trained
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 

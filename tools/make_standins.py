@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.models.standin import LABEL, write_standin
+from mmseg_fundus.models.encoders.standin import LABEL, write_standin
 
 
 def parse_args():

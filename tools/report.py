@@ -12,7 +12,7 @@ import _setup  # noqa: F401
 
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, printable
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.report import gather, make_page
 from mmseg_fundus.report.pictures import MOST
 

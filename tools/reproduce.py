@@ -26,7 +26,7 @@ import torch
 
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = dict(  # of each data set, by the name of its folder

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.datasets.reading import read_json
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.evaluation.report import FOV, FRAME
-from mmseg_fundus.files import write_whole
+from mmseg_fundus.fileio.reading import read_json
+from mmseg_fundus.fileio.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = '<!-- results: made by tools/results_table.py, do not edit -->', '<!-- end of results -->'

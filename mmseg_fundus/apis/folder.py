@@ -9,10 +9,10 @@ from PIL import Image
 
 from ..datasets.naming import distinct_names
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
-from ..datasets.reading import read_json
 from ..errors import ConfigError, DataError
 from ..evaluation.report import without_nan
-from ..files import remove_leftovers, write_whole
+from ..fileio.reading import read_json
+from ..fileio.whole_files import remove_leftovers, write_whole
 from ..measurement import write_measurements
 from .prediction import VesselPrediction
 

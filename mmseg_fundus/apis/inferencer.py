@@ -7,14 +7,14 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from ..checksum import tensors_sha256
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
 from ..engine.config import check_prediction_options, load_config
 from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
+from ..fileio.checksum import tensors_sha256
 from ..models.checkpoints import read_trained
-from ..models.encoder import find_encoder
+from ..models.encoders.trained import find_encoder
 from .prediction import VesselPrediction
 
 

@@ -19,9 +19,9 @@ from mmseg.structures import SegDataSample
 
 from ..datasets import DRIVEVesselDataset, View
 from ..datasets.synthetic import write_drive_layout
-from ..feature_cache import FeatureCache, PictureCache
+from ..feature_cache import CachedViews, FeatureCache, PictureCache
+from ..models.encoders.standin import write_standin
 from ..models.precision import native_bfloat16
-from ..models.standin import write_standin
 from . import systems
 from .timing import interleaved
 
@@ -53,9 +53,10 @@ def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
         uncached = _step(systems.ours(PRECISIONS[-1], precision))
         variants[f'ours, no cache, decoder {precision}'] = lambda uncached=uncached: uncached(data)
         dataset = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
-        samples = [dataset.get_data_info(i) for i in range(len(dataset))]
-        cache = FeatureCache(folder / 'steps', samples, 'benchmark', precision, (size, size), model.backbone.map_shape(size, size))
-        dataset.feature_cache = model.feature_cache = cache
+        cache = FeatureCache(
+            folder / 'steps', dataset.samples(), 'benchmark', precision, (size, size), model.backbone.map_shape(size, size)
+        )
+        dataset.views, model.feature_cache = CachedViews(dataset.views, cache), cache
         cached = _step(model)
         views = [View(i % len(dataset), i // len(dataset)) for i in range(4 * number)]
         places = iter(range(10**9))
@@ -140,7 +141,7 @@ def _picture() -> dict:
     """A test picture of DRIVE's size, all of it field of view."""
     generator = torch.Generator().manual_seed(0)
     fov = np.ones((584, 565), np.uint8)
-    sample = SegDataSample(metainfo=dict(img_shape=(584, 565), ori_shape=(584, 565), fov=fov, maps_of=('picture', 0)))
+    sample = SegDataSample(metainfo=dict(img_shape=(584, 565), ori_shape=(584, 565), fov=fov))
     return dict(inputs=[torch.randint(256, (3, 584, 565), generator=generator, dtype=torch.uint8)], data_samples=[sample])
 
 

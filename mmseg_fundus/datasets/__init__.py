@@ -9,7 +9,8 @@ from .random_view import RandomFundusView
 from .stare import STAREVesselDataset
 from .transforms import LoadFieldOfView, LoadVesselAnnotations, PackVesselInputs
 from .vessel_dataset import FundusVesselDataset
-from .view_sampler import View, ViewSampler
+from .view_sampler import ViewSampler
+from .views import View
 
 PUBLIC = {
     'DRIVE': DRIVEVesselDataset,

@@ -2,10 +2,11 @@ import hashlib
 
 import numpy as np
 
-from ..checksum import file_sha256
 from ..errors import DataError
-from ..records import RecordFolder
-from .fov_cache import FOUND_VERSION, cache_folder
+from ..fileio.cache_folder import cache_folder
+from ..fileio.checksum import file_sha256
+from ..fileio.record_folder import RecordFolder
+from .fov_cache import FOUND_VERSION
 from .label_file import READING
 from .reading import picture_size
 

@@ -4,7 +4,8 @@ import random
 from pathlib import Path, PurePath
 
 from ..errors import ConfigError, DataError
-from .reading import read_json, stem_of
+from ..fileio.reading import read_json
+from .reading import stem_of
 
 _WAYS = "dict(first=N), dict(folds=K, fold=I, seed=S) or dict(file='split.json')"
 

@@ -1,25 +1,19 @@
 import contextlib
 import hashlib
-import os
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import write_whole
+from ..fileio.cache_folder import cache_folder
+from ..fileio.reading import read_bytes
+from ..fileio.whole_files import write_whole
 from .exchanged import check_fov
 from .fov import find_fov
 from .label_file import read_mask
-from .reading import opened, read_bytes, read_picture
+from .reading import opened, read_picture
 
 FOUND_VERSION = 1  # of find_fov: another number, other files
-
-
-def cache_folder() -> Path:
-    """Where found fields of view are kept: ``$FUNDUS_CACHE``, or else ``mmseg_fundus`` in the user's cache folder."""
-    home = os.environ.get('FUNDUS_CACHE')
-    return Path(home) if home else Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'mmseg_fundus'
 
 
 def cached_fov(path) -> np.ndarray:

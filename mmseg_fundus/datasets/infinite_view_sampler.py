@@ -3,7 +3,8 @@ from itertools import islice
 
 from mmseg.registry import DATA_SAMPLERS
 
-from .view_sampler import View, ViewSampler
+from .view_sampler import ViewSampler
+from .views import View
 
 
 @DATA_SAMPLERS.register_module()

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ..errors import DataError
-from .reading import PICTURE_SUFFIXES, check_scans, opened, read_bytes, truncated
+from ..fileio.reading import read_bytes, truncated
+from .reading import PICTURE_SUFFIXES, check_scans, opened
 
 DICOM_SUFFIXES = ('.dcm', '.dicom')
 PHOTOGRAPH_SUFFIXES = (*PICTURE_SUFFIXES, '.webp', *DICOM_SUFFIXES)

@@ -2,15 +2,14 @@
 
 import cv2
 import numpy as np
-from mmcv.transforms import BaseTransform, LoadImageFromFile
-from mmseg.datasets import PackSegInputs
+from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
-from ..boxes import box_around, fov_scale
 from ..errors import ConfigError
+from ..geometry import box_around, fov_scale
 from .camera_look import CameraLook
-from .transforms import IGNORE, LoadVesselAnnotations
+from .transforms import IGNORE
 
 
 def _bounds(name: str, value, low: float, high: float) -> None:
@@ -28,7 +27,7 @@ class RandomFundusView(BaseTransform):
     was not in the picture is black, its label 255.
 
     Required keys: ``img`` ``(H, W, 3)`` uint8, ``gt_seg_map`` and perhaps ``fov`` ``(H, W)`` (else all of the label that counts);
-    ``view_seed`` (ints) decides what is drawn, without it numpy's global state does.  Modified: ``img``, ``gt_seg_map``,
+    ``view`` (:class:`.Drawn`) decides what is drawn, without it numpy's global state does.  Modified: ``img``, ``gt_seg_map``,
     ``img_shape``.  Removed: ``fov``, ``label``, which are of the whole picture.
 
     Args:
@@ -93,7 +92,8 @@ class RandomFundusView(BaseTransform):
             box = box_around(fov)
             results['img'], results['gt_seg_map'], fov = results['img'][box], results['gt_seg_map'][box], fov[box]
         height, width = self.size
-        random = np.random.default_rng(results.get('view_seed', np.random.randint(2**31)))
+        view = results.get('view')
+        random = view.random() if view else np.random.default_rng(np.random.randint(2**31))
         factor = random.uniform(*self.scale)
         if self.zoom is None:
             cut, scaled = None, (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
@@ -152,18 +152,3 @@ def _cut(image: np.ndarray, window: tuple, border) -> np.ndarray:
     inside = image[max(top, 0) : bottom, max(left, 0) : right]
     over = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
     return cv2.copyMakeBorder(inside, *over, cv2.BORDER_CONSTANT, value=border) if any(over) else np.ascontiguousarray(inside)
-
-
-def training_pipeline(augmentation, annotate=LoadVesselAnnotations) -> list:
-    """Load a picture and its label, draw a random view if ``augmentation`` is not ``None``, pack."""
-    return [
-        dict(
-            type=LoadImageFromFile,
-            imdecode_backend='pillow',
-            color_type='color_ignore_orientation',
-            backend_args=dict(backend='gunzip'),
-        ),
-        dict(type=annotate),
-        *([dict(type=RandomFundusView, **augmentation)] if augmentation is not None else []),
-        dict(type=PackSegInputs),
-    ]

@@ -7,19 +7,17 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
-from ..checksum import checksum, file_sha256
 from ..errors import ConfigError, DataError, FundusError, NothingThereError
+from ..fileio.checksum import file_sha256
 from .arguments import check_classes, check_pipeline
-from .decoded import DecodedPictures
 from .division import divide, hold_out
 from .label_file import LABEL_VALUES
 from .layout import UNLABELLED, converted, find_root, index_folder, list_converted, missing, pair
 from .naming import unique_names
-from .random_view import training_pipeline
 from .reading import PICTURE_SUFFIXES, read_picture
 from .transforms import FOV_MODES, LoadVesselAnnotations
 from .verify import verify_samples
-from .view_sampler import View
+from .views import Drawn, View, Views, plain_steps
 
 SPLITS = ('train', 'val', 'trainval', 'test', 'all')
 
@@ -123,17 +121,13 @@ class FundusVesselDataset(BaseSegDataset):
         self.label_values = label_values
         self.field_angle = self.FIELD_ANGLE if field_angle is None else field_angle
         self.verify = verify
-        self.draws = augmentation is not None
-        self.keep_decoded = keep_decoded
-        self._decoded = None
+        self.views = None if augmentation is None else Views(augmentation, self.ANNOTATE, keep_decoded)
         self._files = None
-        self.feature_cache = None  # both are set by FeatureCacheHook
-        self.tell_contents = False
         self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
         super().__init__(
             data_root=str(data_root),
             data_prefix=dict(),
-            pipeline=list(pipeline) or training_pipeline(augmentation, self.ANNOTATE),
+            pipeline=list(pipeline) or (self.views.steps if self.views else plain_steps(self.ANNOTATE)),
             indices=indices,
             test_mode=test_mode,
             metainfo=metainfo,
@@ -141,6 +135,8 @@ class FundusVesselDataset(BaseSegDataset):
             serialize_data=serialize_data,
             max_refetch=max_refetch,
         )
+        if self.views:
+            self.views.samples = self.samples
 
     def list_samples(self, root: Path, part: str) -> list:
         """Samples of one part of the data set; what a subclass writes for its layout.
@@ -220,35 +216,15 @@ class FundusVesselDataset(BaseSegDataset):
 
     def _prepare(self, idx):
         if not isinstance(idx, View):
-            sample = super().prepare_data(idx)
-            return self._with_contents(sample) if self.tell_contents else sample
+            return super().prepare_data(idx)
         info = self.get_data_info(idx.index)
-        info['view_seed'] = (idx.seed, checksum(info['name'].encode()), idx.number)
-        if not self.draws:
-            return self.pipeline(info)
-        pack = self.pipeline.transforms[-1]
-        if self.feature_cache:
-            return self.feature_cache.sample(info, idx.index, idx.number, self._view, pack)
-        return pack(self._view(info))
+        if self.views:
+            return self.views.view(info, idx.number, idx.seed)
+        return self.pipeline(dict(info, view=Drawn(info['name'], idx.number, idx.seed)))
 
-    def _view(self, info: dict) -> dict:
-        """A random view of a sample, not packed yet."""
-        load, annotate, draw = self.pipeline.transforms[:3]
-        if not self.keep_decoded:
-            return draw(annotate(load(info)))
-        if self._decoded is None:  # in this process
-            self._decoded = DecodedPictures([self.get_data_info(i) for i in range(len(self))])
-        return draw(self._decoded.load(info, lambda info: annotate(load(info))))
-
-    @staticmethod
-    def _with_contents(sample: dict) -> dict:
-        """Tell the model what a whole picture's maps are kept under: its name and a checksum of its pixels and field of view."""
-        data = sample['data_samples']
-        seal = checksum(sample['inputs'].numpy())
-        if 'fov' in data.metainfo:
-            seal = checksum(f'{data.field_angle} degrees'.encode(), checksum(data.fov, seal))
-        data.set_metainfo({'maps_of': (f'{data.get("name", "picture")}-{seal:08x}', seal)})
-        return sample
+    def samples(self) -> list:
+        """All samples, in order."""
+        return [self.get_data_info(i) for i in range(len(self))]
 
     def get_cat_ids(self, idx) -> list:
         """Classes in the label of a picture (mmengine's ``ClassBalancedDataset`` asks)."""

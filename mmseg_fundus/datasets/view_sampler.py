@@ -1,18 +1,10 @@
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from mmengine.dataset import DefaultSampler
 from mmseg.registry import DATA_SAMPLERS
 
 from ..errors import ConfigError
-
-
-class View(NamedTuple):
-    """What a sampler asks a vessel data set for: a sample, the number of its random view, and the seed of all views."""
-
-    index: int
-    number: int
-    seed: int = 0
+from .views import View
 
 
 @DATA_SAMPLERS.register_module()
@@ -34,7 +26,7 @@ class ViewSampler(DefaultSampler):
             raise ConfigError(f'ViewSampler: repeats={repeats} must be 1 or more')
         if views is not None and (not isinstance(views, int) or views < 1):
             raise ConfigError(f'ViewSampler: views={views!r} must be 1 or more, or None for new views in each epoch')
-        if not hasattr(dataset, 'draws'):
+        if not hasattr(dataset, 'views'):
             raise ConfigError(
                 f'ViewSampler: {type(dataset).__name__} cannot draw views, FundusVesselDataset and its likes can; several data sets in '
                 "one: put their files into one folder, or use sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True)"

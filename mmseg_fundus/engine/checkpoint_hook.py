@@ -11,8 +11,8 @@ from mmengine.runner import IterBasedTrainLoop
 from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
-from ..files import remove_leftovers, write_whole
-from ..models.encoder import find_encoder
+from ..fileio.whole_files import remove_leftovers, write_whole
+from ..models.encoders.trained import find_encoder
 from .metric_rules import rule_of
 from .settings import flat_settings
 from .work_folder import move_aside, numbered_checkpoints, occupy

@@ -17,7 +17,7 @@ from torch import distributed
 
 from ..components import arguments, component
 from ..errors import ConfigError, FundusError, WriteError, printable
-from ..files import FULL
+from ..fileio.whole_files import FULL
 from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
 

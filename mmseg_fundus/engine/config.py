@@ -12,7 +12,7 @@ from ..components import is_a
 from ..datasets import PUBLIC, FundusVesselDataset
 from ..datasets.by_name import class_by_name, public_name, registered_class
 from ..errors import ConfigError
-from ..files import FULL
+from ..fileio.whole_files import FULL
 from ..models.segmentors import VesselSegmentor
 from .data_roots import SPLITS, leaves, name_of, set_data_root
 from .encoder_config import encoder_config

@@ -6,7 +6,7 @@ from mmseg.registry import HOOKS
 
 from ..datasets.naming import parts_of
 from ..errors import ConfigError
-from ..models.encoder_file import encoder_tensors, write_encoder
+from ..models.encoders.encoder_file import encoder_tensors, write_encoder
 
 
 @HOOKS.register_module()

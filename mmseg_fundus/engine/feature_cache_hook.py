@@ -11,17 +11,18 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ..boxes import fov_scale
-from ..checksum import checksum
-from ..datasets import FundusVesselDataset, RandomFundusView, ViewSampler
-from ..datasets.fov_cache import cache_folder, field_of_view
+from ..datasets import FundusVesselDataset, ViewSampler
+from ..datasets.fov_cache import field_of_view
 from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
-from ..feature_cache import FeatureCache, PictureCache, digest
-from ..models.encoder import is_as_built
+from ..feature_cache import CachedViews, FeatureCache, PictureCache, digest
+from ..fileio.cache_folder import cache_folder
+from ..fileio.checksum import checksum
+from ..fileio.record_folder import RecordFolder
+from ..geometry import fov_scale
+from ..models.encoders.trained import is_as_built
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
-from ..records import RecordFolder
 
 GB = 1e9
 
@@ -74,10 +75,10 @@ class FeatureCacheHook(Hook):
             return False
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
         dataset, sampler, backbone = train_loader.dataset, train_loader.sampler, model.backbone
-        drawing: RandomFundusView = dataset.pipeline.transforms[-2]
+        drawing = dataset.views
         identity = backbone.identity()
         encoder = digest(identity, _normalisation(model.data_preprocessor))
-        samples = [dataset.get_data_info(i) for i in range(len(dataset))]
+        samples = dataset.samples()
         drawn = f'{drawing!r}, {dataset.field_angle} degrees'
         cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, backbone.map_shape(*drawing.size))
         views = sampler.views_in(epochs)
@@ -87,15 +88,14 @@ class FeatureCacheHook(Hook):
         records = pictures.records(model.test_cfg or {})
         validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
         if validation:
-            held_out = [val_loader.dataset.get_data_info(i) for i in range(len(val_loader.dataset))]
+            held_out = val_loader.dataset.samples()
             size = sum(_prediction_size(info, model.test_cfg or {}, backbone) for info in held_out)
             need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
             parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
         self._check_room(need, there, parts, folder, identity['precision'])
-        model.feature_cache = dataset.feature_cache = cache
+        model.feature_cache, dataset.views = cache, CachedViews(drawing, cache)
         if validation:
             model.picture_cache = pictures
-            val_loader.dataset.tell_contents = True
         return True
 
     @staticmethod
@@ -110,10 +110,10 @@ class FeatureCacheHook(Hook):
         if hasattr(backbone, 'own_tensors') and not is_as_built(backbone, backbone.own_tensors()):
             return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
         dataset, preprocessor = loader.dataset, model.data_preprocessor
-        if not isinstance(dataset, FundusVesselDataset) or not dataset.draws:
+        if not isinstance(dataset, FundusVesselDataset) or not dataset.views:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
         divisor = getattr(preprocessor, 'size_divisor', None) or 1
-        padded = any(side % divisor for side in dataset.pipeline.transforms[-2].size)
+        padded = any(side % divisor for side in dataset.views.size)
         if padded or getattr(preprocessor, 'batch_augments', None) or getattr(preprocessor, 'size', None):
             return 'the data preprocessor changes the pictures (batch_augments, size or size_divisor)'
         if not isinstance(loader.sampler, ViewSampler) or loader.sampler.views is None:

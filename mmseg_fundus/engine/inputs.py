@@ -10,9 +10,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
-from ..checksum import file_sha256
 from ..components import is_a, takes
 from ..datasets.naming import parts_of
+from ..fileio.checksum import file_sha256
 from ..models.backbones import FrozenVisionTransformer
 from .data_roots import leaves, leaves_of, tell
 from .encoder_config import encoder_config

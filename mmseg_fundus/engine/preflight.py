@@ -25,7 +25,7 @@ from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
-from ..models.encoder import find_encoder
+from ..models.encoders.trained import find_encoder
 from ..stack import installed_versions
 from ..visualization import draw_overlay
 from .cli import explain

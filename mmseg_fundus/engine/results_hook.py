@@ -10,7 +10,7 @@ from mmseg.registry import HOOKS
 from ..datasets.naming import parts_of
 from ..evaluation import PredictedMasks, VesselMetric
 from ..evaluation.report import described, without_nan, write_results
-from ..models.encoder import find_encoder
+from ..models.encoders.trained import find_encoder
 from .metric_rules import check_rules
 from .picture_names_hook import dataset_names
 from .provenance import difference, git_state, merged, seen_before, versions

@@ -14,7 +14,7 @@ from ..datasets import FundusVesselDataset
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
 from ..evaluation.report import described
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 from ..models.checkpoints import read_checkpoint
 from .data_roots import leaves_of, name_of
 

@@ -6,7 +6,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from ..errors import ConfigError
-from ..models.encoder import find_encoder
+from ..models.encoders.trained import find_encoder
 
 PATIENCE = 10  # steps after which a parameter without a gradient is taken to get none
 REMEDY = 'Let model.backbone.trainable_blocks, or the constructor of the part, do that'

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..checksum import file_sha256
 from ..datasets import PUBLIC
 from ..errors import WeightsError
+from ..fileio.checksum import file_sha256
+from ..fileio.safe_load import plain
 from ..models.backbones.frozen_vit import FROM_CHECKPOINT, RANDOM
 from ..models.checkpoints import load_from_anywhere
-from ..models.safe_load import plain
 from .data_roots import leaves, name_of, tell
 from .encoder_config import encoder_config
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 
 
 class WholeConfig(Config):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from ..errors import ConfigError
-from ..models.archive import is_whole
+from ..fileio.archive import is_whole
 
 KINDS = ('epoch', 'iter')
 

@@ -10,10 +10,11 @@ import numpy as np
 from ..datasets.fov_cache import check_size
 from ..datasets.label_file import IGNORE, read_label, read_mask
 from ..datasets.photograph import MOST_PIXELS
-from ..datasets.reading import MOST_BYTES, is_picture, read_bytes, read_grey, stem_of
+from ..datasets.reading import is_picture, read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth
 from ..datasets.verify import check_alike
 from ..errors import DataError, NothingThereError
+from ..fileio.reading import MOST_BYTES, read_bytes
 from .report import make_report
 from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise

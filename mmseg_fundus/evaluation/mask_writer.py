@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from ..errors import DataError
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 
 WAITING = 16  # masks that may wait for the disk before a prediction waits for them
 

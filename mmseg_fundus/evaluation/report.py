@@ -11,7 +11,7 @@ import torch
 from prettytable import PrettyTable
 
 from ..datasets.naming import parts_of
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 from .curves import curves
 from .score_histogram import ScoreHistogram
 from .scores import NAMES

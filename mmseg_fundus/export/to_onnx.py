@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 from .check import ExportError, compare
 from .facts import prediction_facts
 from .graph import VesselGraph, tracing

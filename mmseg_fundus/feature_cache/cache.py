@@ -4,11 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from ..checksum import checksum
 from ..datasets.decoded import sample_digest
-from ..records import RecordFolder
+from ..fileio.record_folder import RecordFolder
+from .cached_views import MapKey
 
 VERSION = 1  # of what is stored and how views are drawn: another number, other files
 
@@ -43,58 +42,20 @@ class FeatureCache:
         self.view_shape = (4, *size)
         self.map_shape = tuple(map_shape)
         with ThreadPoolExecutor() as pool:
-            self.pictures = list(pool.map(sample_digest, samples))
+            self.pictures = dict(zip((sample['name'] for sample in samples), pool.map(sample_digest, samples)))
 
     @property
     def bytes_per_view(self) -> int:
         """Disk space of one view and its maps."""
         return RecordFolder.record_size(self.view_shape, np.uint8) + RecordFolder.record_size(self.map_shape, np.float16)
 
-    def sample(self, info: dict, index: int, number: int, draw, pack) -> dict:
-        """View ``number`` of a picture, as ``pack(draw(info))`` would make it.
-
-        Its data sample brings the maps (``encoder_maps``, a float16 tensor of ``map_shape``) or, where they are not there yet, says
-        in its metainfo what to keep them as (``keep_maps``, arguments of :meth:`keep`).
-
-        Args:
-            info (dict): The data set's sample, with ``view_seed``.
-            index (int): Of the picture in the data set.
-            number (int): Of the view.
-            draw (callable): Makes ``img`` and ``gt_seg_map`` of the view from ``info``.
-            pack (PackSegInputs): Makes the sample from them.
-        """
-        name = self.pictures[index]
-        view = self.views.read(name, number, self.view_shape, np.uint8)
-        if view is None:
-            results = draw(info)
-            view = np.concatenate([results['img'].transpose(2, 0, 1), results['gt_seg_map'][None]])
-            if sample_digest(info) != name:  # a file was changed since the start
-                return pack(results)
-            self.views.write(name, number, view)
-        else:
-            results = dict(
-                info,
-                img=np.ascontiguousarray(view[:3].transpose(1, 2, 0)),
-                gt_seg_map=view[3],
-                img_shape=self.view_shape[1:],
-                seg_fields=['gt_seg_map'],
-            )
-        packed = pack(results)
-        seal = checksum(view)
-        maps = self.maps.read(name, number, self.map_shape, np.float16, seal)
-        if maps is None:
-            packed['data_samples'].set_metainfo({'keep_maps': (name, number, seal)})
-        else:
-            packed['data_samples'].encoder_maps = torch.from_numpy(maps)
-        return packed
-
-    def keep(self, maps: np.ndarray, name: str, number: int, seal: int) -> None:
-        """Store the maps of a view that :meth:`sample` handed out without."""
-        self.maps.write(name, number, maps, seal)
+    def keep(self, maps: np.ndarray, key: MapKey) -> None:
+        """Store the maps of a view that :class:`.CachedViews` handed out without."""
+        self.maps.write(key.name, key.number, maps, key.seal)
 
     def size(self) -> int:
         """Bytes of this training's pictures that are there already."""
-        return self.views.size(self.pictures) + self.maps.size(self.pictures)
+        return self.views.size(self.pictures.values()) + self.maps.size(self.pictures.values())
 
 
 class PictureCache:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError
-from ..records import RecordFolder
+from ..fileio.record_folder import RecordFolder
 
 
 def to_half(maps: tuple) -> Tensor:
@@ -38,7 +38,7 @@ def training_maps(encode, cache, inputs: Tensor, samples: list) -> tuple:
         encode (callable): ``(N, 3, H, W)`` to the maps of each level.
         cache (FeatureCache): That the samples came through.
         inputs (Tensor): ``(N, 3, H, W)``, normalised.
-        samples (list[SegDataSample]): See :meth:`FeatureCache.sample`.
+        samples (list[SegDataSample]): See :class:`.CachedViews`.
 
     Returns:
         tuple[Tensor]: ``(N, C, h, w)`` float32 of each level, with float16's precision, also where they were just computed.
@@ -48,8 +48,8 @@ def training_maps(encode, cache, inputs: Tensor, samples: list) -> tuple:
     if missing:
         for i, half in zip(missing, _encoded(encode, inputs[missing] if len(missing) < len(maps) else inputs)):
             maps[i] = half
-            if 'keep_maps' in samples[i].metainfo:
-                cache.keep(half.cpu().numpy(), *samples[i].metainfo['keep_maps'])
+            if 'map_key' in samples[i].metainfo:
+                cache.keep(half.cpu().numpy(), samples[i].metainfo['map_key'])
     with torch.autocast(inputs.device.type, enabled=False):
         return from_half(torch.stack(maps))
 

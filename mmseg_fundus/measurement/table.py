@@ -3,7 +3,7 @@ import io
 from pathlib import Path
 
 from ..errors import DataError
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 
 
 def write_measurements(path, rows: list) -> None:

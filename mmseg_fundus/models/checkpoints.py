@@ -12,8 +12,8 @@ import torch
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import CheckpointError, WeightsError
-from ..files import temporary_beside
-from .safe_load import LONGEST, OPT_IN, plain, safe_load
+from ..fileio.safe_load import LONGEST, OPT_IN, plain, safe_load
+from ..fileio.whole_files import temporary_beside
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
 PATIENCE = 30  # seconds without an answer after which a download is given up

@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..datasets.reading import read_bytes, read_json
 from ..errors import ConfigError, DataError
+from ..fileio.reading import read_bytes, read_json
 from .pictures import choose, load_pictures, mask_folder
 from .training import training_curves
 from .values import part, picture_rows

@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from string import Template
 
-from ..models.standin import LABEL
+from ..models.encoders.standin import LABEL
 from ..version import __version__
 from ..visualization.overlay import LEGEND
 from .gather import Gathered

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..boxes import box_around
 from ..datasets.by_name import class_by_name, config_dataset
 from ..datasets.fov_cache import check_size
 from ..datasets.label_file import IGNORE
@@ -18,6 +17,7 @@ from ..datasets.truth import picture_name, read_truth
 from ..errors import DataError, FundusError
 from ..evaluation.counts import confusion_counts
 from ..evaluation.mask_files import match_predictions, read_prediction
+from ..geometry import box_around
 from ..visualization import draw_overlay
 from .values import number, part
 

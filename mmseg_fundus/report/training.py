@@ -4,8 +4,8 @@ import json
 import math
 from pathlib import Path
 
-from ..datasets.reading import MOST_JSON, read_bytes
 from ..errors import DataError
+from ..fileio.reading import MOST_JSON, read_bytes
 from .values import number
 
 SHOWN = ('train/', 'val/')

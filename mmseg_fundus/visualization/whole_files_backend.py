@@ -6,7 +6,7 @@ from mmengine.visualization.vis_backend import force_init_env
 from mmseg.registry import VISBACKENDS
 from PIL import Image
 
-from ..files import write_whole
+from ..fileio.whole_files import write_whole
 
 
 @VISBACKENDS.register_module()

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_fundus.checksum import file_sha256
-from mmseg_fundus.datasets import reading
 from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.photograph import MOST_PIXELS, read_photograph
-from mmseg_fundus.datasets.reading import picture_size, read_json, read_picture
+from mmseg_fundus.datasets.reading import picture_size, read_picture
 from mmseg_fundus.errors import DataError
+from mmseg_fundus.fileio import reading
+from mmseg_fundus.fileio.checksum import file_sha256
+from mmseg_fundus.fileio.reading import read_json
 
 READERS = [read_picture, read_mask, read_photograph]
 

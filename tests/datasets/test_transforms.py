@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mmseg_fundus.datasets import RandomFundusView
+from mmseg_fundus.datasets.views import Drawn
 from mmseg_fundus.errors import ConfigError
 
 STILL = dict(flip=0, rotate=0, scale=(1, 1), brightness=0, contrast=0)
@@ -94,7 +95,7 @@ def test_a_crop_at_native_scale_is_a_piece_of_the_picture_unchanged():
     picture, label = rng.integers(0, 256, (60, 50, 3), np.uint8), rng.integers(0, 2, (60, 50), np.uint8)
     corners = set()
     for seed in range(40):
-        out = RandomFundusView(**CROP)(dict(img=picture, gt_seg_map=label, view_seed=seed))
+        out = RandomFundusView(**CROP)(dict(img=picture, gt_seg_map=label, view=Drawn('picture', seed)))
         places = [(y, x) for y in range(37) for x in range(35) if np.array_equal(picture[y : y + 24, x : x + 16], out['img'])]
         assert len(places) == 1
         (y, x) = places[0]
@@ -107,7 +108,9 @@ def test_crops_look_at_the_field_of_view():
     label = np.full((200, 300), 255, np.uint8)
     label[20:60, 240:280] = 0
     for seed in range(20):
-        out = RandomFundusView(size=(32, 32), zoom=1.0)(dict(img=np.zeros((200, 300, 3), np.uint8), gt_seg_map=label, view_seed=seed))
+        out = RandomFundusView(size=(32, 32), zoom=1.0)(
+            dict(img=np.zeros((200, 300, 3), np.uint8), gt_seg_map=label, view=Drawn('picture', seed))
+        )
         assert (out['gt_seg_map'] != 255).mean() > 0.2
 
 
@@ -115,7 +118,7 @@ def test_crops_look_at_the_field_of_view():
 def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
     stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
     view = RandomFundusView(size=(40, 40), zoom=zoom, **STILL)
-    out = view(dict(img=np.repeat(stripes[..., None] * 255, 3, 2), gt_seg_map=stripes, view_seed=1))
+    out = view(dict(img=np.repeat(stripes[..., None] * 255, 3, 2), gt_seg_map=stripes, view=Drawn('picture', 1)))
     edges = np.flatnonzero(np.diff(out['gt_seg_map'][20].astype(int)))
     assert set(np.diff(edges)) <= {20 * zoom - 1, 20 * zoom, 20 * zoom + 1} and (len(edges) > 1 or zoom == 2)
 
@@ -129,7 +132,7 @@ def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
     before = dict(img=np.repeat(stripes[:80, :, None] * 80, 3, 2), gt_seg_map=stripes[:80], field_angle=angle)
     expected = RandomFundusView(size=(30, 30), zoom=factor, **STILL)
     for seed in range(5):
-        found, same = (drawn(dict(before, view_seed=seed)) for drawn in (view, expected))
+        found, same = (drawn(dict(before, view=Drawn('picture', seed))) for drawn in (view, expected))
         assert np.array_equal(found['img'], same['img']) and np.array_equal(found['gt_seg_map'], same['gt_seg_map'])
 
 
@@ -139,8 +142,8 @@ def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
 def test_the_look_of_a_camera_changes_the_picture_alone_within_its_bounds(change):
     before, looks = sample(), set()
     for seed in range(30):
-        out = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view_seed=seed))
-        again = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view_seed=seed))
+        out = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view=Drawn('picture', seed)))
+        again = RandomFundusView(**{**STILL, 'size': before['img'].shape[:2], **change})(dict(before, view=Drawn('picture', seed)))
         assert np.array_equal(out['gt_seg_map'], before['gt_seg_map']) and np.array_equal(out['img'], again['img'])
         looks.add(out['img'].tobytes())
         ratio = out['img'].astype(float).mean((0, 1)) / before['img'].mean((0, 1))
@@ -167,7 +170,7 @@ def test_a_picture_smaller_than_the_crop_is_padded_and_the_padding_ignored():
 def test_label_follows_the_picture_through_crops_and_turns(change):
     view = RandomFundusView(**{**STILL, **dict(size=(32, 32)), **change})
     for seed in range(8):
-        out = view(dict(sample(), view_seed=seed))
+        out = view(dict(sample(), view=Drawn('picture', seed)))
         inside = out['gt_seg_map'] != 255
         agree = (out['img'][:, :, 0] > 100)[inside] == (out['gt_seg_map'] == 1)[inside]
         assert inside.mean() > 0.3 and agree.mean() > 0.92
@@ -176,7 +179,7 @@ def test_label_follows_the_picture_through_crops_and_turns(change):
 def test_quarter_turns_are_drawn_evenly():
     before = dict(img=np.arange(27, dtype=np.uint8).reshape(3, 3, 3), gt_seg_map=np.zeros((3, 3), np.uint8))
     view = RandomFundusView(**STILL, size=(3, 3), quarter_turns=True)
-    seen = [view(dict(before, view_seed=seed))['img'].tobytes() for seed in range(40)]
+    seen = [view(dict(before, view=Drawn('picture', seed)))['img'].tobytes() for seed in range(40)]
     assert {np.rot90(before['img'], k).tobytes() for k in range(4)} == set(seen)
 
 

@@ -10,7 +10,7 @@ from mmseg_fundus.engine.checkpoint_hook import VesselCheckpointHook
 from mmseg_fundus.engine.finite_loss_hook import FiniteLossHook
 from mmseg_fundus.engine.work_folder import latest_whole_checkpoint, numbered_checkpoints
 from mmseg_fundus.errors import ConfigError, TrainingError
-from mmseg_fundus.files import remove_leftovers, write_whole
+from mmseg_fundus.fileio.whole_files import remove_leftovers, write_whole
 
 
 def test_a_write_that_fails_half_way_leaves_the_old_file_and_no_other(tmp_path):

@@ -14,8 +14,8 @@ from mmseg_fundus.datasets import View
 from mmseg_fundus.engine import SaveEncoderHook
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.errors import ConfigError, DataError
+from mmseg_fundus.fileio.safe_load import safe_load
 from mmseg_fundus.models import FrozenVisionTransformer
-from mmseg_fundus.models.safe_load import safe_load
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from torch import nn
 
 from mmseg_fundus.engine import load_config
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 VIEWS = {'train_dataloader.sampler.views': 2}
 

@@ -5,10 +5,10 @@ import shutil
 import pytest
 import torch
 
-from mmseg_fundus.checksum import file_sha256
 from mmseg_fundus.engine import load_config
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.fileio.checksum import file_sha256
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tiny import ROOT, write_config, write_weights
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.engine.work_folder import numbered_checkpoints
-from mmseg_fundus.models.archive import is_whole
+from mmseg_fundus.fileio.archive import is_whole
 
 HOOK = """import multiprocessing, os, random, time
 from mmengine.hooks import Hook

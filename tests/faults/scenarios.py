@@ -13,8 +13,8 @@ import torch
 from fault_trial import Trial
 
 from mmseg_fundus.engine.work_folder import latest_whole_checkpoint
-from mmseg_fundus.files import write_whole
-from mmseg_fundus.models.archive import is_whole
+from mmseg_fundus.fileio.archive import is_whole
+from mmseg_fundus.fileio.whole_files import write_whole
 
 
 def nan_in_the_loss(trial: Trial) -> None:

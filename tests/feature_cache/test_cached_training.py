@@ -144,7 +144,8 @@ def test_a_changed_picture_label_or_mask_is_drawn_anew_and_the_others_are_not(tr
     *_, seen, runner = train(epochs=1, **options)
     assert seen == 0
     sample = runner.train_dataloader.dataset[ViewSampler(runner.train_dataloader.dataset, views=1, seed=0).view(0, 0)]
-    runner.train_dataloader.dataset.feature_cache = None
+    dataset = runner.train_dataloader.dataset
+    dataset.views = dataset.views.inner
     plain = runner.train_dataloader.dataset[ViewSampler(runner.train_dataloader.dataset, views=1, seed=0).view(0, 0)]
     assert torch.equal(sample['inputs'], plain['inputs'])
     assert torch.equal(sample['data_samples'].gt_sem_seg.data, plain['data_samples'].gt_sem_seg.data)
@@ -241,7 +242,7 @@ def test_a_label_edited_during_a_training_and_put_back_leaves_nothing_wrong(trai
     dataset[runner.train_dataloader.sampler.view(0, 1)]
     label.write_bytes(original)
     found = dataset[runner.train_dataloader.sampler.view(0, 1)]['data_samples'].gt_sem_seg.data
-    dataset.feature_cache = None
+    dataset.views = dataset.views.inner
     assert torch.equal(found, dataset[runner.train_dataloader.sampler.view(0, 1)]['data_samples'].gt_sem_seg.data)
 
 
@@ -261,8 +262,8 @@ def test_a_prediction_changed_after_the_start_finds_no_maps_of_the_other(train):
 def test_an_autocast_around_the_model_changes_no_map(train):
     *_, runner = train(epochs=1)
     model, dataset = runner.model, runner.train_dataloader.dataset
-    kept = dataset.feature_cache.maps.folder  # made without autocast
-    dataset.feature_cache.maps.folder = kept.with_name('maps-others')
+    kept = dataset.views.cache.maps.folder  # made without autocast
+    dataset.views.cache.maps.folder = kept.with_name('maps-others')
 
     def losses():
         batch = pseudo_collate([dataset[runner.train_dataloader.sampler.view(i, 0)] for i in range(2)])
@@ -271,7 +272,7 @@ def test_an_autocast_around_the_model_changes_no_map(train):
 
     computed = losses()
     assert torch.allclose(computed, losses(), atol=1e-6)
-    written = {file.name: file.read_bytes() for file in dataset.feature_cache.maps.folder.iterdir()}
+    written = {file.name: file.read_bytes() for file in dataset.views.cache.maps.folder.iterdir()}
     assert len(written) == 2 and all((kept / name).read_bytes().startswith(raw) for name, raw in written.items())
 
 

@@ -17,8 +17,8 @@ from torch import nn
 
 from mmseg_fundus.errors import CheckpointError, ConfigError
 from mmseg_fundus.models import FrozenVisionTransformer
-from mmseg_fundus.models.encoder import find_encoder, is_as_built
-from mmseg_fundus.models.encoder_file import write_encoder
+from mmseg_fundus.models.encoders.encoder_file import write_encoder
+from mmseg_fundus.models.encoders.trained import find_encoder, is_as_built
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mmseg_fundus.errors import WeightsError
-from mmseg_fundus.models.archive import is_whole
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.archive import is_whole
+from mmseg_fundus.fileio.safe_load import safe_load
 
 
 def test_a_compressed_archive_is_refused(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmseg_fundus.errors import WeightsError
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 
 def nested(levels):

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from mmseg_fundus.errors import WeightsError
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 scalar = np.float64(1).__reduce__()[0]
 

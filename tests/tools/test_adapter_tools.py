@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import lora_lines
 
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 
 @pytest.fixture

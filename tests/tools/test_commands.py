@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 
 def dice_of(output):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 ITERATIONS = (
     "train_cfg = dict(_delete_=True, type='IterBasedTrainLoop', max_iters=8, val_interval=4)\n"

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 LOG = "default_hooks['logger'] = dict(interval=1)\n"
 

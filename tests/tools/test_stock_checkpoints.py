@@ -8,7 +8,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
 from mmseg_fundus.engine import load_config
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 STOCK = (
     "default_hooks = dict(checkpoint=dict(_delete_=True, type='CheckpointHook', {interval}, save_best='Dice', rule='greater',\n"

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmseg_fundus.engine.work_folder import occupy
-from mmseg_fundus.models.safe_load import safe_load
+from mmseg_fundus.fileio.safe_load import safe_load
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from mmpretrain.models.utils import resize_pos_embed
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...checksum import tensors_sha256
 from ...errors import CheckpointError, ConfigError, WeightsError
-from ..encoder import first_trained, names_in, train_where_trained
+from ...fileio.checksum import tensors_sha256
+from ..encoders.trained import first_trained, names_in, train_where_trained
+from ..encoders.weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
 from ..precision import check_precision, computing_in, resolve_precision
-from ..weights import EncoderWeights, expected_shapes, load_encoder, read_fitting, to_mmpretrain
 
 RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'
 
@@ -32,7 +32,7 @@ class FrozenVisionTransformer(VisionTransformer):
     checkpoint on top is checked too: one that brings a different encoder, or part of one, is refused.
 
     Args:
-        weights (str | Path): A VisionFM / iBOT checkpoint (see :func:`~mmseg_fundus.models.weights.read_encoder` for the layouts);
+        weights (str | Path): A VisionFM / iBOT checkpoint (see :func:`~mmseg_fundus.models.encoders.weights.read_encoder` for the layouts);
             ``'random'`` for an untrained encoder; ``'from_checkpoint'`` if a full training checkpoint brings the encoder, in which
             case a forward pass before that is an error.
         checkpoint_key (str): ``'teacher'`` or ``'student'``, for files that hold both.

@@ -5,7 +5,7 @@ from torch import nn
 
 from ...errors import CheckpointError
 from ..checkpoints import FINGERPRINT as KEY
-from ..encoder import find_encoder, names_in
+from ..encoders.trained import find_encoder, names_in
 
 
 def _left_out(model: nn.Module, encoder: nn.Module, prefix: str = '') -> dict:

@@ -7,10 +7,11 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
-from ...boxes import box_around, fov_scale
 from ...errors import CheckpointError, ConfigError
 from ...feature_cache import PictureMaps, training_maps
-from ..encoder import find_encoder, is_trained, keep_all_tensors
+from ...fileio.checksum import checksum
+from ...geometry import box_around, fov_scale
+from ..encoders.trained import find_encoder, is_trained, keep_all_tensors
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
 from .slim import fill_encoder, slim_state_dict
@@ -210,7 +211,7 @@ class VesselSegmentor(EncoderDecoder):
     def inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says; ``fov`` ``(H, W)`` in a picture's metainfo counts."""
         records = self.picture_cache.records(self.test_cfg) if self.picture_cache and self._picture_maps is None else None
-        if records is not None and all('maps_of' in meta for meta in batch_img_metas):
+        if records is not None:
             return torch.cat([self._recalled(inputs[i : i + 1], meta, records) for i, meta in enumerate(batch_img_metas)])
         fovs = [meta.get('fov') for meta in batch_img_metas]
         if any(fov is None for fov in fovs):
@@ -232,7 +233,7 @@ class VesselSegmentor(EncoderDecoder):
 
     def _recalled(self, inputs: Tensor, meta: dict, records) -> Tensor:
         """:meth:`inference` of one picture, whose maps are kept."""
-        self._picture_maps = PictureMaps(records, *meta['maps_of'])
+        self._picture_maps = PictureMaps(records, *_contents(inputs, meta))
         try:
             return self.inference(inputs, [meta])
         finally:
@@ -296,3 +297,11 @@ class VesselSegmentor(EncoderDecoder):
         loss = self.decode_head.loss_decode
         terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
         return {name: float(value) for name, value in terms.items()}
+
+
+def _contents(inputs: Tensor, meta: dict) -> tuple:
+    """What a picture's maps are kept under: its name and a checksum of its values and field of view."""
+    seal = checksum(inputs.cpu().numpy())
+    if 'fov' in meta:
+        seal = checksum(f'{meta.get("field_angle")} degrees'.encode(), checksum(meta['fov'], seal))
+    return f'{meta.get("name", "picture")}-{seal:08x}', seal

@@ -3,7 +3,7 @@ import os
 import re
 from pathlib import Path
 
-from .errors import WriteError
+from ..errors import WriteError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no more can be written
 

@@ -5,8 +5,8 @@ import numpy as np
 from mmengine.logging import print_log
 from torch.utils.data import get_worker_info
 
+from ..errors import DataError
 from .checksum import checksum, open_regular
-from .errors import DataError
 
 _MARK = b'REC1'  # behind every record, with its checksum
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ..errors import ConfigError
+from ...errors import ConfigError
 
 
 def is_trained(module: nn.Module) -> bool:

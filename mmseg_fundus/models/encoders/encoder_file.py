@@ -6,8 +6,8 @@ import torch
 from mmpretrain.models import VisionTransformer
 from torch import nn
 
-from ..errors import ConfigError
-from ..files import write_whole
+from ...errors import ConfigError
+from ...fileio.whole_files import write_whole
 from .weights import expected_shapes, to_mmpretrain
 
 

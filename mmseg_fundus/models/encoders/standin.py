@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..files import write_whole
+from ...fileio.whole_files import write_whole
 from .weights import expected_shapes
 
 LABEL = 'stand-in with random weights, NOT VisionFM: for trying and testing only'

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..checksum import file_sha256
-from ..errors import WeightsError
-from .archive import check_archive
-from .safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
+from ...errors import WeightsError
+from ...fileio.archive import check_archive
+from ...fileio.checksum import file_sha256
+from ...fileio.safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
 
 # RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
 # cannot adapt to others.

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import torch
 
-from .errors import DataError
+from ..errors import DataError
 
 
 def checksum(data, start: int = 0) -> int:

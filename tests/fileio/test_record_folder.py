@@ -7,7 +7,7 @@ import resource
 import numpy as np
 import pytest
 
-from mmseg_fundus.records import RecordFolder
+from mmseg_fundus.fileio.record_folder import RecordFolder
 
 SHAPE = (3, 5, 7)
 
@@ -75,7 +75,7 @@ def test_a_pipe_in_place_of_the_records_is_not_waited_for(folder):
 
 def test_a_full_disk_ends_writing_with_one_line_and_no_wrong_record(tmp_path, caplog, monkeypatch):
     logged = []
-    monkeypatch.setattr('mmseg_fundus.records.print_log', lambda text, **kwargs: logged.append(text))
+    monkeypatch.setattr('mmseg_fundus.fileio.record_folder.print_log', lambda text, **kwargs: logged.append(text))
     size = RecordFolder.record_size(SHAPE, np.float16)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     records = RecordFolder(tmp_path)
@@ -91,7 +91,7 @@ def test_a_full_disk_ends_writing_with_one_line_and_no_wrong_record(tmp_path, ca
 
 def test_a_folder_that_cannot_be_made_is_a_line_too(tmp_path, monkeypatch):
     logged = []
-    monkeypatch.setattr('mmseg_fundus.records.print_log', lambda text, **kwargs: logged.append(text))
+    monkeypatch.setattr('mmseg_fundus.fileio.record_folder.print_log', lambda text, **kwargs: logged.append(text))
     (tmp_path / 'file').write_text('')
     records = RecordFolder(tmp_path / 'file' / 'below')
     records.write('a', 0, record(0))

@@ -1,0 +1,83 @@
+"""Random views of a data set's pictures: what a sampler asks for, and how one is made."""
+
+from typing import NamedTuple
+
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmseg.datasets import PackSegInputs
+
+from ..fileio.checksum import checksum
+from .decoded import DecodedPictures
+from .random_view import RandomFundusView
+from .transforms import LoadVesselAnnotations
+
+
+class View(NamedTuple):
+    """What a sampler asks a vessel data set for: a sample, the number of its random view, and the seed of all views."""
+
+    index: int
+    number: int
+    seed: int = 0
+
+
+class Drawn(NamedTuple):
+    """Which view of which picture is drawn: in ``results['view']``, it decides what :class:`.RandomFundusView` draws."""
+
+    picture: str
+    number: int
+    seed: int = 0
+
+    def random(self) -> np.random.Generator:
+        """The same numbers for the same view of the same picture, in every process."""
+        return np.random.default_rng((self.seed, checksum(self.picture.encode()), self.number))
+
+
+class Views:
+    """Makes views of samples in named steps: load, annotate, draw, pack.
+
+    Whoever keeps views (the feature cache) puts an object with :meth:`view` in the place of a data set's ``views``.
+
+    Args:
+        augmentation (dict): Arguments of :class:`.RandomFundusView`.
+        annotate (type): The step that reads label and field of view.
+        keep_decoded (bool): Keep decoded pictures of a small data set in the cache folder.
+    """
+
+    def __init__(self, augmentation: dict, annotate=LoadVesselAnnotations, keep_decoded: bool = True):
+        self.load, self.annotate, self.packing = plain_steps(annotate)
+        self.random_view = RandomFundusView(**augmentation)
+        self.keep_decoded = keep_decoded
+        self.samples = None  # of the data set, which sets it: a function
+        self._decoded = None
+
+    @property
+    def steps(self) -> list:
+        """The pipeline of these steps."""
+        return [self.load, self.annotate, self.random_view, self.packing]
+
+    @property
+    def size(self) -> tuple:
+        """Height and width of a view."""
+        return tuple(self.random_view.size)
+
+    def draw(self, info: dict, number: int, seed: int = 0) -> dict:
+        """View ``number`` of a sample, not packed yet: ``img`` ``(H, W, 3)``, ``gt_seg_map`` ``(H, W)``, uint8."""
+        info = dict(info, view=Drawn(info['name'], number, seed))
+        if not self.keep_decoded:
+            return self.random_view(self.annotate(self.load(info)))
+        if self._decoded is None:  # in this process
+            self._decoded = DecodedPictures(self.samples())
+        return self.random_view(self._decoded.load(info, lambda info: self.annotate(self.load(info))))
+
+    def view(self, info: dict, number: int, seed: int = 0) -> dict:
+        """View ``number`` of a sample, packed for a model."""
+        return self.packing(self.draw(info, number, seed))
+
+    def __repr__(self) -> str:
+        return repr(self.random_view)
+
+
+def plain_steps(annotate=LoadVesselAnnotations) -> list:
+    """Load a picture as it is stored, read its label and field of view, pack."""
+    load = LoadImageFromFile(imdecode_backend='pillow', color_type='color_ignore_orientation', backend_args=dict(backend='gunzip'))
+    return [load, annotate(), PackSegInputs()]
