@@ -53,9 +53,7 @@ def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
         uncached = _step(systems.ours(PRECISIONS[-1], precision))
         variants[f'ours, no cache, decoder {precision}'] = lambda uncached=uncached: uncached(data)
         dataset = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
-        cache = FeatureCache(
-            folder / 'steps', dataset.samples(), 'benchmark', precision, (size, size), model.backbone.map_shape(size, size)
-        )
+        cache = FeatureCache(folder / 'steps', dataset.samples(), 'benchmark', precision, (size, size), model.encoder.map_shape(size, size))
         dataset.views, model.feature_cache = CachedViews(dataset.views, cache), cache
         cached = _step(model)
         views = [View(i % len(dataset), i // len(dataset)) for i in range(4 * number)]
@@ -76,7 +74,7 @@ def _decoder_step(precision: str, size: int, number: int):
     """The limit: loss, gradients and update of neck and head on maps that lie in memory."""
     model = systems.ours('float32', precision).to(DEVICE).train()
     wrapper = systems.optimizer(model)
-    levels, height, width, channels = model.backbone.map_shape(size, size)
+    levels, height, width, channels = model.encoder.map_shape(size, size)
     maps = [torch.randn(number, height, width, channels, device=DEVICE).permute(0, 3, 1, 2) for _ in range(levels)]
     inputs = torch.zeros(number, 3, size, size, device=DEVICE)
     label = (torch.rand(number, size, size, device=DEVICE) < 0.1).long()

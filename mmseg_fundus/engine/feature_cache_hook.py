@@ -20,7 +20,7 @@ from ..fileio.cache_folder import cache_folder
 from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
 from ..geometry import fov_scale
-from ..models.encoders.trained import is_as_built
+from ..models.encoders.contract import encoder_in
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 
@@ -74,13 +74,13 @@ class FeatureCacheHook(Hook):
             print_log(f'feature cache: off, {reason}', logger='current')
             return False
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
-        dataset, sampler, backbone = train_loader.dataset, train_loader.sampler, model.backbone
+        dataset, sampler, frozen = train_loader.dataset, train_loader.sampler, encoder_in(model)
         drawing = dataset.views
-        identity = backbone.identity()
+        identity = frozen.identity()
         encoder = digest(identity, _normalisation(model.data_preprocessor))
         samples = dataset.samples()
         drawn = f'{drawing!r}, {dataset.field_angle} degrees'
-        cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, backbone.map_shape(*drawing.size))
+        cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, frozen.map_shape(*drawing.size))
         views = sampler.views_in(epochs)
         need, there = len(samples) * views * cache.bytes_per_view, cache.size()
         parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
@@ -89,10 +89,10 @@ class FeatureCacheHook(Hook):
         validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
         if validation:
             held_out = val_loader.dataset.samples()
-            size = sum(_prediction_size(info, model.test_cfg or {}, backbone) for info in held_out)
+            size = sum(_prediction_size(info, model.test_cfg or {}, frozen) for info in held_out)
             need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
             parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
-        self._check_room(need, there, parts, folder, identity['precision'])
+        self._check_room(need, there, parts, folder, identity.get('precision', 'its own precision'))
         model.feature_cache, dataset.views = cache, CachedViews(drawing, cache)
         if validation:
             model.picture_cache = pictures
@@ -101,14 +101,14 @@ class FeatureCacheHook(Hook):
     @staticmethod
     def _obstacle(model, loader) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
-        backbone = getattr(model, 'backbone', model)
-        trained = [name for name, parameter in backbone.named_parameters() if parameter.requires_grad]
+        encoder = encoder_in(model)
+        trained = list(encoder.trainable)
         if trained and isinstance(model, VesselSegmentor):
             return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
-        if not isinstance(model, VesselSegmentor) or 'identity' not in vars(type(backbone)):  # a subclass or a wrapper may change the maps
-            return f'the backbone {type(backbone).__name__} cannot be told from others: its class does not define identity()'
-        if hasattr(backbone, 'own_tensors') and not is_as_built(backbone, backbone.own_tensors()):
-            return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
+        if not isinstance(model, VesselSegmentor):
+            return f'{type(model).__name__} is no VesselSegmentor'
+        if unknown := encoder.why_unknown():  # a subclass or a wrapper may change the maps
+            return unknown
         dataset, preprocessor = loader.dataset, model.data_preprocessor
         if not isinstance(dataset, FundusVesselDataset) or not dataset.views:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
@@ -148,7 +148,7 @@ def _normalisation(preprocessor) -> int:
     return checksum(inputs.cpu().numpy())
 
 
-def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
+def _prediction_size(info: dict, test_cfg: dict, encoder) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
     height, width = picture_size(info['img_path'])
     windows = 1
@@ -162,4 +162,4 @@ def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]
     else:
         size = test_cfg.get('size') or (height, width)
-    return int(windows) * RecordFolder.record_size(backbone.map_shape(*size), np.float16)
+    return int(windows) * RecordFolder.record_size(encoder.map_shape(*size), np.float16)

@@ -129,7 +129,9 @@ class ForeignBackbone(_Adapter):
         return super().why_unknown()
 
     def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
-        raise ConfigError(f'the sizes of the maps of {type(self.backbone).__name__} are not known: its class has no map_shape(height, width)')
+        raise ConfigError(
+            f'the sizes of the maps of {type(self.backbone).__name__} are not known: its class has no map_shape(height, width)'
+        )
 
     def check_trainable(self) -> None:
         pass

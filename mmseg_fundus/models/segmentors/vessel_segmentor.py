@@ -11,7 +11,8 @@ from ...errors import CheckpointError, ConfigError
 from ...feature_cache import PictureMaps, training_maps
 from ...fileio.checksum import checksum
 from ...geometry import box_around, fov_scale
-from ..encoders.trained import find_encoder, is_trained, keep_all_tensors
+from ..encoders.contract import Encoder, encoder_of
+from ..encoders.trained import is_trained, keep_all_tensors
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
 from .slim import fill_encoder, slim_state_dict
@@ -68,8 +69,7 @@ class VesselSegmentor(EncoderDecoder):
                 'softmax: set decode_head.num_classes=2 and leave out_channels out'
             )
         self._check_test_cfg()
-        if hasattr(self.encoder, 'check_trainable'):
-            self.encoder.check_trainable()
+        self.encoder.check_trainable()
         keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
 
@@ -124,9 +124,9 @@ class VesselSegmentor(EncoderDecoder):
     # ---- forward
 
     @property
-    def encoder(self):
-        """What has its weights from a file: the backbone, or what is in it (see :func:`.encoder.find_encoder`)."""
-        return find_encoder(self.backbone)
+    def encoder(self) -> Encoder:
+        """The backbone, asked by the contract of encoders (see :func:`.contract.encoder_of`)."""
+        return encoder_of(self.backbone)
 
     def train(self, mode: bool = True):
         """As any module's; what was put into the backbone since is saved from here on.  Returns self."""
@@ -134,7 +134,7 @@ class VesselSegmentor(EncoderDecoder):
         return super().train(mode)
 
     def _patch_size(self) -> int:
-        return getattr(self.encoder, 'patch_size', 1)
+        return self.encoder.patch_size
 
     def encode(self, inputs: Tensor) -> tuple:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size."""
@@ -172,7 +172,7 @@ class VesselSegmentor(EncoderDecoder):
         if self._picture_maps is None:
             maps = self.encode(inputs)
         else:
-            maps = self._picture_maps.encode(self.encode, inputs, self.backbone.map_shape(*inputs.shape[2:]))
+            maps = self._picture_maps.encode(self.encode, inputs, self.encoder.map_shape(*inputs.shape[2:]))
         return self.decode(self.fuse(maps), inputs)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
