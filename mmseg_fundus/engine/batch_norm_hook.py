@@ -21,8 +21,9 @@ class BatchNormHook(Hook):
         self._looking = []
 
     def before_train(self, runner) -> None:
-        model = getattr(runner.model, 'module', runner.model)
-        norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)}
+        model = getattr(runner.model, 'module', runner.model).train()  # as the loop will; a frozen encoder's norms stay as they are
+        modules = ((name, module) for name, module in model.named_modules() if module.training)
+        norms = {name: module for name, module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)}
         if get_world_size() > 1:  # synced ones count the pictures of all processes
             norms = {name: module for name, module in norms.items() if not isinstance(module, nn.SyncBatchNorm)}
         remedy = self._remedy(runner.train_loop, other_norm(model))

@@ -13,7 +13,7 @@ from ...fileio.checksum import tensors_sha256
 from .identity import UnknownError, check_plain, code_of, settings_of
 from .normalisation import Normalisation
 from .trained import is_as_built, is_trained, names_in, persistent_buffers, train_where_trained
-from .weights import EncoderWeights, load_exact
+from .weights import FROM_CHECKPOINT, RANDOM, EncoderWeights, load_exact, weights_of
 
 Self = TypeVar('Self', bound='FrozenEncoder')
 
@@ -25,7 +25,7 @@ class FrozenEncoder(nn.Module):
 
     - is registered in mmseg's ``MODELS``;
     - builds its parts in the constructor, keeps each of its arguments as the attribute of that name, sets :attr:`patch_size`,
-      :attr:`embed_dims` and :attr:`levels`, reads its weights (:meth:`load_file`) and ends with :meth:`freeze`;
+      :attr:`embed_dims` and :attr:`levels`, reads its weights (:meth:`load_weights`) and ends with :meth:`freeze`;
     - defines :meth:`encode`.
 
     Then it is trained with, cached, resumed, saved slim, tested, exported as ours.  Frozen means: no parameter requires a gradient, every
@@ -61,14 +61,27 @@ class FrozenEncoder(nn.Module):
         """What beside the weights decides the maps, in plain values: the constructor's arguments, from attributes of their names."""
         return settings_of(self)
 
-    def load_file(self, path: str, allow_unsafe: bool = False) -> None:
+    def load_weights(self, weights: str | dict[str, Any] | None) -> None:
         """Read a state dict of this very module, nothing missing, nothing else; it is :attr:`source` from then on.
 
+        Args:
+            weights (str | dict): The file, also as ``dict(file=..., allow_unsafe=True)``; ``'random'`` leaves the tensors as they are,
+                ``'from_checkpoint'`` has a checkpoint of a training bring them.
+
         Raises:
-            WeightsError: If the file cannot be read or does not fit.
+            WeightsError: If the file is not named, cannot be read or does not fit.
         """
-        found = load_exact(path, self, allow_unsafe)
-        self._take(found, found.tensors)
+        file, _, allow_unsafe = weights_of(weights)
+        if file is None:
+            raise WeightsError(
+                f"{type(self).__name__} was given no weights: set model.backbone.weights (or --weights FILE) to a file, or to 'random' if "
+                'an untrained encoder is really meant'
+            )
+        self._remember()
+        self.has_weights = file != FROM_CHECKPOINT
+        if file not in (RANDOM, FROM_CHECKPOINT):
+            found = load_exact(file, self, allow_unsafe)
+            self._take(found, found.tensors)
 
     def freeze(self, train: Iterable[nn.Module | nn.Parameter] = (), asked_by: str = '') -> None:
         """End of the constructor: freeze everything but some parts.
