@@ -1,7 +1,9 @@
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..errors import WriteError
 
@@ -13,7 +15,7 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{path.name}.tmp')
 
 
-def write_whole(path: Path, write) -> None:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...errors import WeightsError
+from ...errors import WeightsError, told_as
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
 from ...fileio.safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
@@ -19,6 +19,8 @@ from ...fileio.safe_load import LONGEST, OPT_IN, find_file, plain, safe_load
 VFM_MEAN = (0.423737496137619, 0.2609460651874542, 0.128403902053833)
 VFM_STD = (0.29482534527778625, 0.20167365670204163, 0.13668020069599152)
 
+_NAMED_BY = 'Put it there, or name yours: --weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
+_OPT_IN = '--allow-unsafe, or allow_unsafe=True in the config'
 _BRANCHES = ('teacher', 'student')
 _WRAPPERS = ('state_dict', 'model')
 _PREFIXES = ('module.', 'backbone.', 'encoder.')
@@ -120,12 +122,8 @@ def _choose(loaded, key: str, path: Path):
 
 
 def _bare_name(name: str) -> str:
-    stripped = True
-    while stripped:
-        stripped = False
-        for prefix in _PREFIXES:
-            if name.startswith(prefix):
-                name, stripped = name[len(prefix) :], True
+    while prefix := next((prefix for prefix in _PREFIXES if name.startswith(prefix)), ''):
+        name = name[len(prefix) :]
     return name
 
 
@@ -165,11 +163,12 @@ def read_encoder(path, checkpoint_key: str = 'teacher', allow_unsafe: bool = Fal
     """
     if checkpoint_key not in _BRANCHES:
         raise WeightsError(f"checkpoint_key must be 'teacher' or 'student', not {checkpoint_key!r}")
-    path = find_file(path)
-    loaded = safe_load(path, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True)
+    with told_as(WeightsError):
+        path = find_file(path, 'weights file', _NAMED_BY)
+        loaded = safe_load(path, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True, opt_in=_OPT_IN)
     source, layout = _choose(loaded, checkpoint_key, path)
     found = EncoderWeights({}, str(path), layout=layout)
-    for about in (getattr(loaded.get('args'), 'standin', None), loaded.get('about')):
+    for about in (getattr(loaded.get('args'), 'standin', None), getattr(loaded, 'metadata', loaded).get('about')):
         if isinstance(about, str):
             found.notes.append(plain(about, 200))
     origin, others = {}, []
@@ -261,7 +260,8 @@ def load_encoder(path, expected: dict, checkpoint_key: str = 'teacher', allow_un
         WeightsError: Naming what did not fit and what the file seems to be.
     """
     found = read_fitting(path, expected, checkpoint_key, allow_unsafe)
-    check_archive(Path(found.path))
+    with told_as(WeightsError):
+        check_archive(Path(found.path))
     raised = 0
     for name, tensor in found.tensors.items():
         if not tensor.is_floating_point() or tensor.layout != torch.strided:
