@@ -37,13 +37,19 @@ def _refuse_program(path: Path) -> None:
 
 
 def _torch_load(path: Path, allow_unsafe: bool, map_location: Any, mapped: bool) -> Any:
-    options: dict[str, Any] = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path), weights_only=False)
+    if path.suffix == '.safetensors':  # by its name torch would take it for one; it is none
+        with path.open('rb') as file:
+            return _unpickle(file, path, allow_unsafe, map_location=map_location)
+    return _unpickle(str(path), path, allow_unsafe, map_location=map_location, mmap=mapped and zipfile.is_zipfile(path))
+
+
+def _unpickle(source: Any, path: Path, allow_unsafe: bool, **options: Any) -> Any:
     if allow_unsafe:
-        return torch.load(str(path), **options)
+        return torch.load(source, weights_only=False, **options)
     _refuse_program(path)
     forced = os.environ.pop(_FORCED, None)  # torch would refuse any unpickler but its own, a narrower one too
     try:
-        return torch.load(str(path), pickle_module=as_pickle_module(path.stat().st_size, stored_sizes(path)), **options)
+        return torch.load(source, weights_only=False, pickle_module=as_pickle_module(path.stat().st_size, stored_sizes(path)), **options)
     finally:
         if forced is not None:
             os.environ[_FORCED] = forced
