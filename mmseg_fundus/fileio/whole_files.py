@@ -47,5 +47,4 @@ def remove_leftovers(folder: Path) -> None:
 
 def _message(path: Path, reason: str) -> str:
     kept = 'what was there before is unchanged' if path.exists() else 'no part of it was left'
-    again = 'Make room or choose another folder, and start again; a training goes on with --resume'
-    return f'{path} could not be written ({reason}); {kept}. {again}'
+    return f'{path} could not be written ({reason}); {kept}. Make room or choose another folder, and start again'
