@@ -1,7 +1,12 @@
 """An unpickler that knows the data of a checkpoint and nothing else.
 
-Torch's own safe load (``weights_only=True``) is wider: it makes room for any number of bytes that a file asks for, and numpy's dtypes,
-which it has to be told to allow, believe any state.  Torch before 2.6 cannot be told.
+It stays beside torch's own safe reader (``weights_only=True``), decided from what both do with each file of the tests (docs/files.md):
+
+- torch before 2.5 cannot be told what to allow; 2.1, which is supported, runs a TorchScript program, reads past the end of a storage, and
+  refuses mmengine's curves and VisionFM's arguments;
+- a newer one that is allowed numpy's and mmengine's names believes any state of them: a forged dtype crashes the process or takes
+  gigabytes; allowed :mod:`.plain_objects` in their place, it cannot fill numpy's arrays and mmengine's curves;
+- either way a tuple nested a million times as a key crashes it, copies of copies have no end, and pickle's protocol 4 is refused.
 """
 
 import pickle
