@@ -4,9 +4,16 @@ Each message is one sentence or two: which file, what was found, what was expect
 without a traceback, and exit with status 1.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FundusError(Exception):
     """Base class of every error that mmseg_fundus raises on bad input."""
+
+
+class FileError(FundusError):
+    """A file of tensors that is missing, damaged, of another kind, or needs more than data to be read (see :func:`told_as`)."""
 
 
 class WeightsError(FundusError):
@@ -18,7 +25,7 @@ class CheckpointError(FundusError):
 
 
 class DataError(FundusError):
-    """A data set that is missing, incomplete or holds an unusable file."""
+    """A data set, picture, table or the like that is missing, incomplete or unusable."""
 
 
 class NothingThereError(DataError):
@@ -35,6 +42,15 @@ class TrainingError(FundusError):
 
 class ConfigError(FundusError):
     """A configuration that asks for something unknown or contradictory."""
+
+
+@contextmanager
+def told_as(kind: type[FundusError]) -> Iterator[None]:
+    """Raise a :class:`FileError` of the block as an error of another kind, in the same words."""
+    try:
+        yield
+    except FileError as error:
+        raise kind(str(error)) from error
 
 
 def printable(text: str) -> str:

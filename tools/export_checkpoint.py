@@ -2,13 +2,13 @@
 
 Example:
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.pth
+    python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.safetensors
 """
 
 import argparse
 from pathlib import Path
 
 import _setup  # noqa: F401
-import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
@@ -17,15 +17,14 @@ from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.inputs import encoder_config
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
-from mmseg_fundus.fileio.whole_files import write_whole
-from mmseg_fundus.models.checkpoints import read_trained
+from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Write a checkpoint that holds the encoder too; use it with --weights from_checkpoint.')
     parser.add_argument('config', help='config file the checkpoint was trained with')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('out', type=Path, help='file to write')
+    parser.add_argument('out', type=Path, help='file to write: .pth, or .safetensors (tensors and texts alone, read by much else)')
     add_common_arguments(parser, launcher=False, loops=False)
     return parser.parse_args()
 
@@ -42,9 +41,11 @@ def main():
     model.load_state_dict(found['state_dict'])
     meta = {**found.get('meta', {}), 'exported_from': str(Path(args.checkpoint).absolute())}
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(args.out, lambda temporary: torch.save({'meta': meta, 'state_dict': model.state_dict()}, temporary))
+    left_out = write_checkpoint(args.out, {'meta': meta, 'state_dict': model.state_dict()})
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
     hint = '; use it with --weights from_checkpoint' if encoder_config(cfg) else ''
+    if left_out:
+        print(f'left out of meta, JSON cannot hold them: {", ".join(left_out)}')
     print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')
 
 

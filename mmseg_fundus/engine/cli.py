@@ -106,6 +106,8 @@ def _meant(word: str, known) -> str:
 
 def explain(error: Exception) -> str | None:
     """One line a user can act on, or ``None`` for an error that is none of theirs."""
+    if isinstance(error, WriteError):
+        return f'{one_line(error)}; a training goes on with --resume'
     if isinstance(error, FundusError):
         return one_line(error)
     if isinstance(error, TypeError):

@@ -14,8 +14,7 @@ from ..datasets import FundusVesselDataset
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
 from ..evaluation.report import described
-from ..fileio.whole_files import write_whole
-from ..models.checkpoints import read_checkpoint
+from ..models.checkpoints import read_checkpoint, write_checkpoint
 from .data_roots import leaves_of, name_of
 
 
@@ -76,4 +75,4 @@ def store_threshold(checkpoint, chosen: dict) -> None:
     found = read_checkpoint(checkpoint)
     kept = {key: chosen[key] for key in ('threshold', 'Dice', 'class', 'split', 'pictures')}
     found['meta'] = {**(found.get('meta') or {}), 'threshold': kept}
-    write_whole(Path(checkpoint).resolve(), lambda temporary: torch.save(found, temporary))
+    write_checkpoint(Path(checkpoint).resolve(), found)

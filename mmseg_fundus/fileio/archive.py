@@ -4,7 +4,7 @@ import struct
 import zipfile
 from pathlib import Path
 
-from ..errors import WeightsError
+from ..errors import FileError
 
 PROGRAM = '{} is a TorchScript program, not a checkpoint of weights'
 
@@ -26,7 +26,7 @@ def _check_end(path: Path, size: str) -> None:
         mark64, length, offset = struct.unpack('<4s36xQQ', tail[:56])
         wide = mark64 == b'PK\6\6' and struct.unpack('<Q', tail[64:72])[0] == end
     if mark != b'PK\5\6' or comment or offset + length != end or (tail[-42:-38] == b'PK\6\7' and not wide):
-        raise WeightsError(
+        raise FileError(
             f'{path} is damaged: its table of contents is not at the end of the file, where torch writes it ({size}); '
             'copy or download it again'
         )
@@ -35,27 +35,27 @@ def _check_end(path: Path, size: str) -> None:
 def check_members(path: Path, size: str) -> None:
     """Refuse a zip file that is no torch checkpoint, or whose members are more than lies in it."""
     if not zipfile.is_zipfile(path):
-        raise WeightsError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); copy or download it again')
+        raise FileError(f'{path} is cut off: it starts as a torch checkpoint but its end is missing ({size}); copy or download it again')
     _check_end(path, size)
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
     names = [member.filename.split('/')[-1] for member in members]
     if 'constants.pkl' in names:
-        raise WeightsError(PROGRAM.format(path))
+        raise FileError(PROGRAM.format(path))
     if 'data.pkl' not in names:
-        raise WeightsError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
+        raise FileError(f'{path} is a zip archive but no torch checkpoint (it holds {", ".join(names[:3])}); unpack it')
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise WeightsError(f'{path} is a compressed zip archive, which torch never writes; unpack it, or download the original')
+        raise FileError(f'{path} is a compressed zip archive, which torch never writes; unpack it, or download the original')
     if sum(member.file_size for member in members) > path.stat().st_size:
-        raise WeightsError(f'{path} is damaged: its members claim more than the file holds ({size}); copy or download it again')
+        raise FileError(f'{path} is damaged: its members claim more than the file holds ({size}); copy or download it again')
 
 
-def stored_sizes(path: Path) -> dict | None:
+def stored_sizes(path: Path) -> dict[str, int] | None:
     """Bytes of each storage of a zip-format checkpoint by its name; None for another format."""
     with path.open('rb') as file:
         if file.read(2) != b'PK':
             return None
-    sizes = {}
+    sizes: dict[str, int] = {}
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             folder, _, name = member.filename.rpartition('/')
@@ -80,7 +80,7 @@ def check_archive(path: Path) -> None:
     """Compare the checksums inside a zip-format checkpoint with its contents.
 
     Raises:
-        WeightsError: If a member was damaged after it was written.
+        FileError: If a member was damaged after it was written.
     """
     if zipfile.is_zipfile(path) and not is_whole(path):
-        raise WeightsError(f'{path} is damaged (its contents do not match their checksums); copy or download it again')
+        raise FileError(f'{path} is damaged (its contents do not match their checksums); copy or download it again')

@@ -1,7 +1,10 @@
 import hashlib
+import io
 import os
 import stat
 import zlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,21 +12,21 @@ import torch
 from ..errors import DataError
 
 
-def checksum(data, start: int = 0) -> int:
+def checksum(data: bytes | np.ndarray[Any, Any], start: int = 0) -> int:
     """CRC-32 of bytes or of an array's bytes, going on from another one's."""
-    return zlib.crc32(np.ascontiguousarray(data).reshape(-1).view(np.uint8) if isinstance(data, np.ndarray) else data, start)
+    return zlib.crc32(np.ascontiguousarray(data).reshape(-1).view(np.uint8).data if isinstance(data, np.ndarray) else data, start)
 
 
-def tensors_sha256(tensors: dict) -> bytes:
+def tensors_sha256(tensors: Mapping[str, torch.Tensor]) -> bytes:
     """SHA-256 of named tensors, names and values (32 bytes), whatever their order."""
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f'{name} {tensor.dtype} {tuple(tensor.shape)}'.encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.digest()
 
 
-def file_sha256(path) -> str:
+def file_sha256(path: str | os.PathLike[str]) -> str:
     """SHA-256 of a file as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open_regular(path) as file:
@@ -32,7 +35,7 @@ def file_sha256(path) -> str:
     return digest.hexdigest()
 
 
-def open_regular(path):
+def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     """Open a file for reading, unbuffered; of a pipe or a device, reading could wait for ever or never end.
 
     Raises:

@@ -2,17 +2,18 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from ..errors import WeightsError
+from ..errors import FileError
 
 DEPTH = 64  # containers in containers; ours have 6
 ENTRIES = 20_000_000  # counted as often as they are reached
 REPEATED = 4 * 2**30  # bytes of tensors beyond the file's size
 
 
-def check_contents(loaded, path: Path) -> None:
+def check_contents(loaded: Any, path: Path) -> None:
     """Refuse contents that are small in the file and endless in memory.
 
     A list that holds itself, lists of one list over and over, a tensor of a terabyte that repeats one number: each loads in a moment
@@ -23,28 +24,28 @@ def check_contents(loaded, path: Path) -> None:
         path (Path): From where.
 
     Raises:
-        WeightsError: If containers are nested too deep, hold too many entries, or the tensors are far larger than the file.
+        FileError: If containers are nested too deep, hold too many entries, or the tensors are far larger than the file.
     """
     stored = path.stat().st_size
-    counts = {}  # id of a container or tensor -> entries below it; all are alive in ``loaded``
+    counts: dict[int, int] = {}  # id of a container or tensor -> entries below it; all are alive in ``loaded``
     total = 0
 
-    def count_below(item, depth: int) -> int:
+    def count_below(item: Any, depth: int) -> int:
         nonlocal total
         if isinstance(item, Tensor):
             total += item.numel() * item.element_size()
             if total > stored + REPEATED:
-                raise WeightsError(f'{path}: its tensors repeat {stored:,} bytes to more than {REPEATED / 2**30:.0f} GiB')
+                raise FileError(f'{path}: its tensors repeat {stored:,} bytes to more than {REPEATED / 2**30:.0f} GiB')
             return 1
         if depth == DEPTH:
-            raise WeightsError(f'{path}: its contents are nested more than {DEPTH} deep, or hold themselves')
+            raise FileError(f'{path}: its contents are nested more than {DEPTH} deep, or hold themselves')
         below = [*dict.keys(item), *dict.values(item)] if isinstance(item, dict) else item
         entries = 1 + sum(count(entry, depth + 1) for entry in below)
         if entries > ENTRIES:
-            raise WeightsError(f'{path}: its contents repeat themselves to more than {ENTRIES:,} entries')
+            raise FileError(f'{path}: its contents repeat themselves to more than {ENTRIES:,} entries')
         return entries
 
-    def count(item, depth: int) -> int:
+    def count(item: Any, depth: int) -> int:
         if isinstance(item, Namespace):
             item = vars(item)
         if not isinstance(item, (Tensor, dict, list, tuple, set, frozenset)):

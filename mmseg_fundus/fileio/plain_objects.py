@@ -1,6 +1,7 @@
 """What checkpoints hold beside tensors and containers, made from checked parts: numpy's numbers and arrays, mmengine's curves.
 
 ``KNOWN`` has what a pickle may name, ``FITS`` what each of it may be called with.  A class among them is nothing that can be called.
+:func:`know_methods` adds to it.
 """
 
 import math
@@ -8,14 +9,17 @@ import pickle
 import re
 from argparse import Namespace
 from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.logging import HistoryBuffer
-from mmengine.optim.scheduler import OneCycleParamScheduler
+
+Array = np.ndarray[Any, Any]
 
 
-def are(items, *types) -> bool:
+def are(items: Iterable[Any], *types: type) -> bool:
     """Whether each item has exactly one of these types."""
     return all(type(item) in types for item in items)
 
@@ -23,15 +27,15 @@ def are(items, *types) -> bool:
 class Dtype:
     """Stands for a numpy dtype: its name, and its byte order as the state."""
 
-    def __init__(self, name, align=False, copy=False):
+    def __init__(self, name: str, align: int = False, copy: int = False):
         self.name, self.order = name, '='
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         if type(state) is not tuple or len(state) < 2 or state[1] not in ('<', '>', '=', '|'):
             raise pickle.UnpicklingError('it gives a numpy dtype a state that numpy does not write')
         self.order = state[1]
 
-    def of_numbers(self) -> np.dtype:
+    def of_numbers(self) -> np.dtype[Any]:
         """Numpy's own, if it is one of real numbers."""
         known = self.order.replace('|', '=') + self.name
         if not re.fullmatch(r'[<>=]([fiu][1248]|b1)', known):
@@ -39,7 +43,7 @@ class Dtype:
         return np.dtype(known)
 
 
-def scalar(dtype: Dtype, data: bytes):
+def scalar(dtype: Dtype, data: bytes) -> Any:
     """A numpy number from its bytes."""
     return np.frombuffer(data, dtype.of_numbers(), count=1)[0]
 
@@ -51,12 +55,12 @@ def encode(text: str, encoding: str) -> bytes:
     return text.encode('latin1')
 
 
-def new_array(kind, shape, code) -> np.ndarray:
+def new_array(kind: Any, shape: Any, code: Any) -> Array:
     """An array that gets its contents by :func:`fill_array`."""
     return np.empty(0)
 
 
-def fill_array(array: np.ndarray, state) -> int:
+def fill_array(array: Array, state: Any) -> int:
     """Give a new array its shape and numbers; returns how many bytes that are."""
     fits = (
         (type(state) is tuple and len(state) == 5 and state[0] == 1 and array.shape == (0,))
@@ -65,7 +69,7 @@ def fill_array(array: np.ndarray, state) -> int:
         and (are(state[1], int) and all(0 <= length < 2**40 for length in state[1]))
     )
     dtype = state[2].of_numbers() if fits else None
-    if not fits or math.prod(state[1]) * dtype.itemsize != len(state[4]):
+    if dtype is None or math.prod(state[1]) * dtype.itemsize != len(state[4]):
         raise pickle.UnpicklingError('it gives a numpy array a state that numpy does not write')
     array.__setstate__((1, state[1], dtype, state[3], state[4]))
     return len(state[4])
@@ -76,7 +80,7 @@ def new_curve() -> HistoryBuffer:
     return HistoryBuffer([0.0], [1])
 
 
-def fill_curve(curve: HistoryBuffer, state) -> None:
+def fill_curve(curve: HistoryBuffer, state: Any) -> None:
     """Give a curve its values and their counts; its methods are mmengine's own, whatever the file says."""
     state = state if type(state) is dict else {}
     most, values, counts = (state.get(name) for name in ('max_length', '_log_history', '_count_history'))
@@ -90,26 +94,20 @@ def fill_curve(curve: HistoryBuffer, state) -> None:
     vars(curve).update(max_length=most, _log_history=values, _count_history=counts)
 
 
-# The functions of a class that mmengine's states name.
-METHODS = {(HistoryBuffer, name): getattr(HistoryBuffer, name) for name in ('min', 'max', 'mean', 'current')}
-METHODS |= {
-    (OneCycleParamScheduler, name): getattr(OneCycleParamScheduler, name)
-    for name in ('_annealing_cos', '_annealing_linear')
-    if hasattr(OneCycleParamScheduler, name)
-}
+METHODS: dict[tuple[type, str], Any] = {}  # what a pickle may ask a class for
 
 
-def method(owner, name):
+def method(owner: type, name: str) -> Any:
     """``getattr`` of what is in ``METHODS``."""
     return METHODS[owner, name]
 
 
-def as_dict(found: dict) -> dict:
+def as_dict(found: dict[Any, Any]) -> dict[Any, Any]:
     """A part of a config as a plain dict."""
     return dict(found)
 
 
-KNOWN = {
+KNOWN: dict[str, Any] = {
     'argparse.Namespace': Namespace,
     'collections.OrderedDict': OrderedDict,
     'collections.Counter': Counter,  # milestones of mmengine's MultiStepLR
@@ -132,15 +130,13 @@ KNOWN = {
     'builtins.getattr': method,
     '__builtin__.getattr': method,
     'mmengine.config.config.ConfigDict': as_dict,
-    **{f'{owner.__module__}.{owner.__qualname__}': owner for owner, _ in METHODS},
-    **{f'{owner.__module__}.{owner.__qualname__}.{name}': function for (owner, name), function in METHODS.items()},
 }
 for _name in ('_rebuild_tensor', '_rebuild_tensor_v2', '_rebuild_tensor_v3', '_rebuild_parameter'):
     if hasattr(torch._utils, _name):
         KNOWN[f'torch._utils.{_name}'] = getattr(torch._utils, _name)
 
 # Function -> its arguments are such as torch and pickle write.
-FITS = {
+FITS: dict[Any, Callable[..., bool] | None] = {
     set: lambda *given: len(given) == 1 and are(given, list),
     bytes: lambda *given: not given,  # as pickles before protocol 3 hold none
     OrderedDict: lambda *given: (
@@ -157,3 +153,13 @@ FITS = {
     Dtype: lambda *given: 1 <= len(given) <= 3 and are(given[:1], str) and are(given[1:], bool, int),
     **{KNOWN[name]: None for name in KNOWN if name.startswith('torch._utils.')},  # torch checks them
 }
+
+
+def know_methods(owner: type, *names: str) -> None:
+    """Let pickles name a class and these of its functions, as the states of its objects do; neither can be called by a pickle."""
+    KNOWN[f'{owner.__module__}.{owner.__qualname__}'] = owner
+    for name in names:
+        METHODS[owner, name] = KNOWN[f'{owner.__module__}.{owner.__qualname__}.{name}'] = getattr(owner, name)
+
+
+know_methods(HistoryBuffer, 'min', 'max', 'mean', 'current')

@@ -3,7 +3,9 @@
 import gzip
 import io
 import json
+import os
 import zlib
+from typing import Any
 
 from ..errors import DataError
 from .checksum import open_regular
@@ -12,7 +14,7 @@ MOST_BYTES = 2**30
 MOST_JSON = 256 * 2**20
 
 
-def read_bytes(path, most: int | None = None) -> bytes:
+def read_bytes(path: str | os.PathLike[str], most: int | None = None) -> bytes:
     """A file's contents, those of a ``.gz`` unpacked.
 
     Raises:
@@ -35,7 +37,7 @@ def read_bytes(path, most: int | None = None) -> bytes:
     return data
 
 
-def read_json(path):
+def read_json(path: str | os.PathLike[str]) -> Any:
     """What a JSON file holds.
 
     Raises:
@@ -54,6 +56,6 @@ def read_json(path):
     raise DataError(f'{path} cannot be read as JSON: it is nested more than 100 deep')
 
 
-def truncated(path, error: Exception) -> DataError:
+def truncated(path: str | os.PathLike[str], error: Exception) -> DataError:
     """What a decoder's ``error`` on a file means to its user."""
     return DataError(f'{path} is truncated or damaged ({" ".join(str(error).split())[:200]}); copy or download it again')

@@ -1,5 +1,7 @@
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.logging import print_log
@@ -25,7 +27,7 @@ class RecordFolder:
         folder (str | Path): Made when the first record is written.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | os.PathLike[str]):
         self.folder = Path(folder)
         self.writable = True
         self._told = False
@@ -35,11 +37,11 @@ class RecordFolder:
         return self.folder / f'{name}.records'
 
     @staticmethod
-    def record_size(shape, dtype) -> int:
+    def record_size(shape: Sequence[int], dtype: Any) -> int:
         """Bytes that a record takes."""
         return int(np.prod(shape)) * np.dtype(dtype).itemsize + 8
 
-    def read(self, name: str, number: int, shape, dtype, seal: int = 0):
+    def read(self, name: str, number: int, shape: Sequence[int], dtype: Any, seal: int = 0) -> np.ndarray[Any, Any] | None:
         """Record ``number`` of ``name``; ``None`` if there is no whole one with this seal.
 
         Args:
@@ -55,20 +57,20 @@ class RecordFolder:
         buffer = np.empty(size, np.uint8)
         try:
             with open_regular(self.file(name)) as file:
-                count = os.preadv(file.fileno(), [buffer], number * size)
+                count = os.preadv(file.fileno(), [buffer.data], number * size)
         except (OSError, DataError):
             return None
-        if count < size or bytes(buffer[-8:]) != _trailer(buffer[:-8], seal):
+        if count < size or buffer[-8:].tobytes() != _trailer(buffer[:-8], seal):
             return None
         return buffer[:-8].view(dtype).reshape(shape)
 
-    def write(self, name: str, number: int, array: np.ndarray, seal: int = 0) -> None:
+    def write(self, name: str, number: int, array: np.ndarray[Any, Any], seal: int = 0) -> None:
         """Put an array at ``number`` of ``name``; one that is there already is replaced."""
         if not self.writable:
             return
         array = np.ascontiguousarray(array)
         payload = array.reshape(-1).view(np.uint8)
-        record = memoryview(np.concatenate([payload, np.frombuffer(_trailer(payload, seal), np.uint8)]))
+        record = np.concatenate([payload, np.frombuffer(_trailer(payload, seal), np.uint8)]).data
         position = number * len(record)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -88,15 +90,15 @@ class RecordFolder:
             self._told = False
             self._tell(f'{self.folder}: {error.strerror}; nothing more is kept there, what is missing is computed each time')
 
-    def size(self, names=('*',)) -> int:
+    def size(self, names: Iterable[str] = ('*',)) -> int:
         """Bytes that the records of these names (``*`` and ``?`` stand for anything) take on disk."""
         return sum(path.stat().st_blocks * 512 for name in names for path in self.folder.glob(f'{name}.records'))
 
     def _tell(self, message: str) -> None:
         if not self._told and get_worker_info() is None:
-            print_log(f'feature cache: {message}', logger='current', level=30)
+            print_log(f'cache: {message}', logger='current', level=30)
         self._told = True
 
 
-def _trailer(payload: np.ndarray, seal: int) -> bytes:
+def _trailer(payload: np.ndarray[Any, Any], seal: int) -> bytes:
     return checksum(payload, seal).to_bytes(4, 'little') + _MARK

@@ -1,4 +1,4 @@
-"""Reading a checkpoint file without letting anything in it run."""
+"""Reading a file of tensors, torch's or safetensors', without letting anything in it run."""
 
 import os
 import pickle
@@ -6,12 +6,14 @@ import re
 import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ..errors import WeightsError, printable
+from ..errors import FileError, printable
 from .archive import PROGRAM, check_members, stored_sizes
 from .contents import check_contents
+from .tensor_file import is_safetensors, read_safetensors
 from .unpickler import as_pickle_module
 
 LONGEST = 1000  # characters of a tensor's name
@@ -31,44 +33,53 @@ def _refuse_program(path: Path) -> None:
             return
     with torch.serialization._open_zipfile_reader(str(path)) as archive:
         if torch.serialization._is_torchscript_zip(archive):
-            raise WeightsError(PROGRAM.format(path))
+            raise FileError(PROGRAM.format(path))
 
 
-def _torch_load(path: Path, allow_unsafe: bool, map_location, mapped: bool):
-    options = dict(map_location=map_location, mmap=mapped and zipfile.is_zipfile(path), weights_only=False)
+def _torch_load(path: Path, allow_unsafe: bool, map_location: Any, mapped: bool) -> Any:
+    if path.suffix == '.safetensors':  # by its name torch would take it for one; it is none
+        with path.open('rb') as file:
+            return _unpickle(file, path, allow_unsafe, map_location=map_location)
+    return _unpickle(str(path), path, allow_unsafe, map_location=map_location, mmap=mapped and zipfile.is_zipfile(path))
+
+
+def _unpickle(source: Any, path: Path, allow_unsafe: bool, **options: Any) -> Any:
     if allow_unsafe:
-        return torch.load(str(path), **options)
+        return torch.load(source, weights_only=False, **options)
     _refuse_program(path)
     forced = os.environ.pop(_FORCED, None)  # torch would refuse any unpickler but its own, a narrower one too
     try:
-        return torch.load(str(path), pickle_module=as_pickle_module(path.stat().st_size, stored_sizes(path)), **options)
+        return torch.load(source, weights_only=False, pickle_module=as_pickle_module(path.stat().st_size, stored_sizes(path)), **options)
     finally:
         if forced is not None:
             os.environ[_FORCED] = forced
 
 
-def find_file(path) -> Path:
+def find_file(path: str | os.PathLike[str], kind: str = 'file', hint: str = '') -> Path:
     """Absolute path of an existing, non-empty file.
 
+    Args:
+        path (str | Path): ``~`` and environment variables are expanded.
+        kind (str): What it is to be, for the messages.
+        hint (str): What to do if it is missing, a sentence.
+
     Raises:
-        WeightsError: With the places looked at, if there is none.
+        FileError: With the places looked at, if there is none.
     """
     given = Path(os.path.expandvars(str(path))).expanduser()
     full = given if given.is_absolute() else Path.cwd() / given
     if full.is_dir():
-        raise WeightsError(f'{full} is a folder; a weights file was expected')
+        raise FileError(f'{full} is a folder; a {kind} was expected')
     if full.exists() and not full.is_file():
-        raise WeightsError(f'{full} is a pipe or device; a weights file was expected, save it to one')
+        raise FileError(f'{full} is a pipe or device; a {kind} was expected, save it to one')
     if not full.is_file():
         note = '' if given.is_absolute() else f' ({str(path)!r} seen from the current folder {Path.cwd()})'
-        beside = sorted(p.name for p in full.parent.glob('*.pth'))[:5] if full.parent.is_dir() else []
-        hint = f'; that folder holds {", ".join(beside)}' if beside else ''
-        raise WeightsError(
-            f'weights file not found: looked for {full}{note}{hint}. Put the file there, or name yours with '
-            '--weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
-        )
+        there = full.parent.iterdir() if full.parent.is_dir() else ()
+        beside = sorted(plain(found.name) for found in there if found.suffix in ('.pth', '.safetensors'))[:5]
+        holds = f'; that folder holds {", ".join(beside)}' if beside else ''
+        raise FileError(f'{kind} not found: looked for {full}{note}{holds}{f". {hint}" if hint else ""}')
     if full.stat().st_size == 0:
-        raise WeightsError(f'{full} is empty (0 bytes); copy or download it again')
+        raise FileError(f'{full} is empty (0 bytes); copy or download it again')
     return full
 
 
@@ -82,56 +93,63 @@ def _refuse_foreign(path: Path) -> None:
         check_members(path, size)
         return
     if tarfile.is_tarfile(path):
-        raise WeightsError(f'{path} is a tar archive; if a torch before 0.4 wrote it, load it there and save it again')
-    if head[8:9] == b'{' and head[:8].rstrip(b'\0') != head[:8]:
-        raise WeightsError(f'{path} is a safetensors file; save its tensors with torch.save first')
+        raise FileError(f'{path} is a tar archive; if a torch before 0.4 wrote it, load it there and save it again')
     if head.startswith(b'version https://git-lfs'):
-        raise WeightsError(f'{path} is a Git LFS pointer, not the file itself ({size}); run: git lfs pull')
+        raise FileError(f'{path} is a Git LFS pointer, not the file itself ({size}); run: git lfs pull')
     try:
         text = head.decode('utf-8', errors='strict' if len(head) < 512 else 'ignore')
     except UnicodeDecodeError:
         return
     if text.isprintable() or all(c.isprintable() or c in '\r\n\t' for c in text):
         first = text.strip().splitlines()[0][:60] if text.strip() else ''
-        raise WeightsError(f'{path} is a text file, not a torch checkpoint ({size}, it starts with {first!r}); {again}')
+        raise FileError(f'{path} is a text file, not a torch checkpoint ({size}, it starts with {first!r}); {again}')
 
 
-def safe_load(path, allow_unsafe: bool = False, map_location='cpu', mapped: bool = False):
-    """Load a torch checkpoint without running code from it.
+def safe_load(
+    path: str | os.PathLike[str],
+    allow_unsafe: bool = False,
+    map_location: Any = 'cpu',
+    mapped: bool = False,
+    opt_in: str = 'allow_unsafe=True',
+) -> Any:
+    """Load a torch checkpoint or a safetensors file without running code from it; which of the two it is, its contents say.
 
-    Tensors, containers, ``argparse.Namespace`` and numpy scalars are read; anything else is refused before it is touched.
+    Tensors, containers, numbers, texts and what :mod:`.plain_objects` knows are read; anything else is refused before it is touched.
 
     Args:
         path (str | Path): The file; ``~`` and environment variables are expanded.
         allow_unsafe (bool): Unpickle anything, which runs whatever code the file holds.  Only for a file whose maker you trust.
         map_location: Where the tensors go, as in :func:`torch.load`.
         mapped (bool): Leave tensors in the file until they are used, where its format allows it; for a file that nobody writes again.
+        opt_in (str): How the user of the caller allows it, for the message.
 
     Returns:
-        Any: What was saved.
+        Any: What was saved; of a safetensors file a :class:`.NamedTensors`.
 
     Raises:
-        WeightsError: If the file is missing, truncated, of another kind, or needs more than data to load.
+        FileError: If the file is missing, truncated, of another kind, or needs more than data to load.
     """
     path = find_file(path)
     try:
-        _refuse_foreign(path)
-        loaded = _torch_load(path, allow_unsafe, map_location, mapped)
+        if is_safetensors(path):
+            loaded = read_safetensors(path, map_location, mapped)
+        else:
+            _refuse_foreign(path)
+            loaded = _torch_load(path, allow_unsafe, map_location, mapped)
         check_contents(loaded, path)
         return loaded
-    except WeightsError:
+    except FileError:
         raise
     except pickle.UnpicklingError as error:
         found = re.search(r'GLOBAL ([\w.]+)', str(error))
         if found and not allow_unsafe:
-            raise WeightsError(
+            raise FileError(
                 f'{path} is not plain weights: to load it Python would have to import and could run {found.group(1)!r}. '
-                'It was refused and nothing in it ran. If you trust its maker, allow it: --allow-unsafe, '
-                'or allow_unsafe=True in the config'
+                f'It was refused and nothing in it ran. If you trust its maker, allow it: {opt_in}'
             ) from error
-        raise WeightsError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}; copy or download it again') from error
+        raise FileError(f'{path} cannot be read as a torch checkpoint: {_first_line(error)}; copy or download it again') from error
     except Exception as error:  # a damaged or hostile file makes torch and pickle raise nearly anything
-        raise WeightsError(
+        raise FileError(
             f'{path} cannot be read as a torch checkpoint, it is damaged or of another kind ({_first_line(error)}); '
             'copy or download it again'
         ) from error

@@ -1,7 +1,12 @@
 """An unpickler that knows the data of a checkpoint and nothing else.
 
-Torch's own safe load (``weights_only=True``) is wider: it makes room for any number of bytes that a file asks for, and numpy's dtypes,
-which it has to be told to allow, believe any state.  Torch before 2.6 cannot be told.
+It stays beside torch's own safe reader (``weights_only=True``), decided from what both do with each file of the tests (docs/files.md):
+
+- torch before 2.5 cannot be told what to allow; 2.1, which is supported, runs a TorchScript program, reads past the end of a storage, and
+  refuses mmengine's curves and VisionFM's arguments;
+- a newer one that is allowed numpy's and mmengine's names believes any state of them: a forged dtype crashes the process or takes
+  gigabytes; allowed :mod:`.plain_objects` in their place, it cannot fill numpy's arrays and mmengine's curves;
+- either way a tuple nested a million times as a key crashes it, copies of copies have no end, and pickle's protocol 4 is refused.
 """
 
 import pickle
@@ -9,6 +14,8 @@ import re
 import types
 from argparse import Namespace
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +28,10 @@ _CURVE = 512  # bytes of one of mmengine's curves
 _COPIED = 16  # bytes that an entry copied into a set, an OrderedDict or a torch.Size is counted as
 
 
-class Unpickler(pickle._Unpickler):
+_Python: Any = pickle._Unpickler  # the one in Python: C's makes room for whatever number of objects a file says it has
+
+
+class Unpickler(_Python):
     """Reads tensors, containers, numbers, texts, ``argparse.Namespace``, and what :mod:`.plain_objects` knows.
 
     Only what it knows is called, made or given a state; a class is nothing that can be called or changed.  Entries are put only into
@@ -32,18 +42,17 @@ class Unpickler(pickle._Unpickler):
     """
 
     budget = 2**20  # bytes that calls may copy: a few bytes of a file can ask for the same copy again
-    stored = None  # bytes of each storage in the file, where that has a table of them
+    stored: dict[str, int] | None = None  # bytes of each storage in the file, where that has a table of them
     tuple_keys = 10_000  # their hashes can be made equal, and each is then compared with all before it
 
-    # The one in Python: C's makes room for whatever number of objects a file says it has.
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch = dict(_Python.dispatch)
     for code in (
         *(pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4),
         *(pickle.INST, pickle.OBJ, pickle.NEWOBJ_EX, pickle.FROZENSET, pickle.PERSID),
     ):
         del dispatch[code[0]]  # torch writes none of them
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         path = f'{module}.{name}'
         if path in KNOWN:
             return KNOWN[path]
@@ -53,11 +62,11 @@ class Unpickler(pickle._Unpickler):
             return getattr(torch, name)
         raise pickle.UnpicklingError(f'Unsupported GLOBAL {path}')
 
-    def _check(self, item, known):
+    def _check(self, item: Any, known: Iterable[Any]) -> None:
         if not any(item is one for one in known):
             raise pickle.UnpicklingError(f'Unsupported GLOBAL {getattr(item, "__module__", "")}.{getattr(item, "__name__", "?")}')
 
-    def _check_keys(self, keys):
+    def _check_keys(self, keys: Iterable[Any]) -> None:
         for key in keys:
             if type(key) is tuple and are(key, *_KEYS):
                 self.tuple_keys -= 1
@@ -66,19 +75,20 @@ class Unpickler(pickle._Unpickler):
             if type(key) is int and key.bit_length() > 60 or self.tuple_keys < 0:  # equal hashes likewise
                 raise pickle.UnpicklingError('it has keys that are too large, or too many tuples as keys')
 
-    def _check_target(self, target, *types):
+    def _check_target(self, target: Any, *types: type) -> None:
         if type(target) not in types:
             raise pickle.UnpicklingError(f'it puts entries into a {type(target).__name__}, which no torch writes')
 
-    def _copy(self, size: int):
+    def _copy(self, size: int) -> None:
         self.budget -= size
         if self.budget < 0:
             raise pickle.UnpicklingError('it copies its contents to many times the size of the file')
 
-    def load_reduce(self):
+    def load_reduce(self) -> None:
         function, given = self.stack[-2:]
         self._check(function, FITS)
-        if type(given) is not tuple or (FITS[function] and not FITS[function](*given)):
+        fits = FITS[function]
+        if type(given) is not tuple or (fits is not None and not fits(*given)):
             raise pickle.UnpicklingError(f'it calls {function.__name__} with arguments that no torch writes')
         if function in (set, OrderedDict) and given:
             self._check_keys(given[0] if function is set else (pair[0] for pair in given[0]))
@@ -86,7 +96,7 @@ class Unpickler(pickle._Unpickler):
             self._copy(len(given[0]) * (1 if function is encode else _COPIED))
         super().load_reduce()
 
-    def load_newobj(self):
+    def load_newobj(self) -> None:
         made = self.stack[-2]
         self._check(made, (Namespace, HistoryBuffer))
         if made is HistoryBuffer:
@@ -95,7 +105,7 @@ class Unpickler(pickle._Unpickler):
             return
         super().load_newobj()
 
-    def load_build(self):
+    def load_build(self) -> None:
         state, made = self.stack.pop(), self.stack[-1]
         self._check(type(made), (Namespace, OrderedDict, Dtype, np.ndarray, HistoryBuffer))
         if type(made) is Dtype:
@@ -112,7 +122,7 @@ class Unpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f'it gives a {type(made).__name__} attributes that no torch writes')
         vars(made).update(state)
 
-    def load_binpersid(self):
+    def load_binpersid(self) -> None:
         """A storage: torch looks up the name that it has in the file, and before 2.6 believes its length."""
         named = self.stack[-1]
         if not (
@@ -128,40 +138,40 @@ class Unpickler(pickle._Unpickler):
             raise pickle.UnpicklingError(f'its storage {named[2][:20]} is said to be larger than it is')
         super().load_binpersid()
 
-    def load_dict(self):
+    def load_dict(self) -> None:
         self._check_keys(self.stack[::2])
         super().load_dict()
 
-    def load_setitem(self):
+    def load_setitem(self) -> None:
         self._check_target(self.stack[-3], dict, OrderedDict)
         self._check_keys(self.stack[-2:-1])
         super().load_setitem()
 
-    def load_setitems(self):
+    def load_setitems(self) -> None:
         self._check_target(self.metastack[-1][-1], dict, OrderedDict)
         self._check_keys(self.stack[::2])
         super().load_setitems()
 
-    def load_append(self):
+    def load_append(self) -> None:
         self._check_target(self.stack[-2], list)
         super().load_append()
 
-    def load_appends(self):
+    def load_appends(self) -> None:
         self._check_target(self.metastack[-1][-1], list)
         super().load_appends()
 
-    def load_additems(self):
+    def load_additems(self) -> None:
         self._check_target(self.metastack[-1][-1], set)
         self._check_keys(self.stack)
         super().load_additems()
 
-    for code in 'REDUCE NEWOBJ BUILD BINPERSID DICT SETITEM SETITEMS APPEND APPENDS ADDITEMS'.split():
-        dispatch[getattr(pickle, code)[0]] = locals()[f'load_{code.lower()}']
+    for name in 'REDUCE NEWOBJ BUILD BINPERSID DICT SETITEM SETITEMS APPEND APPENDS ADDITEMS'.split():
+        dispatch[getattr(pickle, name)[0]] = locals()[f'load_{name.lower()}']
 
 
-def as_pickle_module(size: int, stored: dict | None = None) -> types.ModuleType:
+def as_pickle_module(size: int, stored: dict[str, int] | None = None) -> types.ModuleType:
     """What :func:`torch.load` takes as its ``pickle_module`` for a file of so many bytes, with such storages (``{name: bytes}``)."""
-    module = types.ModuleType('restricted_pickle')
+    module: Any = types.ModuleType('restricted_pickle')
     module.Unpickler = type('Unpickler', (Unpickler,), {'budget': 8 * size + Unpickler.budget, 'stored': stored})
     module.load = lambda file, **options: module.Unpickler(file, **options).load()
     return module

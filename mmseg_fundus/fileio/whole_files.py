@@ -1,7 +1,9 @@
 import errno
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ..errors import WriteError
 
@@ -13,7 +15,7 @@ def temporary_beside(path: Path) -> Path:
     return path.with_name(f'.{os.getpid()}-{os.urandom(4).hex()}.{path.name}.tmp')
 
 
-def write_whole(path: Path, write) -> None:
+def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write(temporary)`` make a file beside ``path``, then put it in place; ``path`` is never half written.
 
     Raises:
@@ -45,5 +47,4 @@ def remove_leftovers(folder: Path) -> None:
 
 def _message(path: Path, reason: str) -> str:
     kept = 'what was there before is unchanged' if path.exists() else 'no part of it was left'
-    again = 'Make room or choose another folder, and start again; a training goes on with --resume'
-    return f'{path} could not be written ({reason}); {kept}. {again}'
+    return f'{path} could not be written ({reason}); {kept}. Make room or choose another folder, and start again'

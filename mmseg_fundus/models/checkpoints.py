@@ -1,30 +1,32 @@
 """Checkpoints of mmengine's runner, ``init_model`` and inferencers, read without letting anything in them run."""
 
-import hashlib
+import json
 import os
 import re
-import shutil
-from http.client import HTTPException
 from pathlib import Path
-from urllib.request import Request, urlopen
+from typing import Any
 
 import torch
+from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..errors import CheckpointError, WeightsError
+from ..errors import CheckpointError, told_as
+from ..fileio.download import download, kept_at
+from ..fileio.plain_objects import know_methods
 from ..fileio.safe_load import LONGEST, OPT_IN, plain, safe_load
-from ..fileio.whole_files import temporary_beside
+from ..fileio.tensor_file import NamedTensors, save_safetensors
+from ..fileio.whole_files import temporary_beside, write_whole
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
-PATIENCE = 30  # seconds without an answer after which a download is given up
+META = 'meta'  # among a safetensors file's texts: the checkpoint's ``meta`` as JSON
 _COUNTS = re.compile(r'(num_batches_tracked|_index|_ids)$')  # integers beside the weights, of batch norm, Swin, CLIP
 
 
-def read_checkpoint(filename, map_location='cpu') -> dict:
+def read_checkpoint(filename: str | os.PathLike[str], map_location: Any = 'cpu') -> dict[str, Any]:
     """A checkpoint file's contents, read without running anything in it unless ``FUNDUS_ALLOW_UNSAFE`` is in the environment.
 
     Args:
-        filename (str | Path): The file.
+        filename (str | Path): The file; of torch, or a safetensors file, whose texts may have ``meta`` as JSON (:func:`write_checkpoint`).
         map_location: Where the tensors go, as in :func:`torch.load`.
 
     Returns:
@@ -36,13 +38,47 @@ def read_checkpoint(filename, map_location='cpu') -> dict:
     path = Path(filename).expanduser()
     if not path.exists():
         raise CheckpointError(f'checkpoint not found: {path.absolute()}')
-    try:
-        found = safe_load(path, bool(os.environ.get(OPT_IN)), map_location)
-    except WeightsError as error:
-        raise CheckpointError(str(error).replace('or allow_unsafe=True in the config', f'or {OPT_IN}=1 in the environment')) from error
+    with told_as(CheckpointError):
+        opt_in = f'--allow-unsafe, or {OPT_IN}=1 in the environment'
+        found = safe_load(path, bool(os.environ.get(OPT_IN)), map_location, opt_in=opt_in)
+    if isinstance(found, NamedTensors) and META in found.metadata:
+        return {'meta': _from_json(found.metadata[META], path), 'state_dict': dict(found)}
     if not isinstance(found, dict):
         raise CheckpointError(f'{path} is no checkpoint of a training: it holds a {type(found).__name__}')
     return found
+
+
+def _from_json(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f'{path} is no checkpoint of a training: its {META!r} is no JSON ({plain(str(error))})') from error
+
+
+def write_checkpoint(path: str | os.PathLike[str], found: dict[str, Any]) -> list[str]:
+    """Write a trained model's checkpoint, whole or not at all; one called ``.safetensors`` is of that format.
+
+    Safetensors hold tensors and texts: the state dict, and ``meta`` as JSON.
+
+    Args:
+        path (str | Path): The file.
+        found (dict): With ``state_dict`` and ``meta``; of a safetensors file, nothing else is kept.
+
+    Returns:
+        list[str]: Parts of ``meta`` that were left out, because JSON cannot hold them.
+
+    Raises:
+        WriteError: If the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != '.safetensors':
+        write_whole(path, lambda temporary: torch.save(found, temporary))
+        return []
+    meta = found.get('meta') or {}
+    kept = {name: value for name, value in meta.items() if isinstance(name, str) and _is_plain(value)}
+    texts = {META: json.dumps(kept), 'format': 'pt'}
+    write_whole(path, lambda temporary: save_safetensors(found['state_dict'], temporary, texts))
+    return [str(name) for name in meta if name not in kept]
 
 
 def _is_plain(value) -> bool:
@@ -126,37 +162,23 @@ def load_from_local(filename, map_location=None) -> dict:
     return found
 
 
-def _download(address: str, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    request = Request(address, headers={'User-Agent': 'mmseg_fundus'})
-    with urlopen(request, timeout=PATIENCE) as answer, path.open('wb') as file:
-        shutil.copyfileobj(answer, file, 2**20)
-        length, got = answer.headers.get('Content-Length', ''), file.tell()
-    if length.isdecimal() and int(length) != got:
-        raise ValueError(f'{got:,} of {int(length):,} bytes came')
-
-
 def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
     """Download a checkpoint into torch's cache, once for each address, and read it as :func:`load_from_local` does.
 
     What cannot be read is not kept.
     """
-    folder = hashlib.sha256(filename.encode()).hexdigest()[:16]
-    name = re.sub(r'[^\w.-]', '_', filename.split('?')[0].split('/')[-1])[-100:].lstrip('.') or 'checkpoint.pth'
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / folder / name
+    path = kept_at(filename)
     if path.is_file():
         return load_from_local(path, map_location)
     temporary = temporary_beside(path)
     try:
-        _download(filename, temporary)
+        with told_as(CheckpointError):
+            download(filename, temporary)
         found = load_from_local(temporary, map_location)
         os.replace(temporary, path)
         return found
     except CheckpointError as error:
         raise CheckpointError(str(error).replace(str(temporary), filename)) from error
-    except (OSError, ValueError, HTTPException) as error:
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        raise CheckpointError(f'{filename} could not be downloaded ({plain(why[0])}); download it yourself and name the file') from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -173,6 +195,8 @@ def load_from_elsewhere(filename, map_location=None):
 
 def make_loading_safe() -> None:
     """Have mmengine read every checkpoint with the functions above, by whatever scheme; importing ``mmseg_fundus`` calls it."""
+    annealing = [name for name in ('_annealing_cos', '_annealing_linear') if hasattr(OneCycleParamScheduler, name)]
+    know_methods(OneCycleParamScheduler, *annealing)  # its states name one of them
     loader = mmengine_checkpoint.CheckpointLoader
     mmengine_checkpoint.load_from_local = load_from_local  # torchvision://, open-mmlab:// and the like end in one of these two
     mmengine_checkpoint.load_from_http = load_from_http

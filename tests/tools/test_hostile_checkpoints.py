@@ -12,7 +12,7 @@ from mmseg.apis import init_model
 
 from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.errors import CheckpointError, FundusError
-from mmseg_fundus.models import checkpoints
+from mmseg_fundus.fileio import download
 from mmseg_fundus.models.checkpoints import OPT_IN, load_from_elsewhere, load_from_http, load_from_local, read_trained
 
 
@@ -233,7 +233,7 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 )
 def test_what_does_not_come_whole_is_not_kept(tmp_path, monkeypatch, answer, words):
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
-    monkeypatch.setattr(checkpoints, 'PATIENCE', 1)
+    monkeypatch.setattr(download, 'PATIENCE', 1)
     with socket.create_server(('127.0.0.1', 0)) as server:
 
         def serve():

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import WeightsError
+from ...errors import WeightsError, told_as
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
 from ...fileio.safe_load import OPT_IN, find_file, plain, safe_load
@@ -20,6 +20,8 @@ from .normalisation import Normalisation
 from .vit import Shapes, describe
 
 RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'  # in place of a file's name
+_NAMED_BY = 'Put it there, or name yours: --weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
+_OPT_IN = '--allow-unsafe, or allow_unsafe=True in the config'
 _COUNTS = 'num_batches_tracked'  # an integer beside the weights, of batch norm
 
 
@@ -70,8 +72,9 @@ def weights_of(named: Any, checkpoint_key: str = 'teacher', allow_unsafe: bool =
 
 
 def _load(path: str | os.PathLike[str], allow_unsafe: bool) -> tuple[Path, Any]:
-    found = find_file(path)
-    return found, safe_load(found, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True)
+    with told_as(WeightsError):
+        found = find_file(path, 'weights file', _NAMED_BY)
+        return found, safe_load(found, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True, opt_in=_OPT_IN)
 
 
 def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> EncoderWeights:
@@ -105,7 +108,7 @@ def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', 
 
 def _told(loaded: dict[str, Any]) -> list[str]:
     """What a file says of itself: a stand-in's label, where an encoder that was pretrained here comes from."""
-    told = (getattr(loaded.get('args'), 'standin', None), loaded.get('about'))
+    told = (getattr(loaded.get('args'), 'standin', None), getattr(loaded, 'metadata', loaded).get('about'))
     return [plain(text, 200) for text in told if isinstance(text, str)]
 
 
@@ -171,7 +174,8 @@ def load_exact(path: str | os.PathLike[str], module: torch.nn.Module, allow_unsa
 
 def _checked(found: EncoderWeights) -> EncoderWeights:
     """The same weights in float32 with the file's SHA-256, if the file is undamaged and every value finite."""
-    check_archive(Path(found.path))
+    with told_as(WeightsError):
+        check_archive(Path(found.path))
     raised = 0
     for name, tensor in found.tensors.items():
         if name.endswith(_COUNTS) and found.family == 'exact' and tensor.dtype == torch.int64:

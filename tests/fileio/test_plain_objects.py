@@ -11,7 +11,7 @@ from mmengine.logging import HistoryBuffer, MessageHub
 from mmengine.optim import OptimWrapper
 from mmengine.registry import PARAM_SCHEDULERS
 
-from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.errors import FileError
 from mmseg_fundus.fileio.safe_load import safe_load
 
 
@@ -124,7 +124,7 @@ FORGED = {
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 def test_a_forged_state_is_refused(tmp_path, what, zipped):
     torch.save({'x': FORGED[what]}, tmp_path / 'x.pth', _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match='x.pth') as error:
+    with pytest.raises(FileError, match='x.pth') as error:
         safe_load(tmp_path / 'x.pth')
     assert '\n' not in str(error.value)
 
@@ -147,7 +147,7 @@ def test_a_curve_without_a_state_has_a_value_and_an_array_is_filled_once(tmp_pat
     state = once[once.rindex(b'K\1K\1\x85') - 1 : -1]  # from the mark to BUILD
     twice = once[:-1] + state + b'.'
     (tmp_path / 'x.pth').write_bytes(whole.replace(empty, twice))
-    with pytest.raises(WeightsError, match='gives a numpy array a state'):
+    with pytest.raises(FileError, match='gives a numpy array a state'):
         safe_load(tmp_path / 'x.pth')
 
 
@@ -158,5 +158,5 @@ def test_arrays_of_the_same_bytes_without_end_are_refused(tmp_path):
     make = b'cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85c_codecs\nencode\nX\1\0\0\0bX\6\0\0\0latin1\x86RtR'
     fill = b'(K\1J' + (10**5).to_bytes(4, 'little') + b'\x85cnumpy\ndtype\nX\2\0\0\0f8\x85R\x89h\1tb'
     (tmp_path / 'x.pth').write_bytes(whole.replace(empty, b'\x80\x02(' + data + (make + fill) * 100 + b't.'))
-    with pytest.raises(WeightsError, match='copies its contents'):
+    with pytest.raises(FileError, match='copies its contents'):
         safe_load(tmp_path / 'x.pth')

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 import torch
 
-from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.errors import FileError
 from mmseg_fundus.fileio.safe_load import safe_load
 
 
@@ -43,7 +43,7 @@ def itself():
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 def test_endless_contents_are_refused(tmp_path, content, words, zipped):
     torch.save(content, tmp_path / 'bomb.pth', _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match=words):
+    with pytest.raises(FileError, match=words):
         safe_load(tmp_path / 'bomb.pth')
 
 
@@ -56,5 +56,5 @@ def test_shared_and_nested_contents_of_a_usual_size_are_read(tmp_path):
 def test_a_tar_archive_is_refused(tmp_path):
     with tarfile.open(tmp_path / 'old.pth', 'w') as archive:
         archive.add(__file__, 'storages')
-    with pytest.raises(WeightsError, match='tar archive'):
+    with pytest.raises(FileError, match='tar archive'):
         safe_load(tmp_path / 'old.pth')

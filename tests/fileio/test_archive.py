@@ -7,7 +7,7 @@ import zipfile
 import pytest
 import torch
 
-from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.errors import FileError
 from mmseg_fundus.fileio.archive import is_whole
 from mmseg_fundus.fileio.safe_load import safe_load
 
@@ -17,7 +17,7 @@ def test_a_compressed_archive_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / 'x.pth') as old, zipfile.ZipFile(tmp_path / 'packed.pth', 'w', zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, old.read(name))
-    with pytest.raises(WeightsError, match='compressed zip archive'):
+    with pytest.raises(FileError, match='compressed zip archive'):
         safe_load(tmp_path / 'packed.pth')
     assert is_whole(tmp_path / 'x.pth') and not is_whole(tmp_path / 'packed.pth')
 
@@ -59,7 +59,7 @@ def test_a_program_behind_another_table_of_contents_does_not_run(tmp_path):
                 archive.writestr(name, program.read(name))
     with_two_tables(tmp_path / 'program.pth', 'x/data.pkl')
     assert zipfile.ZipFile(tmp_path / 'program.pth').namelist() == ['x/data.pkl']
-    with pytest.raises(WeightsError, match='table of contents'):
+    with pytest.raises(FileError, match='table of contents'):
         safe_load(tmp_path / 'program.pth')
     assert not (tmp_path / 'ran').exists()
 
@@ -73,14 +73,14 @@ def test_a_64_bit_end_record_that_points_elsewhere_is_refused(tmp_path, start, m
     whole[place : place + 4] = struct.pack('<I', struct.unpack('<I', whole[place : place + 4])[0] + moved)
     (tmp_path / 'x.pth').write_bytes(whole)
     assert not is_whole(tmp_path / 'x.pth')
-    with pytest.raises(WeightsError, match='damaged'):
+    with pytest.raises(FileError, match='damaged'):
         safe_load(tmp_path / 'x.pth')
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'x.pth')
     assert not is_whole(tmp_path / 'x.pth')
-    with pytest.raises(WeightsError, match='x.pth is a pipe or device'):
+    with pytest.raises(FileError, match='x.pth is a pipe or device'):
         safe_load(tmp_path / 'x.pth')
-    with pytest.raises(WeightsError, match='/dev/zero is a pipe or device'):
+    with pytest.raises(FileError, match='/dev/zero is a pipe or device'):
         safe_load('/dev/zero')

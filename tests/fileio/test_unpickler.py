@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.errors import FileError
 from mmseg_fundus.fileio.safe_load import safe_load
 
 scalar = np.float64(1).__reduce__()[0]
@@ -46,7 +46,7 @@ HOSTILE = {
 @pytest.mark.parametrize('zipped', [True, False], ids=['zip', 'legacy'])
 def test_it_is_refused(tmp_path, what, zipped):
     torch.save({'x': HOSTILE[what]}, tmp_path / 'x.pth', _use_new_zipfile_serialization=zipped)
-    with pytest.raises(WeightsError, match='x.pth'):
+    with pytest.raises(FileError, match='x.pth'):
         safe_load(tmp_path / 'x.pth')
 
 
@@ -71,7 +71,7 @@ def raw(tmp_path, opcodes: bytes):
     ids=['class state', 'function state', 'storage', 'new', 'instance'],
 )
 def test_classes_and_functions_are_neither_changed_nor_made_otherwise(tmp_path, opcodes):
-    with pytest.raises(WeightsError, match='x.pth'):
+    with pytest.raises(FileError, match='x.pth'):
         safe_load(raw(tmp_path, opcodes))
     assert not hasattr(Namespace, 'hacked') and torch._utils._rebuild_tensor.__defaults__ is None
 
@@ -111,7 +111,7 @@ UNFIT = {
 @pytest.mark.parametrize('what', list(UNFIT))
 def test_only_containers_are_filled_and_only_with_plain_keys(tmp_path, what):
     opcodes, words = UNFIT[what]
-    with pytest.raises(WeightsError, match=words) as error:
+    with pytest.raises(FileError, match=words) as error:
         safe_load(raw(tmp_path, opcodes))
     assert '\n' not in str(error.value) and str(tmp_path / 'x.pth') in str(error.value)
 
@@ -131,7 +131,7 @@ def short(text):
     ids=['bytes', 'set', 'OrderedDict', 'Size'],
 )
 def test_copies_of_the_same_without_end_are_refused(tmp_path, start, call):
-    with pytest.raises(WeightsError, match='copies its contents'):
+    with pytest.raises(FileError, match='copies its contents'):
         safe_load(raw(tmp_path, b'(' + start + call * 1000 + b't'))
 
 
@@ -145,7 +145,7 @@ def test_a_storage_longer_than_its_place_in_the_file_is_refused(tmp_path, mapped
                 assert content.count(b'M\0\2') == 2
                 content = content.replace(b'M\0\2', b'M\0\3')
             new.writestr(name, content)
-    with pytest.raises(WeightsError, match='storage 0 is said to be larger'):
+    with pytest.raises(FileError, match='storage 0 is said to be larger'):
         safe_load(tmp_path / 'long.pth', mapped=mapped)
 
 
