@@ -11,15 +11,17 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ..datasets import FundusVesselDataset, ViewSampler
+from ..datasets import ViewSampler
 from ..datasets.fov_cache import field_of_view
+from ..datasets.naming import parts_of
 from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
-from ..feature_cache import CachedViews, FeatureCache, PictureCache, digest
+from ..feature_cache import CachedEncoder, CachedViews, FeatureCache, digest, window_records
 from ..fileio.cache_folder import cache_folder
 from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
 from ..geometry import fov_scale
+from ..models.encoders.contract import encoder_of
 from ..models.encoders.trained import is_as_built
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
@@ -70,50 +72,55 @@ class FeatureCacheHook(Hook):
             ConfigError: If it would become larger than ``max_gb`` or than the disk has room.
         """
         reason = self._obstacle(model, train_loader) if self.enabled else 'default_hooks.feature_cache.enabled=False'
-        if reason:
-            print_log(f'feature cache: off, {reason}', logger='current')
+        encoder = None if reason else encoder_of(model.backbone)
+        identity = encoder and encoder.identity()
+        if identity is None:
+            print_log(f'feature cache: off, {reason or _unknown(model.backbone)}', logger='current')
             return False
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
-        dataset, sampler, backbone = train_loader.dataset, train_loader.sampler, model.backbone
-        drawing = dataset.views
-        identity = backbone.identity()
-        encoder = digest(identity, _normalisation(model.data_preprocessor))
-        samples = dataset.samples()
-        drawn = f'{drawing!r}, {dataset.field_angle} degrees'
-        cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, backbone.map_shape(*drawing.size))
-        views = sampler.views_in(epochs)
-        need, there = len(samples) * views * cache.bytes_per_view, cache.size()
-        parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
-        pictures = PictureCache(folder, encoder)
-        records = pictures.records(model.test_cfg or {})
-        validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
-        if validation:
-            held_out = val_loader.dataset.samples()
-            size = sum(_prediction_size(info, model.test_cfg or {}, backbone) for info in held_out)
-            need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
-            parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
-        self._check_room(need, there, parts, folder, identity['precision'])
-        model.feature_cache, dataset.views = cache, CachedViews(drawing, cache)
-        if validation:
-            model.picture_cache = pictures
+        test_cfg = model.test_cfg or {}
+        maker = digest(identity, _normalisation(model.data_preprocessor))
+        views, need, there, parts, caches = train_loader.sampler.views_in(epochs), 0, 0, [], []
+        for leaf in _leaves(train_loader):
+            samples, size = leaf.samples(), leaf.views.size
+            caches.append(FeatureCache(folder, samples, repr(leaf.views), maker, size, encoder.map_shape(*size)))
+            need, there = need + len(samples) * views * caches[-1].bytes_per_view, there + caches[-1].size()
+            parts.append(f'{len(samples)} pictures x {views} views x {caches[-1].bytes_per_view / 1e6:.2f} MB')
+        windows, held_out = window_records(folder, maker), self._held_out(val_loader, test_cfg)
+        if held_out:
+            sizes = [_prediction_size(info, test_cfg, encoder) for info in held_out]
+            kept = [windows.size([f'{glob.escape(info["name"])}-????????-*']) for info in held_out]
+            need, there = need + sum(sizes), there + sum(map(min, sizes, kept))  # other ways of predicting lie there too
+            parts.append(f'{len(held_out)} validation pictures, {sum(sizes) / GB:.2f} GB')
+        self._check_room(need, there, ', '.join(parts), folder, identity.get('precision', 'its own precision'))
+        for leaf, cache in zip(_leaves(train_loader), caches):
+            leaf.views = CachedViews(leaf.views, cache)
+        model.use_encoder(CachedEncoder(encoder, windows if held_out else None))
         return True
+
+    def _held_out(self, val_loader, test_cfg: dict) -> list:
+        """The samples of validation pictures whose maps are kept; those of test-time augmentation, of many sizes, are not."""
+        leaves = _leaves(val_loader) if val_loader and self.validation and not test_cfg.get('tta') else []
+        return [info for leaf in leaves for info in leaf.samples()] if all(hasattr(leaf, 'samples') for leaf in leaves) else []
 
     @staticmethod
     def _obstacle(model, loader) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
-        backbone = getattr(model, 'backbone', model)
+        if not isinstance(model, VesselSegmentor):
+            return f'the model is a {type(model).__name__}, not a VesselSegmentor'
+        backbone, encoder = model.backbone, encoder_of(model.backbone)
         trained = [name for name, parameter in backbone.named_parameters() if parameter.requires_grad]
-        if trained and isinstance(model, VesselSegmentor):
+        if trained:
             return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
-        if not isinstance(model, VesselSegmentor) or 'identity' not in vars(type(backbone)):  # a subclass or a wrapper may change the maps
-            return f'the backbone {type(backbone).__name__} cannot be told from others: its class does not define identity()'
-        if hasattr(backbone, 'own_tensors') and not is_as_built(backbone, backbone.own_tensors()):
+        if encoder is not backbone:  # a wrapper may change the maps
+            return _unknown(backbone)
+        if not is_as_built(backbone, encoder.own_tensors()):
             return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
-        dataset, preprocessor = loader.dataset, model.data_preprocessor
-        if not isinstance(dataset, FundusVesselDataset) or not dataset.views:
+        leaves, preprocessor = _leaves(loader), model.data_preprocessor
+        if not all(getattr(leaf, 'views', None) for leaf in leaves):
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
         divisor = getattr(preprocessor, 'size_divisor', None) or 1
-        padded = any(side % divisor for side in dataset.views.size)
+        padded = any(side % divisor for leaf in leaves for side in leaf.views.size)
         if padded or getattr(preprocessor, 'batch_augments', None) or getattr(preprocessor, 'size', None):
             return 'the data preprocessor changes the pictures (batch_augments, size or size_divisor)'
         if not isinstance(loader.sampler, ViewSampler) or loader.sampler.views is None:
@@ -141,6 +148,15 @@ class FeatureCacheHook(Hook):
         )
 
 
+def _unknown(backbone) -> str:
+    return f'the backbone {type(backbone).__name__} cannot be told from others: its class does not define identity()'
+
+
+def _leaves(loader) -> list:
+    """The data sets that a loader reads, each once."""
+    return list({id(part): part for part in parts_of(loader.dataset)}.values())
+
+
 def _normalisation(preprocessor) -> int:
     """Checksum of what a data preprocessor makes of every grey value in every channel."""
     probe = torch.stack([torch.arange(256).roll(85 * channel).reshape(16, 16) for channel in range(3)]).to(torch.uint8)
@@ -148,7 +164,7 @@ def _normalisation(preprocessor) -> int:
     return checksum(inputs.cpu().numpy())
 
 
-def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
+def _prediction_size(info: dict, test_cfg: dict, encoder) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
     height, width = picture_size(info['img_path'])
     windows = 1
@@ -162,4 +178,4 @@ def _prediction_size(info: dict, test_cfg: dict, backbone) -> int:
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]
     else:
         size = test_cfg.get('size') or (height, width)
-    return int(windows) * RecordFolder.record_size(backbone.map_shape(*size), np.float16)
+    return int(windows) * RecordFolder.record_size(encoder.map_shape(*size), np.float16)
