@@ -4,8 +4,10 @@ import ast
 import inspect
 import textwrap
 from functools import cache
+from typing import get_args, get_origin
 
 from mmengine.registry import Registry
+from typing_extensions import Unpack
 
 
 def component(kind, registry: Registry):
@@ -60,14 +62,29 @@ def arguments(kind) -> tuple:
         except (TypeError, ValueError):  # built in
             return frozenset(names), True
         names.update(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
-        rest = next((p.name for p in parameters if p.kind is p.VAR_KEYWORD), None)
+        rest = next((p for p in parameters if p.kind is p.VAR_KEYWORD), None)
         if rest is None:
             return frozenset(names - {'self'}), False
-        read, handed_on = _keywords(step, rest)
+        if get_origin(rest.annotation) is Unpack:  # **old: Unpack[OldArguments] takes these names and no others
+            return frozenset(names - {'self'}) | frozenset(get_args(rest.annotation)[0].__annotations__), False
+        read, handed_on = _keywords(step, rest.name)
         names |= read
         if not handed_on:
             break
     return frozenset(names - {'self'}), True
+
+
+def refuse_unknown(owner: str, given: dict, known: type) -> None:
+    """Raise Python's own error for a keyword that a constructor with ``**old: Unpack[known]`` does not take.
+
+    Args:
+        owner (str): Name of the class.
+        given (dict): What came as ``**old``.
+        known (type): A ``TypedDict`` of the names that are taken.
+    """
+    for name in given:
+        if name not in known.__annotations__:
+            raise TypeError(f'{owner}.__init__() got an unexpected keyword argument {name!r}')
 
 
 def _keywords(function, rest: str) -> tuple:

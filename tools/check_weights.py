@@ -13,7 +13,9 @@ from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import WeightsError
 from mmseg_fundus.fileio.safe_load import plain
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
-from mmseg_fundus.models.encoders.weights import describe, expected_shapes, load_encoder, match, read_encoder
+from mmseg_fundus.models.encoders.fit import match
+from mmseg_fundus.models.encoders.vit import describe, expected_shapes
+from mmseg_fundus.models.encoders.weights import load_encoder, read_encoder
 
 
 def parse_args():
@@ -31,7 +33,7 @@ def parse_args():
 
 def expected_of(args) -> dict:
     arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch  # the number of heads changes no tensor
-    settings = FrozenVisionTransformer.settings(arch)
+    settings = FrozenVisionTransformer.sizes(arch)
     sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
     return expected_shapes(*sizes, args.patch_size, (args.pretrain_size // args.patch_size) ** 2 + 1)
 

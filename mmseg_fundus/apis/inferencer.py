@@ -15,7 +15,7 @@ from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..fileio.checksum import tensors_sha256
 from ..models.checkpoints import read_trained
-from ..models.encoders.trained import find_encoder
+from ..models.encoders.contract import encoder_in
 from .prediction import VesselPrediction
 
 
@@ -77,7 +77,7 @@ class FundusVesselInferencer:
         self.field_angle = 45.0 if field_angle is None else float(field_angle)
         if not 0 < self.field_angle <= 360:
             raise ConfigError(f'field_angle={field_angle} must lie in (0, 360], in degrees')
-        source = getattr(find_encoder(self.model.backbone), 'source', None)
+        source = encoder_in(self.model).source
         self.settings = {  # what a prediction depends on
             'checkpoint': Path(checkpoint).name,
             'decoder_sha256': decoder,

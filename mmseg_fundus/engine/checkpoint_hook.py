@@ -12,7 +12,7 @@ from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
 from ..fileio.whole_files import remove_leftovers, write_whole
-from ..models.encoders.trained import find_encoder
+from ..models.encoders.contract import encoder_in
 from .metric_rules import rule_of
 from .settings import flat_settings
 from .work_folder import move_aside, numbered_checkpoints, occupy
@@ -108,7 +108,7 @@ class VesselCheckpointHook(Hook):
         checkpoint.update({part: _without_numpy(checkpoint[part]) for part in ('message_hub', 'param_schedulers') if part in checkpoint})
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['settings'] = flat_settings(runner.cfg.to_dict())
-        source = getattr(find_encoder(model.backbone), 'source', None) if hasattr(model, 'backbone') else None
+        source = encoder_in(model).source
         if source is not None:
             checkpoint['meta']['encoder'] = dict(file=source.path, sha256=source.sha256, layout=source.layout)
         hub = checkpoint['message_hub']

@@ -15,7 +15,7 @@ from ..errors import ConfigError
 from ..fileio.whole_files import FULL
 from ..models.segmentors import VesselSegmentor
 from .data_roots import SPLITS, leaves, name_of, set_data_root
-from .encoder_config import encoder_config
+from .encoder_config import encoder_config, set_weights_file
 from .spelling import MMENGINE_HOOKS, check_spelling
 from .whole_config import WholeConfig
 
@@ -72,7 +72,7 @@ def load_config(path, options: dict | None = None, work_dir=None, data_root=None
         if encoder is None:
             found = (cfg.get('model') or {}).get('backbone') or {}
             raise ConfigError(f'--weights: the backbone of {path.name}, {found.get("type")}, takes no weights file this way')
-        encoder['weights'] = weights
+        set_weights_file(encoder, weights)
     for loader in DATALOADERS:
         if cfg.get(loader) and cfg[loader].get('num_workers') == 0 and cfg[loader].get('persistent_workers'):
             cfg[loader].persistent_workers = False  # torch refuses to keep no workers alive

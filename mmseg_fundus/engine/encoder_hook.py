@@ -6,6 +6,7 @@ from mmseg.registry import HOOKS
 
 from ..datasets.naming import parts_of
 from ..errors import ConfigError
+from ..models.encoders.contract import backbone_of
 from ..models.encoders.encoder_file import encoder_tensors, write_encoder
 
 
@@ -24,7 +25,7 @@ class SaveEncoderHook(Hook):
 
     def before_train(self, runner) -> None:
         model = getattr(runner.model, 'module', runner.model)
-        encoder_tensors(getattr(model, 'backbone', model))  # raises now what it would after many epochs
+        encoder_tensors(backbone_of(model))  # raises now what it would after many epochs
 
     @master_only
     def after_train_epoch(self, runner) -> None:
@@ -36,5 +37,5 @@ class SaveEncoderHook(Hook):
         views = epoch * len(runner.train_dataloader.sampler) * runner.world_size
         roots = ', '.join(dict.fromkeys(str(getattr(part, 'data_root', '?')) for part in parts_of(data)))
         about = f'{type(model).__name__}, pretrained here on {views} views of {len(data)} photographs without labels: {roots}'
-        path = write_encoder(Path(runner.work_dir) / 'encoder.pth', model.backbone, about)
+        path = write_encoder(Path(runner.work_dir) / 'encoder.pth', backbone_of(model), about)
         runner.logger.info(f'{path}: {about}')

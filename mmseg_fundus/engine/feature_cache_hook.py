@@ -21,8 +21,7 @@ from ..fileio.cache_folder import cache_folder
 from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
 from ..geometry import fov_scale
-from ..models.encoders.contract import encoder_of
-from ..models.encoders.trained import is_as_built
+from ..models.encoders.contract import encoder_in
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 
@@ -72,13 +71,12 @@ class FeatureCacheHook(Hook):
             ConfigError: If it would become larger than ``max_gb`` or than the disk has room.
         """
         reason = self._obstacle(model, train_loader) if self.enabled else 'default_hooks.feature_cache.enabled=False'
-        encoder = None if reason else encoder_of(model.backbone)
-        identity = encoder and encoder.identity()
-        if identity is None:
-            print_log(f'feature cache: off, {reason or _unknown(model.backbone)}', logger='current')
+        if reason:
+            print_log(f'feature cache: off, {reason}', logger='current')
             return False
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
-        test_cfg = model.test_cfg or {}
+        encoder, test_cfg = encoder_in(model), model.test_cfg or {}
+        identity = encoder.identity()
         maker = digest(identity, _normalisation(model.data_preprocessor))
         views, need, there, parts, caches = train_loader.sampler.views_in(epochs), 0, 0, [], []
         for leaf in _leaves(train_loader):
@@ -107,15 +105,12 @@ class FeatureCacheHook(Hook):
     def _obstacle(model, loader) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
         if not isinstance(model, VesselSegmentor):
-            return f'the model is a {type(model).__name__}, not a VesselSegmentor'
-        backbone, encoder = model.backbone, encoder_of(model.backbone)
-        trained = [name for name, parameter in backbone.named_parameters() if parameter.requires_grad]
-        if trained:
+            return f'{type(model).__name__} is no VesselSegmentor'
+        encoder = encoder_in(model)
+        if trained := list(encoder.trainable):
             return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
-        if encoder is not backbone:  # a wrapper may change the maps
-            return _unknown(backbone)
-        if not is_as_built(backbone, encoder.own_tensors()):
-            return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
+        if unknown := encoder.why_unknown():  # a subclass or a wrapper may change the maps
+            return unknown
         leaves, preprocessor = _leaves(loader), model.data_preprocessor
         if not all(getattr(leaf, 'views', None) for leaf in leaves):
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
@@ -146,10 +141,6 @@ class FeatureCacheHook(Hook):
             f'encoder in {precision}',
             logger='current',
         )
-
-
-def _unknown(backbone) -> str:
-    return f'the backbone {type(backbone).__name__} cannot be told from others: its class does not define identity()'
 
 
 def _leaves(loader) -> list:

@@ -26,12 +26,12 @@ from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
-from ..models.encoders.trained import find_encoder
+from ..models.encoders.contract import backbone_of, encoder_in
 from ..stack import installed_versions
 from ..visualization import draw_overlay
 from .cli import explain
 from .data_roots import SPLITS
-from .encoder_config import encoder_config
+from .encoder_config import encoder_config, weights_file
 from .inputs import build_unverified, tell_repeated
 
 MOST_PICTURES = 60  # decoded of each split; a training decodes them all
@@ -121,12 +121,11 @@ class Preflight:
 
     def weights(self) -> str:
         self.model = MODELS.build(copy.deepcopy(self.cfg.model)).to(self.device)
-        backbone = getattr(self.model, 'backbone', self.model)
-        encoder = find_encoder(backbone)
-        source = getattr(encoder, 'source', None)
+        encoder = encoder_in(self.model)
+        source = encoder.source
         if source is None:
-            named = (encoder_config(self.cfg) or {}).get('weights')
-            return f'{type(backbone).__name__}: no weights file' + (f' ({named!r}, as the config says)' if named else '')
+            named = weights_file(encoder_config(self.cfg))
+            return f'{type(backbone_of(self.model)).__name__}: no weights file' + (f' ({named!r}, as the config says)' if named else '')
         count = len(encoder.own_tensors())
         notes = ''.join(f'; {note}' for note in source.notes)
         return f'{source.path}: {source.layout}, {count}/{count} encoder tensors, SHA-256 {source.sha256[:16]}...{notes}'
@@ -191,7 +190,8 @@ class Preflight:
         self.batch = self.model.data_preprocessor(pseudo_collate(views), training=True)
         inputs = self.batch['inputs']
         with torch.no_grad():
-            maps = _tensors(self.model.backbone(inputs)) if hasattr(self.model, 'backbone') else []
+            backbone = backbone_of(self.model)
+            maps = _tensors(backbone(inputs)) if backbone is not self.model else []
             logits = _tensors(self.model(inputs))
         if not all(torch.isfinite(tensor).all() for tensor in logits):
             raise ConfigError('the logits hold NaN or infinite values')
@@ -232,11 +232,10 @@ class Preflight:
         weights = sum(p.numel() * 4 for p in self.model.parameters())
         trained = sum(p.numel() * 4 for p in self.model.parameters() if p.requires_grad)
         activations = self.saved / len(self.batch['inputs']) * size
-        encoder = find_encoder(getattr(self.model, 'backbone', self.model))
-        patch = getattr(encoder, 'patch_size', 16)
-        patch = patch if isinstance(patch, int) else 16
+        encoder = encoder_in(self.model)
+        patch = encoder.patch_size if encoder.patch_size > 1 else 16
         tokens = self.batch['inputs'].shape[2] * self.batch['inputs'].shape[3] // patch**2
-        running = size * tokens * getattr(encoder, 'embed_dims', 768) * 4 * 16  # one block's working set, not kept
+        running = size * tokens * (encoder.embed_dims or 768) * 4 * 16  # one block's working set, not kept
         total = weights + 3 * trained + 2 * activations + running + 0.6 * 2**30  # gradients and Adam; backward; CUDA itself
         return f'about {total / 2**30:.1f} GiB per GPU at batch size {size} (computed; kept activations: {activations / 2**30:.2f} GiB)'
 

@@ -10,7 +10,7 @@ from mmseg.registry import HOOKS
 from ..datasets.naming import parts_of
 from ..evaluation import PredictedMasks, VesselMetric
 from ..evaluation.report import described, without_nan, write_results
-from ..models.encoders.trained import find_encoder
+from ..models.encoders.contract import encoder_in
 from .metric_rules import check_rules
 from .picture_names_hook import dataset_names
 from .provenance import difference, git_state, merged, seen_before, versions
@@ -113,8 +113,7 @@ class ResultsHook(Hook):
             (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
         )
         report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), {})
-        backbone = getattr(getattr(runner.model, 'module', runner.model), 'backbone', None)
-        source = getattr(find_encoder(backbone), 'source', None) if backbone is not None else None
+        source = encoder_in(getattr(runner.model, 'module', runner.model)).source
         results = {
             'phase': phase,
             'metrics': metrics,

@@ -6,7 +6,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from ..errors import ConfigError
-from ..models.encoders.trained import find_encoder
+from ..models.encoders.contract import backbone_of, keeps_contract
 
 PATIENCE = 10  # steps after which a parameter without a gradient is taken to get none
 REMEDY = 'Let model.backbone.trainable_blocks, or the constructor of the part, do that'
@@ -87,8 +87,8 @@ class TrainedParametersHook(Hook):
         while self._handles:
             self._handles.pop().remove()
         waiting, self._waiting = list(self._waiting.values()), {}
-        ours = hasattr(model, 'backbone') and hasattr(find_encoder(model.backbone), 'own_tensors')
-        encoder = [name for name in waiting if ours and name.startswith('backbone.')]
+        known = keeps_contract(backbone_of(model))
+        encoder = [name for name in waiting if known and name.startswith('backbone.')]
         if encoder:
             raise ConfigError(
                 f'{len(encoder)} parameters of the encoder require a gradient, but got none in {self._steps} steps ({_some(encoder)}): '

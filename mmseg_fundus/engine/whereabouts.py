@@ -14,10 +14,10 @@ from ..datasets import PUBLIC
 from ..errors import WeightsError
 from ..fileio.checksum import file_sha256
 from ..fileio.safe_load import plain
-from ..models.backbones.frozen_vit import FROM_CHECKPOINT, RANDOM
 from ..models.checkpoints import load_from_anywhere
+from ..models.encoders.weights import FROM_CHECKPOINT, RANDOM
 from .data_roots import leaves, name_of, tell
-from .encoder_config import encoder_config
+from .encoder_config import encoder_config, forbid_unsafe, set_weights_file, weights_file
 
 ENVIRONMENT = 'FUNDUS_WEIGHTS'  # names the encoder's weights file
 
@@ -109,7 +109,7 @@ def _existing(name) -> Path | None:
 
 
 def _settle_weights(encoder: dict, known: _Remembered) -> None:
-    named, asked = encoder.get('weights'), os.environ.get(ENVIRONMENT)
+    named, asked = weights_file(encoder), os.environ.get(ENVIRONMENT)
     if named in (RANDOM, FROM_CHECKPOINT):
         return
     if asked and not _existing(asked):
@@ -131,23 +131,24 @@ def _settle_weights(encoder: dict, known: _Remembered) -> None:
         chosen = fitting or chosen
     own = str(_existing(named)) if named else None
     if chosen != own:
-        encoder['weights'] = chosen
+        set_weights_file(encoder, chosen)
         why = f'${ENVIRONMENT}' if asked and chosen == str(_existing(asked)) else f'with which {known.path} was trained'
         tell(f'encoder weights: {chosen} ({why}; {named} of the config {"is not used" if own in given else "is missing"})')
     elif asked and chosen != str(_existing(asked)):
         tell(f'encoder weights: {chosen} (the config, and with which {known.path} was trained; ${ENVIRONMENT} is not used)')
-    if chosen not in given and encoder.get('allow_unsafe'):
-        encoder['allow_unsafe'] = False  # that was allowed for another file
+    if chosen not in given:
+        forbid_unsafe(encoder)  # that was allowed for another file
 
 
 def _take_from_checkpoint(encoder: dict, known: _Remembered, remembered) -> None:
     """There is no weights file: take the encoder out of the checkpoint, if it is in there, or say which file it was."""
     if known.path and known.brings_encoder():
-        encoder_file, encoder['weights'] = encoder.get('weights'), FROM_CHECKPOINT
+        encoder_file = weights_file(encoder)
+        set_weights_file(encoder, FROM_CHECKPOINT)
         tell(f'encoder weights: out of {known.path}, which holds the encoder too; {encoder_file} of the config is missing')
     elif remembered:
         raise WeightsError(
-            f'weights file not found: neither {encoder.get("weights")} (config) nor {plain(remembered, 400)}, with which {known.path} was '
+            f'weights file not found: neither {weights_file(encoder)} (config) nor {plain(remembered, 400)}, with which {known.path} was '
             f'trained, exists; name it with --weights FILE, or {ENVIRONMENT}=FILE in the environment'
         )
 

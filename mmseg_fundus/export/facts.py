@@ -15,7 +15,7 @@ def prediction_facts(model) -> dict:
         the network does itself (``mean``, ``std``, in units of 0 to 255, ``patch_size``), ``classes``, and where it comes from.
     """
     cfg = {'zoom': 1.0, 'size': None, 'window_batch': 4, 'crop_to_fov': False, 'pixels_per_degree': None, **(model.test_cfg or {})}
-    source = getattr(model.encoder, 'source', None)
+    source = model.encoder.source
     preprocessor = model.data_preprocessor
     normalised = hasattr(preprocessor, 'mean')
     sliding = cfg.get('mode', 'whole') == 'slide'
@@ -28,9 +28,9 @@ def prediction_facts(model) -> dict:
         'align_corners': bool(model.align_corners),
         'mean': preprocessor.mean.flatten().tolist() if normalised else [0.0] * 3,
         'std': preprocessor.std.flatten().tolist() if normalised else [1.0] * 3,
-        'patch_size': model._patch_size(),
+        'patch_size': model.encoder.patch_size,
         'classes': list(CLASSES),
         'weights_sha256': source.sha256 if source else None,
-        'encoder_fingerprint': model.encoder.fingerprint().hex() if hasattr(model.encoder, 'fingerprint') else None,
+        'encoder_fingerprint': model.encoder.fingerprint().hex(),
         'mmseg_fundus': __version__,
     }

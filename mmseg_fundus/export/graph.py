@@ -34,10 +34,8 @@ class VesselGraph(nn.Module):
         if not isinstance(model, VesselSegmentor):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')
         self.model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
-        for part in (self.model, self.model.encoder):
-            if hasattr(part, 'precision'):
-                part.precision = 'float32'
-        self.model.encoder.compile_encoder = False
+        self.model.precision = 'float32'
+        self.model.encoder.make_plain()
         preprocessor = self.model.data_preprocessor
         names = ('channel_conversion', '_channel_conversion')  # upstream's, the continuation's
         self.takes_bgr = not any(getattr(preprocessor, name, False) for name in names)  # pictures are read as BGR, and stay so
@@ -57,7 +55,7 @@ class VesselGraph(nn.Module):
 
     def example(self) -> Tensor:
         """An input to trace with: two pictures, padded on both sides, with another grid than the (square) position table's."""
-        patch = self.model._patch_size()
+        patch = self.model.encoder.patch_size
         return 255 * torch.rand(2, 3, 5 * patch - patch // 2, 7 * patch - patch // 3)
 
 

@@ -2,14 +2,14 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
 from ..classes import IGNORE
-from .encoders.weights import VFM_MEAN, VFM_STD
+from .encoders.layouts.visionfm import VFM_MEAN, VFM_STD
 
 
 @MODELS.register_module()
 class FundusDataPreprocessor(SegDataPreProcessor):
     """mmseg's preprocessor, normalising with the statistics that VisionFM's fundus encoder was trained with.
 
-    Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  They come from :mod:`.encoders.weights`, the one
+    Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  They come from :mod:`.encoders.layouts.visionfm`, the one
     place they are written down.
 
     Args:

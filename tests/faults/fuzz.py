@@ -20,7 +20,8 @@ from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import FundusError
 from mmseg_fundus.evaluation.mask_files import read_prediction
 from mmseg_fundus.models.checkpoints import load_from_local
-from mmseg_fundus.models.encoders.weights import expected_shapes, load_encoder
+from mmseg_fundus.models.encoders.vit import expected_shapes
+from mmseg_fundus.models.encoders.weights import load_encoder
 
 SECONDS = 20  # for one file
 EXPECTED = expected_shapes(STANDIN['embed_dims'], STANDIN['num_layers'], STANDIN['feedforward_channels'], 16, STANDIN['grid'] ** 2 + 1)

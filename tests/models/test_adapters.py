@@ -17,8 +17,9 @@ from torch import nn
 
 from mmseg_fundus.errors import CheckpointError, ConfigError
 from mmseg_fundus.models import FrozenVisionTransformer
+from mmseg_fundus.models.encoders.contract import encoder_of
 from mmseg_fundus.models.encoders.encoder_file import write_encoder
-from mmseg_fundus.models.encoders.trained import find_encoder, is_as_built
+from mmseg_fundus.models.encoders.trained import is_as_built
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_a_checkpoint_holds_the_adapter_and_not_the_encoder_and_loads_back_stric
 def test_the_fingerprint_is_that_of_the_encoder_without_its_adapter(build, tiny_vit, other_weights):
     model = build()
     slim = model.slim_state_dict(model.state_dict())
-    assert bytes(slim['encoder_sha256'].tolist()) == tiny_vit().fingerprint() == find_encoder(model.backbone).fingerprint()
+    assert bytes(slim['encoder_sha256'].tolist()) == tiny_vit().fingerprint() == encoder_of(model.backbone).fingerprint()
     with pytest.raises(CheckpointError, match='trained with another frozen encoder'):
         build(weights=other_weights(seed=5)).load_state_dict(dict(slim))
     with pytest.raises(CheckpointError, match='names none'):
@@ -161,10 +162,10 @@ def test_a_copy_has_encoder_adapter_and_fingerprint_of_its_own(build):
     other = copy.deepcopy(model)
     step(other)
     slim = other.slim_state_dict(other.state_dict())
-    assert len([name for name in slim if '.lora_' in name]) == 8 and find_encoder(other.backbone).in_weights_file
+    assert len([name for name in slim if '.lora_' in name]) == 8 and encoder_of(other.backbone).in_weights_file
     with torch.no_grad():
-        find_encoder(other.backbone).own_tensors()['cls_token'].add_(1)
-    assert find_encoder(model.backbone).in_weights_file and not find_encoder(other.backbone).in_weights_file
+        encoder_of(other.backbone).own_tensors()['cls_token'].add_(1)
+    assert encoder_of(model.backbone).in_weights_file and not encoder_of(other.backbone).in_weights_file
 
 
 def test_an_encoder_that_something_changed_in_place_is_saved_whole(tiny_config):

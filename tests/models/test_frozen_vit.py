@@ -8,7 +8,9 @@ from mmengine.runner.checkpoint import load_state_dict as mmengine_load
 from mmseg.registry import MODELS
 
 from mmseg_fundus.errors import CheckpointError, ConfigError, WeightsError
-from mmseg_fundus.models.encoders.weights import VFM_MEAN, VFM_STD, read_encoder, to_mmpretrain
+from mmseg_fundus.models.encoders.layouts.visionfm import VFM_MEAN, VFM_STD
+from mmseg_fundus.models.encoders.vit import to_mmpretrain
+from mmseg_fundus.models.encoders.weights import read_encoder
 
 spec = importlib.util.spec_from_file_location('reference', Path(__file__).with_name('reference.py'))
 reference = importlib.util.module_from_spec(spec)

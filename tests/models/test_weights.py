@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.fileio.checksum import file_sha256
 from mmseg_fundus.fileio.safe_load import safe_load
 from mmseg_fundus.models.encoders.standin import standin_checkpoint
-from mmseg_fundus.models.encoders.weights import describe, expected_shapes, file_sha256, load_encoder, read_encoder, to_mmpretrain
+from mmseg_fundus.models.encoders.vit import describe, expected_shapes, to_mmpretrain
+from mmseg_fundus.models.encoders.weights import load_encoder, read_encoder
 
 EXPECTED = expected_shapes(48, 4, 96, 16, 17)
 CHECKPOINT = standin_checkpoint(embed_dims=48, num_layers=4, feedforward_channels=96, grid=4)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmseg_fundus.models.encoders.weights import expected_shapes
+from mmseg_fundus.models.encoders.vit import expected_shapes
 
 
 class Bomb:

@@ -8,10 +8,10 @@ from torch import nn
 
 from ...errors import ConfigError
 from ...fileio.whole_files import write_whole
-from .weights import expected_shapes, to_mmpretrain
+from .vit import expected_shapes, to_mmpretrain
 
 
-def encoder_tensors(encoder: nn.Module) -> dict:
+def encoder_tensors(encoder: nn.Module) -> dict[str, torch.Tensor]:
     """A ViT's tensors under VisionFM's names.
 
     Raises:
@@ -32,7 +32,7 @@ def encoder_tensors(encoder: nn.Module) -> dict:
     return {name: state[to_mmpretrain(name)].detach().cpu().clone() for name in names}
 
 
-def write_encoder(path, encoder: nn.Module, about: str) -> Path:
+def write_encoder(path: str | Path, encoder: nn.Module, about: str) -> Path:
     """Save a ViT's tensors under VisionFM's names, so that ``model.backbone.weights`` takes the file.
 
     Args:

@@ -2,13 +2,14 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from ...fileio.whole_files import write_whole
-from .weights import expected_shapes
+from .vit import expected_shapes
 
 LABEL = 'stand-in with random weights, NOT VisionFM: for trying and testing only'
 _HEAD = {  # iBOT's projection head, narrow here: it is dropped at loading
@@ -17,7 +18,7 @@ _HEAD = {  # iBOT's projection head, narrow here: it is dropped at loading
 }
 
 
-def _initial(name: str, shape: tuple, generator: torch.Generator) -> torch.Tensor:
+def _initial(name: str, shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
     if name.endswith('bias'):
         return torch.zeros(shape)
     if 'norm' in name or name.endswith('weight_g'):
@@ -27,7 +28,7 @@ def _initial(name: str, shape: tuple, generator: torch.Generator) -> torch.Tenso
 
 def standin_checkpoint(
     seed: int = 0, embed_dims: int = 768, num_layers: int = 12, feedforward_channels: int = 3072, patch_size: int = 16, grid: int = 14
-) -> dict:
+) -> dict[str, Any]:
     """Random weights in the layout of ``VFM_Fundus_weights.pth``.
 
     ``teacher`` holds ``backbone.*`` (150 tensors for ViT-B) and 10 of ``head.*``; ``student`` the same behind ``module.`` and a mask
@@ -59,7 +60,7 @@ def standin_checkpoint(
     }
 
 
-def write_standin(path, seed: int = 0, **arch) -> Path:
+def write_standin(path: str | Path, seed: int = 0, **arch: int) -> Path:
     """Save :func:`standin_checkpoint` to ``path`` (under a temporary name first); its folder is made if needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

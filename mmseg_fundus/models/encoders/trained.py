@@ -1,8 +1,22 @@
 """What of an encoder is trained, and where in a backbone it is: judged by its parameters, not by what a wrapper passes on."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+
+
+class Blocks(Protocol):
+    """What :func:`first_trained` reads of a ViT."""
+
+    out_indices: Sequence[int]
+    norm_outputs: bool
+    training: bool
+
+    @property
+    def trainable(self) -> dict[str, nn.Parameter]: ...
 
 
 def is_trained(module: nn.Module) -> bool:
@@ -21,11 +35,11 @@ def train_where_trained(module: nn.Module, mode: bool) -> nn.Module:
     return module
 
 
-def first_trained(vit: nn.Module, x: Tensor) -> int | None:
+def first_trained(vit: 'Blocks', x: Tensor) -> int | None:
     """From where on the forward pass of a ViT needs gradients.
 
     Args:
-        vit (FrozenVisionTransformer): With its ``layers``, of which those up to the last of ``out_indices`` run.
+        vit (nn.Module): With its ``layers``, of which those up to the last of ``out_indices`` run.
         x (Tensor): Its input; if that requires a gradient, something in front of the encoder is trained.
 
     Returns:
@@ -35,14 +49,15 @@ def first_trained(vit: nn.Module, x: Tensor) -> int | None:
         ConfigError: In training, if a parameter is to be trained that does not run.
     """
     last = vit.out_indices[-1]
-    needed, idle = [-1] if x.requires_grad else [], []
-    for name, parameter in vit.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    needed, idle = [-1] if x.requires_grad else [], list[str]()
+    for name in vit.trainable:
         part, _, rest = name.partition('.')
         stage = int(rest.partition('.')[0]) if part == 'layers' else last + 1 if part == 'ln1' else -1
         runs = stage <= last or (part == 'ln1' and vit.norm_outputs)
-        (needed if runs else idle).append(stage if runs else name)
+        if runs:
+            needed.append(stage)
+        else:
+            idle.append(name)
     if idle and vit.training:
         raise ConfigError(
             f'{len(idle)} parameters of the encoder require a gradient, but do not run and would never be trained ({idle[0]}, ...): '
@@ -52,30 +67,29 @@ def first_trained(vit: nn.Module, x: Tensor) -> int | None:
     return min(needed, default=None)
 
 
-def is_as_built(module: nn.Module, own: dict) -> bool:
-    """Whether a module has its ``own`` parameters under their names, nothing else, and no forward hooks."""
+def persistent_buffers(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:
+    """The buffers that a state dict holds, by name: the module that each is in and its name there (a buffer itself may be replaced)."""
+    found = {}
+    for place, part in module.named_modules():
+        for key, buffer in part._buffers.items():
+            if buffer is not None and key not in part._non_persistent_buffers_set:
+                found[f'{place}.{key}' if place else key] = (part, key)
+    return found
+
+
+def is_as_built(module: nn.Module, own: dict[str, Tensor]) -> bool:
+    """Whether a module has its ``own`` parameters and buffers under their names, nothing else, and no forward hooks."""
     hooked = any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    buffers = {name: getattr(owner, key) for name, (owner, key) in persistent_buffers(module).items()}
+    tensors = {**dict(module.named_parameters()), **buffers}
     return not hooked and tensors.keys() == own.keys() and all(tensors[name] is mine for name, mine in own.items())
 
 
-def find_encoder(backbone: nn.Module) -> nn.Module:
-    """The part of a backbone that has its weights from a file: itself, or what a wrapper such as mmpretrain's ``LoRAModel`` holds.
-
-    Args:
-        backbone (nn.Module): Of a segmentor.
-
-    Returns:
-        nn.Module: The one module with ``own_tensors`` (see :class:`.FrozenVisionTransformer`); ``backbone`` if there is none, or several.
-    """
-    found = [module for module in backbone.modules() if hasattr(type(module), 'own_tensors')]
-    return found[0] if len(found) == 1 else backbone
-
-
-def names_in(model: nn.Module, tensors: dict) -> dict:
-    """Where named parameters of a part are now in a model, ``{name in the model: name in tensors}``; those that were taken out are not."""
-    names = {id(parameter): name for name, parameter in tensors.items()}
-    return {place: names[id(parameter)] for place, parameter in model.named_parameters() if id(parameter) in names}
+def names_in(model: nn.Module, tensors: dict[str, Tensor]) -> dict[str, str]:
+    """Where named tensors of a part are now in a model, ``{name in the model: name in tensors}``; those that were taken out are not."""
+    names = {id(tensor): name for name, tensor in tensors.items()}
+    places = (*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False))
+    return {place: names[id(tensor)] for place, tensor in places if id(tensor) in names}
 
 
 def keep_all_tensors(model: nn.Module, part: nn.Module) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...classes import IGNORE, IN_WORDS, NUMBER, VESSEL, is_vessel, vessel_probability
 from ...errors import ConfigError
-from ..encoders.contract import encoder_of
+from ..encoders.contract import Encoder, encoder_of
 from ..encoders.trained import keep_all_tensors
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
@@ -50,19 +50,18 @@ class VesselSegmentor(EncoderDecoder):
                 f'decode_head.num_classes={NUMBER} and leave out_channels out'
             )
         check_test_cfg(self.test_cfg or {})
-        if hasattr(self.encoder, 'check_trainable'):
-            self.encoder.check_trainable()
+        self.encoder.check_trainable()
         keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
 
     # ---- encoder
 
     @property
-    def encoder(self):
-        """By which everything outside reaches the encoder, see :mod:`..encoders.contract`; not a part of the model beside the backbone."""
+    def encoder(self) -> Encoder:
+        """The backbone by the contract of encoders, see :func:`.contract.encoder_of`, or what was put in its place."""
         return self._put_in_place() or encoder_of(self.backbone)
 
-    def use_encoder(self, encoder) -> None:
+    def use_encoder(self, encoder: Encoder | None) -> None:
         """Have an encoder called in the place of the backbone that there is now, which it calls in its turn.
 
         Args:
@@ -72,7 +71,7 @@ class VesselSegmentor(EncoderDecoder):
         """
         self._in_place = (self.backbone, encoder)
 
-    def _put_in_place(self):
+    def _put_in_place(self) -> Encoder | None:
         backbone, encoder = self._in_place
         return encoder if backbone is self.backbone else None
 
@@ -94,7 +93,7 @@ class VesselSegmentor(EncoderDecoder):
     # ---- forward
 
     def _patch_size(self) -> int:
-        return getattr(self.encoder, 'patch_size', 1)
+        return self.encoder.patch_size
 
     def encode(self, inputs: Tensor, shown: list | None = None) -> tuple:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size; ``shown`` as in :meth:`use_encoder`."""
