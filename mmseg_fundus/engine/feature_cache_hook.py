@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
@@ -26,6 +27,7 @@ from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 
 GB = 1e9
+JOINS = (ConcatDataset, RepeatDataset, ClassBalancedDataset)  # these hand out samples as they are
 
 
 @HOOKS.register_module()
@@ -114,6 +116,8 @@ class FeatureCacheHook(Hook):
         leaves, preprocessor = _leaves(loader), model.data_preprocessor
         if not all(getattr(leaf, 'views', None) for leaf in leaves):
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
+        if strange := [kind.__name__ for kind in _wrapped_in(loader.dataset) if kind not in JOINS]:
+            return f'the training data set is in a {strange[0]}, which may change its pictures'
         divisor = getattr(preprocessor, 'size_divisor', None) or 1
         padded = any(side % divisor for leaf in leaves for side in leaf.views.size)
         if padded or getattr(preprocessor, 'batch_augments', None) or getattr(preprocessor, 'size', None):
@@ -146,6 +150,12 @@ class FeatureCacheHook(Hook):
 def _leaves(loader) -> list:
     """The data sets that a loader reads, each once."""
     return list({id(part): part for part in parts_of(loader.dataset)}.values())
+
+
+def _wrapped_in(dataset) -> list:
+    """The classes of what data sets are in, one in another."""
+    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
+    return [type(dataset)] * bool(inner) + [kind for one in inner for kind in _wrapped_in(one)]
 
 
 def _normalisation(preprocessor) -> int:
