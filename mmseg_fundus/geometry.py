@@ -1,3 +1,7 @@
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
 import numpy as np
 
 
@@ -25,3 +29,50 @@ def fov_scale(mask, pixels_per_degree, field_angle: float = 45.0) -> float:
     across = max((box.stop - box.start) if box.stop else side for box, side in zip((rows, columns), mask.shape))
     factor = pixels_per_degree * field_angle / across
     return 1.0 if abs(factor - 1) < 0.03 else factor
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture that is predicted, and what is known of it.
+
+    Attributes:
+        values (Tensor): ``(3, H, W)``, normalised as a network takes it.
+        meta (Mapping): Perhaps ``name``, ``fov`` ``(H, W)`` and ``field_angle``.
+    """
+
+    values: Any
+    meta: Mapping
+
+
+class Place(NamedTuple):
+    """What an input of an encoder shows of a picture: a box of it, in a pose, scaled to a size, and of that a window.
+
+    Attributes:
+        picture (Picture): The picture.
+        pose (tuple, optional): Of test-time augmentation; ``None`` where there is none, and the picture is taken as it is.
+        box (tuple[int]): Top, left, height and width in the picture, in pixels.
+        size (tuple[int]): Height and width that the box, in its pose, is scaled to.
+        window (tuple[int]): Top, left, height and width in what was scaled.
+    """
+
+    picture: Picture
+    pose: tuple | None
+    box: tuple
+    size: tuple
+    window: tuple
+
+    @classmethod
+    def whole(cls, values, meta: Mapping) -> 'Place':
+        """The whole of a picture ``(3, H, W)``, as it is."""
+        height, width = values.shape[1:]
+        everything = (0, 0, height, width)
+        return cls(Picture(values, meta), None, everything, (height, width), everything)
+
+    def boxed(self, rows: slice, columns: slice) -> 'Place':
+        """A box of the picture, in place of its whole."""
+        (top, bottom, _), (left, right, _) = rows.indices(self.box[2]), columns.indices(self.box[3])
+        return self._replace(box=(top, left, bottom - top, right - left))
+
+    def scaled(self, size: tuple) -> 'Place':
+        """All of it, scaled to a height and a width."""
+        return self._replace(size=size, window=(0, 0, *size))

@@ -21,7 +21,6 @@ from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.training_options import epochs_asked
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.feature_cache import training_maps
 
 
 def parse_args():
@@ -56,7 +55,7 @@ def main():
     if not HOOKS.build(settings).connect(model, train_loader, val_loader, epochs):
         raise ConfigError('nothing to fill: the line above says why this training keeps no maps')
     computed = fill(model, train_loader, epochs, args.batch_size)
-    if model.picture_cache is not None:
+    if model.encoder.windows is not None:
         for batch in val_loader:
             with torch.no_grad():
                 model.val_step(batch)
@@ -69,13 +68,14 @@ def fill(model, loader, epochs, batch_size: int) -> int:
     views = [sampler.view(index, drawn) for drawn in range(sampler.views_in(epochs)) for index in range(len(dataset))]
     bar, computed = ProgressBar(len(views)), 0
     for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
-        missing = [i for i, sample in enumerate(batch['data_samples']) if 'map_key' in sample.metainfo]
+        shown = [sample.get('shown') for sample in batch['data_samples']]
+        missing = [i for i, key in enumerate(shown) if key and key.maps is None]
         computed += len(missing)
         if missing:
             chosen = {name: [values[i] for i in missing] for name, values in batch.items()}
             data = model.data_preprocessor(chosen, training=True)
             with torch.no_grad():
-                training_maps(model.encode, model.feature_cache, data['inputs'], data['data_samples'])
+                model.encode(data['inputs'], [shown[i] for i in missing])
         bar.update(len(batch['data_samples']))
     return computed
 

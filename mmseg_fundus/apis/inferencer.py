@@ -7,6 +7,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
+from ..classes import vessel_probability
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
 from ..engine.config import check_prediction_options, load_config
@@ -120,7 +121,7 @@ class FundusVesselInferencer:
         sample = SegDataSample(metainfo=dict(about, fov=inside.astype(np.uint8)))
         bgr = torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
         (predicted,) = self.model.test_step(dict(inputs=[bgr], data_samples=[sample]))
-        probability = predicted.seg_logits.data.softmax(dim=0)[1].float().cpu().numpy() * inside
+        probability = vessel_probability(predicted.seg_logits.data, dim=0).float().cpu().numpy() * inside
         return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel)
 
 

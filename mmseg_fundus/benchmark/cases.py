@@ -19,7 +19,7 @@ from mmseg.structures import SegDataSample
 
 from ..datasets import DRIVEVesselDataset, View
 from ..datasets.synthetic import write_drive_layout
-from ..feature_cache import CachedViews, FeatureCache, PictureCache
+from ..feature_cache import CachedEncoder, CachedViews, FeatureCache, window_records
 from ..models.encoders.standin import write_standin
 from ..models.precision import native_bfloat16
 from . import systems
@@ -54,7 +54,8 @@ def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
         variants[f'ours, no cache, decoder {precision}'] = lambda uncached=uncached: uncached(data)
         dataset = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
         cache = FeatureCache(folder / 'steps', dataset.samples(), 'benchmark', precision, (size, size), model.encoder.map_shape(size, size))
-        dataset.views, model.feature_cache = CachedViews(dataset.views, cache), cache
+        dataset.views = CachedViews(dataset.views, cache)
+        model.use_encoder(CachedEncoder(model.encoder))
         cached = _step(model)
         views = [View(i % len(dataset), i // len(dataset)) for i in range(4 * number)]
         places = iter(range(10**9))
@@ -164,7 +165,7 @@ def inference(folder: Path, size: int, number: int, rounds: int) -> dict:
 def validation(folder: Path, size: int, number: int, rounds: int) -> dict:
     """The same picture at every validation, milliseconds: without and with kept maps."""
     plain, keeping = (systems.ours(PRECISIONS[-1], PRECISIONS[-1]) for _ in range(2))
-    keeping.picture_cache = PictureCache(folder / 'validation', 'benchmark')
+    keeping.use_encoder(CachedEncoder(keeping.encoder, window_records(folder / 'validation', 'benchmark')))
     return interleaved({'no cache': _predict(plain), 'cache': _predict(keeping)}, rounds)
 
 

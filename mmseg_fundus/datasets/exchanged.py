@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
+from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import DataError
 from .fov import find_fov
-from .label_file import IGNORE
 
 _RIM = 0.95  # share of the frame below which a field of view leaves dark surroundings to be seen
 
@@ -13,7 +13,7 @@ _RIM = 0.95  # share of the frame below which a field of view leaves dark surrou
 def vessel_share(label: np.ndarray, fov: np.ndarray) -> float:
     """Share of vessel among the pixels ``(H, W)`` of a field of view that count; 0 without any."""
     counted = (label != IGNORE) & (fov > 0)
-    return np.count_nonzero((label == 1) & counted) / max(np.count_nonzero(counted), 1)
+    return np.count_nonzero((label == VESSEL) & counted) / max(np.count_nonzero(counted), 1)
 
 
 def check_label(label: np.ndarray, picture: np.ndarray, fov: np.ndarray, path) -> float:
@@ -39,7 +39,7 @@ def check_label(label: np.ndarray, picture: np.ndarray, fov: np.ndarray, path) -
         return share
     green = cv2.resize(picture[..., 1], label.shape[::-1], interpolation=cv2.INTER_AREA)
     inside = fov > 0
-    brighter = green[(label == 1) & inside].mean() > green[(label == 0) & inside].mean() + 1
+    brighter = green[(label == VESSEL) & inside].mean() > green[(label == BACKGROUND) & inside].mean() + 1
     if brighter or np.mean(inside) < _RIM:
         raise DataError(
             f'{path}: {share:.0%} of the field of view is vessel, which is more than an eye has: black and white seem exchanged. Vessels '

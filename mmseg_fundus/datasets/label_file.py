@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from ..classes import IGNORE
 from ..errors import DataError
 from .reading import decoded, palette_of
 
-IGNORE = 255  # of a label that was read: counts for nothing
 READING = 2  # of this module: another number, other cached views
 LABEL_VALUES = ('auto', 'indices', 'white', 'not_black')
 

@@ -6,10 +6,10 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 from PIL import Image
 
+from ..classes import IGNORE
 from ..errors import ConfigError
 from ..geometry import box_around, fov_scale
 from .camera_look import CameraLook
-from .transforms import IGNORE
 
 
 def _bounds(name: str, value, low: float, high: float) -> None:

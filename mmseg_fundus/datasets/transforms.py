@@ -5,9 +5,10 @@ from mmcv.transforms import BaseTransform
 from mmseg.datasets import PackSegInputs
 from mmseg.registry import TRANSFORMS
 
+from ..classes import IGNORE
 from .exchanged import check_label
 from .fov_cache import check_size, field_of_view
-from .label_file import IGNORE, read_label_and_kind
+from .label_file import read_label_and_kind
 
 FOV_MODES = ('auto', 'found', 'none')
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import DataError
-from .label_file import IGNORE
 from .reading import read_picture, stem_of
 from .transforms import LoadVesselAnnotations
 
@@ -42,7 +42,7 @@ def read_truth(dataset, index: int) -> Truth:
     if sample is None or 'gt_sem_seg' not in sample:
         raise DataError(f'{info["img_path"]}: the pipeline of {type(dataset).__name__} hands on no label to compare with')
     label = np.asarray(sample.gt_sem_seg.data)[0].astype(np.uint8)
-    wrong = set(np.unique(label).tolist()) - {0, 1, IGNORE}
+    wrong = set(np.unique(label).tolist()) - {BACKGROUND, VESSEL, IGNORE}
     if wrong:
         raise DataError(f'{info["img_path"]}: the label has the classes {sorted(wrong)[:5]}; 0, 1 and {IGNORE} (ignored) were expected')
     fov = sample.get('fov')

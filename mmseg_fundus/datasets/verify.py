@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from mmengine.logging import print_log
 
+from ..classes import IGNORE
 from ..errors import DataError
 from .exchanged import check_fov, check_label, vessel_share
 from .fov_cache import check_size, field_of_view
-from .label_file import IGNORE, read_label_and_kind, read_mask
+from .label_file import read_label_and_kind, read_mask
 from .reading import read_picture
 
 

@@ -7,6 +7,7 @@ from mmengine.logging import print_log
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from ..classes import metainfo
 from ..errors import ConfigError, DataError, FundusError, NothingThereError
 from ..fileio.checksum import file_sha256
 from .arguments import check_classes, check_pipeline
@@ -67,7 +68,7 @@ class FundusVesselDataset(BaseSegDataset):
     IDS = {}  # of a public set: part -> how its pictures' names begin
     ANNOTATE = LoadVesselAnnotations  # the training pipeline's second step
 
-    METAINFO = dict(classes=('background', 'vessel'), palette=[[0, 0, 0], [255, 255, 255]])
+    METAINFO = metainfo()
 
     def __init__(
         self,

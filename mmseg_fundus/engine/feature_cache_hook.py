@@ -5,17 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ..datasets import FundusVesselDataset, ViewSampler
+from ..datasets import ViewSampler
 from ..datasets.fov_cache import field_of_view
+from ..datasets.naming import parts_of
 from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
-from ..feature_cache import CachedViews, FeatureCache, PictureCache, digest
+from ..feature_cache import CachedEncoder, CachedViews, FeatureCache, digest, window_records
 from ..fileio.cache_folder import cache_folder
 from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
@@ -25,6 +27,7 @@ from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 
 GB = 1e9
+JOINS = (ConcatDataset, RepeatDataset, ClassBalancedDataset)  # these hand out samples as they are
 
 
 @HOOKS.register_module()
@@ -74,46 +77,49 @@ class FeatureCacheHook(Hook):
             print_log(f'feature cache: off, {reason}', logger='current')
             return False
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
-        dataset, sampler, frozen = train_loader.dataset, train_loader.sampler, encoder_in(model)
-        drawing = dataset.views
-        identity = frozen.identity()
-        encoder = digest(identity, _normalisation(model.data_preprocessor))
-        samples = dataset.samples()
-        drawn = f'{drawing!r}, {dataset.field_angle} degrees'
-        cache = FeatureCache(folder, samples, drawn, encoder, drawing.size, frozen.map_shape(*drawing.size))
-        views = sampler.views_in(epochs)
-        need, there = len(samples) * views * cache.bytes_per_view, cache.size()
-        parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
-        pictures = PictureCache(folder, encoder)
-        records = pictures.records(model.test_cfg or {})
-        validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
-        if validation:
-            held_out = val_loader.dataset.samples()
-            size = sum(_prediction_size(info, model.test_cfg or {}, frozen) for info in held_out)
-            need, there = need + size, there + records.size([f'{glob.escape(info["name"])}-????????' for info in held_out])
-            parts += f', {len(held_out)} validation pictures, {size / GB:.2f} GB'
-        self._check_room(need, there, parts, folder, identity.get('precision', 'its own precision'))
-        model.feature_cache, dataset.views = cache, CachedViews(drawing, cache)
-        if validation:
-            model.picture_cache = pictures
+        encoder, test_cfg = encoder_in(model), model.test_cfg or {}
+        identity = encoder.identity()
+        maker = digest(identity, _normalisation(model.data_preprocessor))
+        views, need, there, parts, caches = train_loader.sampler.views_in(epochs), 0, 0, [], []
+        for leaf in _leaves(train_loader):
+            samples, size = leaf.samples(), leaf.views.size
+            caches.append(FeatureCache(folder, samples, repr(leaf.views), maker, size, encoder.map_shape(*size)))
+            need, there = need + len(samples) * views * caches[-1].bytes_per_view, there + caches[-1].size()
+            parts.append(f'{len(samples)} pictures x {views} views x {caches[-1].bytes_per_view / 1e6:.2f} MB')
+        windows, held_out = window_records(folder, maker), self._held_out(val_loader, test_cfg)
+        if held_out:
+            sizes = [_prediction_size(info, test_cfg, encoder) for info in held_out]
+            kept = [windows.size([f'{glob.escape(info["name"])}-????????-*']) for info in held_out]
+            need, there = need + sum(sizes), there + sum(map(min, sizes, kept))  # other ways of predicting lie there too
+            parts.append(f'{len(held_out)} validation pictures, {sum(sizes) / GB:.2f} GB')
+        self._check_room(need, there, ', '.join(parts), folder, identity.get('precision', 'its own precision'))
+        for leaf, cache in zip(_leaves(train_loader), caches):
+            leaf.views = CachedViews(leaf.views, cache)
+        model.use_encoder(CachedEncoder(encoder, windows if held_out else None))
         return True
+
+    def _held_out(self, val_loader, test_cfg: dict) -> list:
+        """The samples of validation pictures whose maps are kept; those of test-time augmentation, of many sizes, are not."""
+        leaves = _leaves(val_loader) if val_loader and self.validation and not test_cfg.get('tta') else []
+        return [info for leaf in leaves for info in leaf.samples()] if all(hasattr(leaf, 'samples') for leaf in leaves) else []
 
     @staticmethod
     def _obstacle(model, loader) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
-        encoder = encoder_in(model)
-        trained = list(encoder.trainable)
-        if trained and isinstance(model, VesselSegmentor):
-            return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
         if not isinstance(model, VesselSegmentor):
             return f'{type(model).__name__} is no VesselSegmentor'
+        encoder = encoder_in(model)
+        if trained := list(encoder.trainable):
+            return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
         if unknown := encoder.why_unknown():  # a subclass or a wrapper may change the maps
             return unknown
-        dataset, preprocessor = loader.dataset, model.data_preprocessor
-        if not isinstance(dataset, FundusVesselDataset) or not dataset.views:
+        leaves, preprocessor = _leaves(loader), model.data_preprocessor
+        if not all(getattr(leaf, 'views', None) for leaf in leaves):
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
+        if strange := [kind.__name__ for kind in _wrapped_in(loader.dataset) if kind not in JOINS]:
+            return f'the training data set is in a {strange[0]}, which may change its pictures'
         divisor = getattr(preprocessor, 'size_divisor', None) or 1
-        padded = any(side % divisor for side in dataset.views.size)
+        padded = any(side % divisor for leaf in leaves for side in leaf.views.size)
         if padded or getattr(preprocessor, 'batch_augments', None) or getattr(preprocessor, 'size', None):
             return 'the data preprocessor changes the pictures (batch_augments, size or size_divisor)'
         if not isinstance(loader.sampler, ViewSampler) or loader.sampler.views is None:
@@ -139,6 +145,17 @@ class FeatureCacheHook(Hook):
             f'encoder in {precision}',
             logger='current',
         )
+
+
+def _leaves(loader) -> list:
+    """The data sets that a loader reads, each once."""
+    return list({id(part): part for part in parts_of(loader.dataset)}.values())
+
+
+def _wrapped_in(dataset) -> list:
+    """The classes of what data sets are in, one in another."""
+    inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
+    return [type(dataset)] * bool(inner) + [kind for one in inner for kind in _wrapped_in(one)]
 
 
 def _normalisation(preprocessor) -> int:

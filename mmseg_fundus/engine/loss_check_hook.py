@@ -3,9 +3,8 @@ from mmengine.hooks import Hook
 from mmseg.registry import HOOKS
 from torch import nn
 
+from ..classes import IGNORE
 from ..models.losses.blindness import check_losses
-
-IGNORE = 255
 
 
 @HOOKS.register_module()

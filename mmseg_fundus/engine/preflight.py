@@ -20,6 +20,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from PIL import Image
 
+from ..classes import IGNORE, VESSEL
 from ..datasets import FundusVesselDataset
 from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
@@ -170,17 +171,17 @@ class Preflight:
             raise DataError('the first training sample has no label (gt_sem_seg); the pipeline lacks LoadVesselAnnotations')
         picture = view['inputs'].numpy().transpose(1, 2, 0)[:, :, ::-1]
         label = view['data_samples'].gt_sem_seg.data[0].numpy()
-        valid = label != 255
+        valid = label != IGNORE
         if not valid.any():
             raise DataError('the first training view lies wholly outside the field of view; check augmentation.size and scale')
         native = read_picture(self.datasets['train'].get_data_info(0)['img_path'])
-        drawn = draw_overlay(np.ascontiguousarray(picture), label == 1)
+        drawn = draw_overlay(np.ascontiguousarray(picture), label == VESSEL)
         drawn[~valid] = (60, 0, 60)
         native = np.asarray(Image.fromarray(native).resize((round(native.shape[1] * len(picture) / len(native)), len(picture))))
         path = Path(self.cfg.work_dir) / 'check_setup_sample.png'
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.hstack([native, picture, drawn])).save(path)
-        share = (label == 1).sum() / valid.sum()
+        share = (label == VESSEL).sum() / valid.sum()
         return f'{path}: picture, a training view, its label ({share:.1%} vessel; purple: not counted)'
 
     def forward(self) -> str:

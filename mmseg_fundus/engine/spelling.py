@@ -15,7 +15,7 @@ from ..components import arguments, component, is_a
 from ..datasets import FundusVesselDataset, RandomFundusView
 from ..errors import ConfigError
 from ..models.segmentors import VesselSegmentor
-from ..models.segmentors.vessel_segmentor import TEST_KEYS
+from ..models.segmentors.predictor import TEST_KEYS
 from .trainable_constructor import TrainableOptimWrapperConstructor
 
 COMMON = {'type', '_scope_', '_delete_'}

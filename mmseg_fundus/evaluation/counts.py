@@ -4,9 +4,8 @@ import math
 
 import numpy as np
 
+from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import DataError
-
-IGNORE = 255
 
 
 def confusion_counts(prediction, label, ignore_index: int = IGNORE) -> np.ndarray:
@@ -31,11 +30,11 @@ def confusion_counts(prediction, label, ignore_index: int = IGNORE) -> np.ndarra
     if prediction.shape != label.shape:
         raise DataError(f'prediction {prediction.shape} and label {label.shape} differ in size')
     by_label = np.bincount(label.ravel(), minlength=ignore_index + 1)
-    if by_label.sum() != by_label[[0, 1, ignore_index]].sum():
+    if by_label.sum() != by_label[[BACKGROUND, VESSEL, ignore_index]].sum():
         raise DataError(f'labels must be 0, 1 or {ignore_index}, found {np.unique(label)[:6].tolist()}')
     hits = np.bincount(label[prediction.astype(bool)].ravel(), minlength=ignore_index + 1)
-    tp, fp = hits[1], hits[0]
-    return np.array([tp, fp, by_label[1] - tp, by_label[0] - fp], dtype=np.int64)
+    tp, fp = hits[VESSEL], hits[BACKGROUND]
+    return np.array([tp, fp, by_label[VESSEL] - tp, by_label[BACKGROUND] - fp], dtype=np.int64)
 
 
 def _ratio(numerator, denominator) -> float:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..classes import IGNORE
 from ..datasets.fov_cache import check_size
-from ..datasets.label_file import IGNORE, read_label, read_mask
+from ..datasets.label_file import read_label, read_mask
 from ..datasets.photograph import MOST_PIXELS
 from ..datasets.reading import is_picture, read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..classes import PALETTE
 from ..errors import DataError
 from ..fileio.whole_files import write_whole
 
@@ -52,5 +53,5 @@ class MaskWriter:
     def _write(path: Path, mask: np.ndarray) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         image = Image.fromarray(mask.astype(np.uint8))
-        image.putpalette([0, 0, 0, 255, 255, 255])
+        image.putpalette(sum(PALETTE, []))
         write_whole(path, lambda temporary: image.save(temporary, 'PNG'))

@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
+from ..classes import IGNORE, VESSEL
 from ..errors import DataError
 from .cldice import centerline_counts, cldice
-from .counts import IGNORE, binary_figures, confusion_counts
+from .counts import binary_figures, confusion_counts
 from .score_histogram import ScoreHistogram
 
 NAMES = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity', 'Precision', 'MCC', 'AUC-ROC', 'AUC-PR', 'clDice')
@@ -32,11 +33,11 @@ def score_picture(prediction, probability, label, valid, centerline: bool = True
     counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
     record = dict(counts=counts)
     if centerline:
-        record['centerline'] = centerline_counts(prediction & valid, (label == 1) & valid)
+        record['centerline'] = centerline_counts(prediction & valid, (label == VESSEL) & valid)
     histogram = None
     if probability is not None:
         histogram = ScoreHistogram()
-        histogram.add(probability[valid], label[valid] == 1)
+        histogram.add(probability[valid], label[valid] == VESSEL)
     record['figures'] = figures(counts, record.get('centerline'), histogram)
     return record, histogram
 

@@ -8,9 +8,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
+from ..classes import IGNORE, NUMBER, vessel_probability
 from ..datasets.naming import sample_names
 from ..errors import DataError
-from .counts import IGNORE
 from .mask_writer import MaskWriter
 from .report import figures_table, make_report, report_rows
 from .score_histogram import ScoreHistogram
@@ -84,8 +84,8 @@ class VesselMetric(BaseMetric):
             prediction = sample['pred_sem_seg']['data'].cpu().numpy()
             prediction = prediction.reshape(prediction.shape[-2:]) > 0
             probability = None
-            if not averaged and 'seg_logits' in sample and len(sample['seg_logits']['data']) == 2:
-                probability = sample['seg_logits']['data'].float().softmax(dim=0)[1].cpu().numpy()
+            if not averaged and 'seg_logits' in sample and len(sample['seg_logits']['data']) == NUMBER:
+                probability = vessel_probability(sample['seg_logits']['data'].float(), dim=0).cpu().numpy()
                 if not np.isfinite(probability).all():
                     raise DataError(f'{sample.get("img_path")}: the logits hold NaN or infinite values')
             if prediction.shape != masked.shape:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..classes import vessel_log_odds, vessel_probability
 from ..datasets.synthetic import synthetic_fundus
 from ..errors import FundusError
 
@@ -55,7 +56,7 @@ def compare(model, run, sizes=SIZES) -> list:
         pictures = [synthetic_fundus(seed, side)[0][:height, :width] for seed in range(number)]
         bgr = [torch.from_numpy(picture[:, :, ::-1].transpose(2, 0, 1).copy()) for picture in pictures]
         logits = model._forward(model.data_preprocessor(dict(inputs=bgr), False)['inputs'])
-        wanted = [logits.softmax(dim=1)[:, 1:].numpy(), (logits[:, 1:] - logits[:, :1]).numpy()]
+        wanted = [vessel_probability(logits)[:, None].numpy(), vessel_log_odds(logits).numpy()]
         found = run(np.stack(pictures).transpose(0, 3, 1, 2).astype(np.float32))
         shapes = [array.shape for array in (*found, *wanted)]
         if len(set(shapes)) > 1:

@@ -1,3 +1,4 @@
+from ..classes import CLASSES
 from ..models.segmentors.tta import tta_poses
 from ..version import __version__
 
@@ -28,7 +29,7 @@ def prediction_facts(model) -> dict:
         'mean': preprocessor.mean.flatten().tolist() if normalised else [0.0] * 3,
         'std': preprocessor.std.flatten().tolist() if normalised else [1.0] * 3,
         'patch_size': model.encoder.patch_size,
-        'classes': ['background', 'vessel'],
+        'classes': list(CLASSES),
         'weights_sha256': source.sha256 if source else None,
         'encoder_fingerprint': model.encoder.fingerprint().hex(),
         'mmseg_fundus': __version__,

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmseg.models.utils import Upsample
 from torch import Tensor, nn
 
+from ..classes import vessel_log_odds
 from ..errors import ConfigError
 from ..models.segmentors import VesselSegmentor
 
@@ -49,8 +50,7 @@ class VesselGraph(nn.Module):
         """Probability and log odds of vessel; see the class for shapes."""
         if self.takes_bgr:
             picture = picture.flip(1)
-        logits = self.model._forward((picture - self.mean) / self.std)
-        log_odds = logits[:, 1:] - logits[:, :1]
+        log_odds = vessel_log_odds(self.model._forward((picture - self.mean) / self.std))
         return log_odds.sigmoid(), log_odds
 
     def example(self) -> Tensor:

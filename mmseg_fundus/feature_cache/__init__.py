@@ -1,5 +1,6 @@
-from .cache import FeatureCache, PictureCache, digest
-from .cached_views import CachedViews, MapKey
-from .maps import PictureMaps, training_maps
+from .cache import FeatureCache, window_records
+from .cached_encoder import CachedEncoder
+from .cached_views import CachedViews
+from .keys import MapKey, digest
 
-__all__ = ['CachedViews', 'FeatureCache', 'MapKey', 'PictureCache', 'PictureMaps', 'digest', 'training_maps']
+__all__ = ['CachedEncoder', 'CachedViews', 'FeatureCache', 'MapKey', 'digest', 'window_records']

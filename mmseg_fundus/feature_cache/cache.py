@@ -1,31 +1,35 @@
-import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..datasets.decoded import sample_digest
 from ..fileio.record_folder import RecordFolder
-from .cached_views import MapKey
+from .keys import digest
 
-VERSION = 1  # of what is stored and how views are drawn: another number, other files
+VERSION = 1  # of what is stored of a view and how it is drawn: another number, other files
+WINDOWS_VERSION = 2  # of what is stored of a picture that is predicted
 
 
-def digest(*parts) -> str:
-    """16 hexadecimal digits that stand for JSON-like values."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+class Kept(NamedTuple):
+    """Where the views of a picture and their maps lie: two folders, and the files' name in both."""
+
+    views: RecordFolder
+    maps: RecordFolder
+    name: str
 
 
 class FeatureCache:
     """The views of a training's pictures and the frozen encoder's maps of them, each computed once.
 
-    A view (picture and label, uint8) lies under the contents of its picture's files, the way of drawing and its number; the maps
-    (float16) also under the encoder's weights and settings, and count only with the very view that they were computed from.
+    A view (picture and label, uint8) lies under the contents of its picture's files, the way of drawing, the angle that the picture
+    shows, and its number; the maps (float16) also under the encoder's weights and settings, and count only with the very view that
+    they were computed from.  A training on several data sets has one for each, and shares the files of a training on one of them.
 
     Args:
         folder (str | Path): Where the caches of all trainings lie.
-        samples (Sequence[dict]): The data set's, in its order.
+        samples (Sequence[dict]): The data set's, in its order, with ``name`` and ``field_angle``.
         drawing (str): Settings and seed of the random view.
         encoder (str): What tells the encoder and its input apart from others.
         size (Sequence[int]): Height and width of a view.
@@ -36,44 +40,31 @@ class FeatureCache:
     """
 
     def __init__(self, folder, samples, drawing: str, encoder: str, size, map_shape):
-        drawn = digest(VERSION, drawing)
-        self.views = RecordFolder(Path(folder) / f'views-{drawn}')
-        self.maps = RecordFolder(Path(folder) / f'maps-{digest(drawn, encoder)}')
         self.view_shape = (4, *size)
         self.map_shape = tuple(map_shape)
+        folders = {}
+        for angle in {sample['field_angle'] for sample in samples}:
+            drawn = digest(VERSION, f'{drawing}, {angle} degrees')
+            folders[angle] = [RecordFolder(Path(folder) / name) for name in (f'views-{drawn}', f'maps-{digest(drawn, encoder)}')]
         with ThreadPoolExecutor() as pool:
-            self.pictures = dict(zip((sample['name'] for sample in samples), pool.map(sample_digest, samples)))
+            names = pool.map(sample_digest, samples)
+            self.pictures = {sample['name']: Kept(*folders[sample['field_angle']], name) for sample, name in zip(samples, names)}
 
     @property
     def bytes_per_view(self) -> int:
         """Disk space of one view and its maps."""
         return RecordFolder.record_size(self.view_shape, np.uint8) + RecordFolder.record_size(self.map_shape, np.float16)
 
-    def keep(self, maps: np.ndarray, key: MapKey) -> None:
-        """Store the maps of a view that :class:`.CachedViews` handed out without."""
-        self.maps.write(key.name, key.number, maps, key.seal)
-
     def size(self) -> int:
         """Bytes of this training's pictures that are there already."""
-        return self.views.size(self.pictures.values()) + self.maps.size(self.pictures.values())
+        return sum(folder.size([name]) for views, maps, name in self.pictures.values() for folder in (views, maps))
 
 
-class PictureCache:
-    """The maps of whole pictures, for validation: under the encoder and the way of predicting.
+def window_records(folder, encoder: str) -> RecordFolder:
+    """Where the maps of predicted pictures lie.
 
     Args:
         folder (str | Path): Where the caches of all trainings lie.
         encoder (str): As in :class:`FeatureCache`.
     """
-
-    def __init__(self, folder, encoder: str):
-        self.folder = Path(folder)
-        self.encoder = encoder
-        self._records = {}
-
-    def records(self, test_cfg: dict) -> RecordFolder | None:
-        """Where the maps lie for a model's ``test_cfg``; ``None`` with test-time augmentation, whose windows differ in size."""
-        if test_cfg.get('tta'):
-            return None
-        prediction = digest(VERSION, self.encoder, {k: v for k, v in test_cfg.items() if k not in ('threshold', 'window_batch')})
-        return self._records.setdefault(prediction, RecordFolder(self.folder / f'pictures-{prediction}'))
+    return RecordFolder(Path(folder) / f'pictures-{digest(WINDOWS_VERSION, encoder)}')

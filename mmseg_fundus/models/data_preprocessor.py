@@ -1,6 +1,7 @@
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
+from ..classes import IGNORE
 from .encoders.layouts.visionfm import VFM_MEAN, VFM_STD
 
 
@@ -18,5 +19,5 @@ class FundusDataPreprocessor(SegDataPreProcessor):
     """
 
     def __init__(self, mean=VFM_MEAN, std=VFM_STD, **kwargs):
-        settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=255, size_divisor=1)
+        settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ..classes import IGNORE
 from ..datasets.by_name import class_by_name, config_dataset
 from ..datasets.fov_cache import check_size
-from ..datasets.label_file import IGNORE
 from ..datasets.naming import parts_of, picture_names
 from ..datasets.reading import read_picture
 from ..datasets.truth import picture_name, read_truth

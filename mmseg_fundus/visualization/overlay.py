@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from ..classes import BACKGROUND, IGNORE, VESSEL
+
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart with any colour vision; RGB
 FOUND = (0, 158, 115)  # bluish green: vessel, predicted
 MISSED = (230, 159, 0)  # orange: vessel, not predicted
@@ -12,7 +14,7 @@ PANEL = 1200
 LEGEND = (('found', FOUND), ('missed', MISSED), ('false', INVENTED))
 
 
-def draw_overlay(picture: np.ndarray, prediction: np.ndarray, label: np.ndarray | None = None, ignore_index: int = 255) -> np.ndarray:
+def draw_overlay(picture: np.ndarray, prediction: np.ndarray, label: np.ndarray | None = None, ignore_index: int = IGNORE) -> np.ndarray:
     """Paint a prediction over the grey picture; with a label, found, missed and false pixels in three colours.
 
     Args:
@@ -29,9 +31,9 @@ def draw_overlay(picture: np.ndarray, prediction: np.ndarray, label: np.ndarray 
     if label is None:
         canvas[prediction] = FOUND
         return canvas
-    canvas[prediction & (label == 1)] = FOUND
-    canvas[~prediction & (label == 1)] = MISSED
-    canvas[prediction & (label == 0)] = INVENTED
+    canvas[prediction & (label == VESSEL)] = FOUND
+    canvas[~prediction & (label == VESSEL)] = MISSED
+    canvas[prediction & (label == BACKGROUND)] = INVENTED
     return canvas
 
 
@@ -62,7 +64,7 @@ def draw_panels(
 
     panels = [panel(picture, 'picture')]
     if label is not None:
-        panels.append(panel((label == 1).astype(np.uint8) * 255, 'label'))
+        panels.append(panel((label == VESSEL).astype(np.uint8) * 255, 'label'))
     if probability is not None:
         panels.append(panel(np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8), 'probability'))
     if prediction is not None:

@@ -8,6 +8,7 @@ from mmseg.registry import VISBACKENDS, VISUALIZERS
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
+from ..classes import NUMBER, vessel_probability
 from ..components import is_a
 from .overlay import draw_panels
 
@@ -69,7 +70,7 @@ class VesselVisualizer(SegLocalVisualizer):
         label = _map(sample, 'gt_sem_seg') if draw_gt else None
         prediction = _map(sample, 'pred_sem_seg') if draw_pred else None
         logits = sample.seg_logits.data if draw_pred and 'seg_logits' in sample else None
-        probability = None if logits is None or logits.shape[0] != 2 else logits.float().softmax(0)[1].cpu().numpy()
+        probability = None if logits is None or logits.shape[0] != NUMBER else vessel_probability(logits.float(), dim=0).cpu().numpy()
         drawn = draw_panels(image, prediction, probability, label)
         self.set_image(drawn)
         if show:

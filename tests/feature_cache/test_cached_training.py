@@ -253,17 +253,18 @@ def test_a_prediction_changed_after_the_start_finds_no_maps_of_the_other(train):
         model.test_cfg['size'] = size
         with torch.no_grad():
             first, again = (model.val_step(batch)[0].seg_logits.data for _ in range(2))
-            cache, model.picture_cache = model.picture_cache, None
+            cached = model.encoder
+            model.use_encoder(None)
             plain = model.val_step(batch)[0].seg_logits.data
-            model.picture_cache = cache
+            model.use_encoder(cached)
         assert torch.equal(first, again) and torch.allclose(first, plain, atol=0.05)
 
 
 def test_an_autocast_around_the_model_changes_no_map(train):
     *_, runner = train(epochs=1)
     model, dataset = runner.model, runner.train_dataloader.dataset
-    kept = dataset.views.cache.maps.folder  # made without autocast
-    dataset.views.cache.maps.folder = kept.with_name('maps-others')
+    maps = next(iter(dataset.views.cache.pictures.values())).maps
+    kept, maps.folder = maps.folder, maps.folder.with_name('maps-others')  # made without autocast
 
     def losses():
         batch = pseudo_collate([dataset[runner.train_dataloader.sampler.view(i, 0)] for i in range(2)])
@@ -272,7 +273,7 @@ def test_an_autocast_around_the_model_changes_no_map(train):
 
     computed = losses()
     assert torch.allclose(computed, losses(), atol=1e-6)
-    written = {file.name: file.read_bytes() for file in dataset.views.cache.maps.folder.iterdir()}
+    written = {file.name: file.read_bytes() for file in maps.folder.iterdir()}
     assert len(written) == 2 and all((kept / name).read_bytes().startswith(raw) for name, raw in written.items())
 
 

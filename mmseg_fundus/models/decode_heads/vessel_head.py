@@ -1,26 +1,25 @@
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
 
+from ...classes import IN_WORDS, NUMBER, VESSEL, is_vessel
 from ...errors import ConfigError
 
 
 class VesselHead(BaseDecodeHead):
-    """What our decode heads share: two classes (background, vessel), softmax, losses logged term by term.
+    """What our decode heads share: the classes, softmax, losses logged term by term.
 
     Args:
-        num_classes, out_channels (int): Always 2.
+        num_classes, out_channels (int): The number of :data:`~mmseg_fundus.classes.CLASSES`, 2, and no other.
         **kwargs: Those of mmseg's ``BaseDecodeHead``.
     """
 
     needs_picture = False  # whether forward() takes the network's input beside the features
 
-    def __init__(self, num_classes=2, out_channels=2, **kwargs):
-        if (num_classes, out_channels) != (2, 2):
-            raise ConfigError(
-                f'{type(self).__name__}: vessels are segmented with two classes (background, vessel) and softmax; '
-                'leave num_classes=2 and out_channels out'
-            )
-        super().__init__(num_classes=2, out_channels=2, **kwargs)  # said outright, or mmseg warns that binary heads could have one
+    def __init__(self, num_classes=NUMBER, out_channels=NUMBER, **kwargs):
+        if (num_classes, out_channels) != (NUMBER, NUMBER):
+            raise ConfigError(f'{type(self).__name__}: {IN_WORDS}; leave num_classes={NUMBER} and out_channels out')
+        # both are said, or mmseg warns that a binary head could have one channel
+        super().__init__(num_classes=num_classes, out_channels=out_channels, **kwargs)
         if self.sampler is not None and hasattr(self.loss_decode, 'terms'):
             raise ConfigError(
                 f'{type(self).__name__}: {type(self.loss_decode).__name__} weighs all pixels alike and would pass over '
@@ -41,6 +40,6 @@ class VesselHead(BaseDecodeHead):
         terms = self.loss_decode.terms(logits, label, ignore_index=self.ignore_index)
         losses = {f'loss_{name}': value for name, value in terms.items()}
         valid = label != self.ignore_index
-        right = (logits.detach()[:, 1] > logits.detach()[:, 0]) == (label == 1)
+        right = is_vessel(logits.detach()) == (label == VESSEL)
         losses['acc_seg'] = 100 * (right & valid).sum() / valid.sum().clamp(min=1)
         return losses

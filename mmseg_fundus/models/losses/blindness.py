@@ -4,6 +4,7 @@ import torch
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor, nn
 
+from ...classes import HOW_MANY, NUMBER
 from ...errors import ConfigError
 
 OURS = "dict(type='VesselLoss')"
@@ -38,7 +39,7 @@ def check_losses(head: nn.Module, device) -> None:
             raise
         except Exception as error:
             why = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
-            raise ConfigError(f'{type(head).__name__}: its loss {kind} fails for two classes on {device} ({why}); {instead}') from error
+            raise ConfigError(f'{type(head).__name__}: its loss {kind} fails for {HOW_MANY} on {device} ({why}); {instead}') from error
         if outside > 0:
             raise ConfigError(
                 f'{type(head).__name__}: its loss {kind} also counts pixels of label {head.ignore_index}, which lie outside the field of '
@@ -50,7 +51,7 @@ def _gradient_outside(loss: nn.Module, channels: int, ignore: int, device) -> fl
     """Largest gradient of a logit whose label is ``ignore``; batch of 3, 12 x 12 pixels, half of them ignored."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(3, channels, 12, 12, generator=generator).to(device).requires_grad_()
-    label = torch.randint(0, 2, (3, 12, 12), generator=generator).to(device)
+    label = torch.randint(0, NUMBER, (3, 12, 12), generator=generator).to(device)
     label[..., :6] = ignore
     with torch.enable_grad():
         value: Tensor = loss(logits, label, weight=None, ignore_index=ignore).sum()

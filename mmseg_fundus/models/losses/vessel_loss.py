@@ -3,6 +3,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...classes import IGNORE, NUMBER, VESSEL, vessel_probability
 from ...errors import ConfigError
 
 
@@ -11,7 +12,7 @@ def _image_mean(values: Tensor, valid: Tensor) -> Tensor:
     return (values * valid).flatten(1).sum(1) / valid.flatten(1).sum(1).clamp(min=1)
 
 
-def vessel_dice_loss(logits: Tensor, label: Tensor, ignore_index: int = 255, smooth: float = 1.0) -> Tensor:
+def vessel_dice_loss(logits: Tensor, label: Tensor, ignore_index: int = IGNORE, smooth: float = 1.0) -> Tensor:
     """Soft Dice loss of the vessel class (V-Net, https://arxiv.org/abs/1606.04797, with plain sums in the denominator).
 
     ``1 - (2 * sum(p * y) + smooth) / (sum(p) + sum(y) + smooth)`` over the valid pixels of each picture, then the mean over pictures.
@@ -26,14 +27,14 @@ def vessel_dice_loss(logits: Tensor, label: Tensor, ignore_index: int = 255, smo
         Tensor: Scalar in [0, 1].
     """
     valid = (label != ignore_index).to(logits.dtype)
-    vessel = (label == 1).to(logits.dtype)
-    probability = logits.softmax(dim=1)[:, 1] * valid
+    vessel = (label == VESSEL).to(logits.dtype)
+    probability = vessel_probability(logits) * valid
     overlap = (probability * vessel).flatten(1).sum(1)
     area = probability.flatten(1).sum(1) + vessel.flatten(1).sum(1)
     return (1 - (2 * overlap + smooth) / (area + smooth)).mean()
 
 
-def vessel_cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = 255, focal_gamma: float = 0.0) -> Tensor:
+def vessel_cross_entropy(logits: Tensor, label: Tensor, ignore_index: int = IGNORE, focal_gamma: float = 0.0) -> Tensor:
     """Cross entropy in nats: mean over the valid pixels of each picture, then over pictures (same arguments as the Dice loss).
 
     With ``focal_gamma`` above 0 each pixel counts ``(1 - p) ** focal_gamma``, p the probability of its label: the focal loss
@@ -65,15 +66,15 @@ def soft_skeleton(image: Tensor, iterations: int) -> Tensor:
     return skeleton
 
 
-def vessel_cldice_loss(logits: Tensor, label: Tensor, ignore_index: int = 255, iterations: int = 4, smooth: float = 1.0) -> Tensor:
+def vessel_cldice_loss(logits: Tensor, label: Tensor, ignore_index: int = IGNORE, iterations: int = 4, smooth: float = 1.0) -> Tensor:
     """Soft centerline Dice loss: 1 - the harmonic mean of topology precision and sensitivity of each picture, mean over pictures.
 
     The share of the predicted skeleton inside the label and of the label's skeleton inside the prediction (clDice, equations 1 and
     2); arguments and shapes as :func:`vessel_dice_loss`, ``iterations`` as :func:`soft_skeleton`.
     """
     valid = (label != ignore_index).to(logits.dtype)[:, None]
-    wanted = (label == 1).to(logits.dtype)[:, None]
-    found = logits.softmax(dim=1)[:, 1:] * valid
+    wanted = (label == VESSEL).to(logits.dtype)[:, None]
+    found = vessel_probability(logits)[:, None] * valid
 
     def inside(skeleton: Tensor, mask: Tensor) -> Tensor:
         return ((skeleton * mask).flatten(1).sum(1) + smooth) / (skeleton.flatten(1).sum(1) + smooth)
@@ -131,10 +132,12 @@ class VesselLoss(nn.Module):
         self.focal_gamma = focal_gamma
         self.loss_name = loss_name
 
-    def terms(self, logits: Tensor, label: Tensor, ignore_index: int = 255) -> dict:
+    def terms(self, logits: Tensor, label: Tensor, ignore_index: int = IGNORE) -> dict:
         """The weighted terms ``{'ce': ..., 'dice': ..., 'cldice': ...}``; those of weight 0 are left out.  Computed in float32."""
-        if logits.ndim != 4 or logits.shape[1] != 2:
-            raise ConfigError(f'VesselLoss takes logits (N, 2, H, W), got {tuple(logits.shape)}; the head must have num_classes=2')
+        if logits.ndim != 4 or logits.shape[1] != NUMBER:
+            raise ConfigError(
+                f'VesselLoss takes logits (N, {NUMBER}, H, W), got {tuple(logits.shape)}; the head must have num_classes={NUMBER}'
+            )
         logits = logits.float()
         terms = {}
         if self.ce_weight:
@@ -145,7 +148,7 @@ class VesselLoss(nn.Module):
             terms['cldice'] = self.cldice_weight * vessel_cldice_loss(logits, label, ignore_index, self.cldice_iterations, self.smooth)
         return terms
 
-    def forward(self, logits: Tensor, label: Tensor, weight=None, ignore_index: int = 255, **kwargs) -> Tensor:
+    def forward(self, logits: Tensor, label: Tensor, weight=None, ignore_index: int = IGNORE, **kwargs) -> Tensor:
         """Sum of the terms.
 
         Args:

@@ -29,7 +29,7 @@ def blend_windows(predict, inputs: Tensor, window: tuple, stride: tuple, batch_s
     """Predict overlapping windows, several at a time, and blend their logits.
 
     Args:
-        predict (callable): ``(B, 3, h, w)`` to logits ``(B, C, h, w)``.
+        predict (callable): Windows ``(B, 3, h, w)``, and for each its picture's number, its top and its left, to logits ``(B, C, h, w)``.
         inputs (Tensor): ``(N, 3, H, W)``; a side shorter than the window is taken whole.
         window (tuple[int]): Height and width.
         stride (tuple[int]): Largest distance between windows, rows and columns.
@@ -54,7 +54,7 @@ def blend_windows(predict, inputs: Tensor, window: tuple, stride: tuple, batch_s
     weights = inputs.new_zeros((number, 1, height, width), dtype=torch.float32)
     for first in range(0, len(places), batch_size):
         batch = places[first : first + batch_size]
-        logits = predict(torch.stack([inputs[n, :, y : y + h, x : x + w] for n, y, x in batch])).float()
+        logits = predict(torch.stack([inputs[n, :, y : y + h, x : x + w] for n, y, x in batch]), batch).float()
         for (n, y, x), tile in zip(batch, logits):
             total[n, :, y : y + h, x : x + w] += weight * tile
             weights[n, :, y : y + h, x : x + w] += weight

@@ -1,0 +1,145 @@
+"""How a picture of any size is predicted: whole or by windows, in which poses, at which scale, inside which field of view."""
+
+import torch
+import torch.nn.functional as F
+from mmseg.models.utils import resize
+from torch import Tensor
+
+from ...classes import NUMBER, OUTSIDE
+from ...errors import ConfigError
+from ...geometry import Place, box_around, fov_scale
+from .tta import Pose, tta_poses
+from .windows import blend_windows
+
+TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'pixels_per_degree', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
+
+
+def check_test_cfg(cfg: dict) -> None:
+    """Refuse a ``test_cfg`` that contradicts itself or has an unknown key; raises :class:`ConfigError`."""
+    unknown = set(cfg) - TEST_KEYS
+    if unknown:
+        raise ConfigError(f'VesselSegmentor: model.test_cfg has no {sorted(unknown)}; it takes {", ".join(sorted(TEST_KEYS))}')
+    if cfg.get('mode', 'whole') not in ('whole', 'slide'):
+        raise ConfigError(f"VesselSegmentor: test_cfg.mode={cfg['mode']!r}, expected 'whole' or 'slide'")
+    if cfg.get('mode') == 'slide':
+        crop, stride = cfg.get('crop_size') or (), cfg.get('stride') or ()
+        if len(crop) != 2 or len(stride) != 2 or min(*crop, *stride) < 1 or any(s > c for s, c in zip(stride, crop)):
+            raise ConfigError(
+                f"VesselSegmentor: test_cfg.mode='slide' needs crop_size and stride, (height, width) each, stride no larger; "
+                f'got crop_size={cfg.get("crop_size")}, stride={cfg.get("stride")}'
+            )
+    if cfg.get('zoom', 1.0) <= 0 or cfg.get('window_batch', 1) < 1:
+        raise ConfigError('VesselSegmentor: test_cfg.zoom must be above 0 and window_batch 1 or more')
+    density = cfg.get('pixels_per_degree')
+    if density is not None and (cfg.get('mode') != 'slide' or not density > 0):
+        raise ConfigError(f"VesselSegmentor: test_cfg.pixels_per_degree={density} must be above 0, and needs mode='slide'")
+    if not 0 <= cfg.get('threshold', 0.5) < 1:
+        raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
+    tta_poses(cfg.get('tta', False))
+
+
+class Predictor:
+    """Predicts pictures with a network that takes parts of them.
+
+    ``test_cfg``:
+
+    - ``mode='whole'``: the whole picture resized to ``size=(H, W)`` (antialiased), the logits back; ``size=None`` keeps the picture's.
+    - ``mode='slide'``: windows of ``crop_size`` at most ``stride`` apart over the picture scaled by ``zoom`` (input pixels to a native
+      pixel, 1), ``window_batch`` (4) at a time, blended smoothly; those that see nothing of the field of view are left out.
+    - ``pixels_per_degree``: with ``'slide'``, pictures are first scaled to that many pixels to a degree of the eye, by their ``fov``
+      (without: not at all) and ``field_angle`` (45), so that a checkpoint of one camera fits the others; ``zoom`` is relative to it.
+    - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
+    - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
+    - ``threshold``: probability above which a pixel is vessel, 0.5; not used here.
+
+    Args:
+        encode_decode (callable): Pictures ``(B, 3, h, w)`` and their :class:`.Place`, a list of B, to logits ``(B, classes, h, w)``.
+        test_cfg (dict): See above and :func:`check_test_cfg`.
+        align_corners (bool): Of resizing logits.
+    """
+
+    def __init__(self, encode_decode, test_cfg: dict, align_corners: bool = False):
+        self.encode_decode = encode_decode
+        self.test_cfg = test_cfg
+        self.align_corners = align_corners
+
+    def predict(self, inputs: Tensor, metas: list) -> Tensor:
+        """Logits ``(N, classes, H, W)`` of normalised pictures ``(N, 3, H, W)``; background outside the field of view.
+
+        Args:
+            inputs (Tensor): Pictures.
+            metas (list[dict]): What is known of each: ``fov`` ``(H, W)``, above 0 inside, and ``field_angle`` (45), if they are there.
+        """
+        places = self.places(inputs, metas)
+        fovs = [meta.get('fov') for meta in metas]
+        if any(fov is None for fov in fovs):
+            return self._averaged(inputs, places, None)
+        fov = torch.stack([torch.as_tensor(fov, device=inputs.device) for fov in fovs])[:, None] > 0
+        if fov.shape[2:] != inputs.shape[2:]:  # a pipeline that resizes pictures
+            fov = F.interpolate(fov.float(), size=inputs.shape[2:], mode='nearest') > 0
+        cropped, density = self.test_cfg.get('crop_to_fov', False), self.test_cfg.get('pixels_per_degree')
+        if cropped or density:  # each picture has its own box and scale
+            logits = inputs.new_zeros((len(inputs), NUMBER, *inputs.shape[2:]), dtype=torch.float32)
+            for i, meta in enumerate(metas):
+                box = box_around(fov[i, 0].cpu()) if cropped else (slice(None), slice(None))
+                scale = fov_scale(fov[i, 0].cpu(), density, meta.get('field_angle', 45.0))
+                part = (slice(i, i + 1), slice(None), *box)
+                logits[part] = self._averaged(inputs[part], [places[i].boxed(*box)], fov[part], scale).float()
+        else:
+            logits = self._averaged(inputs, places, fov)
+        return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, -1, 1, 1))
+
+    @staticmethod
+    def places(inputs: Tensor, metas: list | None = None) -> list:
+        """Where whole pictures lie: everywhere."""
+        return [Place.whole(*picture) for picture in zip(inputs, metas or [{}] * len(inputs))]
+
+    def _averaged(self, inputs: Tensor, places: list, fov: Tensor | None, scale: float = 1.0) -> Tensor:
+        """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``, each ``scale`` times as large."""
+        poses = [pose._replace(scale=scale * pose.scale) for pose in tta_poses(self.test_cfg.get('tta', False))]
+        if len(poses) == 1:
+            return self._posed(inputs, places, fov, poses[0])
+        mean = 0
+        for pose in poses:
+            logits = self._posed(pose.apply(inputs), places, None if fov is None else pose.apply(fov), pose)
+            mean = mean + pose.undo(logits).float().softmax(dim=1)
+        return (mean / len(poses)).clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    def _posed(self, inputs: Tensor, places: list, fov: Tensor | None, pose: Pose) -> Tensor:
+        if self.test_cfg.get('tta'):
+            places = [place._replace(pose=tuple(pose)) for place in places]
+        if self.test_cfg.get('mode', 'whole') == 'slide':
+            return self.slide(inputs, places, fov, pose.scale)
+        return self.whole(inputs, places, pose.scale, lying=bool(pose.turns % 2))
+
+    def whole(self, inputs: Tensor, places: list, scale: float = 1.0, lying: bool = False) -> Tensor:
+        """Logits of whole pictures, at ``test_cfg.size`` (turned by a quarter where they are ``lying``) or their own, times ``scale``."""
+        size = self.test_cfg.get('size', None) or inputs.shape[2:]
+        if lying and self.test_cfg.get('size', None):
+            size = size[::-1]
+        return self._resized(self.encode_decode, inputs, places, scale, size)
+
+    def slide(self, inputs: Tensor, places: list, fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
+        """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
+        cfg = self.test_cfg
+
+        def predict(scaled: Tensor, places: list) -> Tensor:
+            seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
+            fill = scaled.new_tensor(OUTSIDE)
+
+            def window(tiles: Tensor, corners: list) -> Tensor:
+                height, width = tiles.shape[2:]
+                return self.encode_decode(tiles, [places[n]._replace(window=(y, x, height, width)) for n, y, x in corners])
+
+            return blend_windows(window, scaled, cfg['crop_size'], cfg['stride'], cfg.get('window_batch', 4), seen, fill)
+
+        return self._resized(predict, inputs, places, scale * cfg.get('zoom', 1.0), inputs.shape[2:])
+
+    def _resized(self, predict, inputs: Tensor, places: list, scale: float, size) -> Tensor:
+        """Predict at ``scale`` times a size (antialiased) and bring the logits back."""
+        size = tuple(max(round(side * scale), 1) for side in size)
+        places = [place.scaled(size) for place in places]
+        if size == tuple(inputs.shape[2:]):
+            return predict(inputs, places)
+        logits = predict(F.interpolate(inputs, size=size, mode='bilinear', antialias=True), places)
+        return resize(logits, size=inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)

@@ -1,0 +1,37 @@
+"""Loading of checkpoints that leaves nothing out and passes nothing over."""
+
+from torch import nn
+
+from ...errors import CheckpointError
+from .slim import fill_encoder
+
+
+def check_fit(state_dict: dict, prefix: str, model: nn.Module) -> None:
+    """Refuse a state dict that does not fit a segmentor; the encoder of the model is put into one that has none, in place.
+
+    Args:
+        state_dict (dict): That is loaded.
+        prefix (str): Of the model's names in it.
+        model (nn.Module): The segmentor.
+
+    Raises:
+        CheckpointError: If a name is missing or too many, a shape is another one, or the encoder is, see :func:`.slim.fill_encoder`.
+    """
+    fill_encoder(state_dict, prefix, model)
+    mine = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+    missing = [name for name in mine if name not in state_dict and not name.endswith('num_batches_tracked')]
+    unexpected = [name for name in state_dict if name not in mine and name.startswith(prefix)]
+    wrong = [
+        f'{name} {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}'
+        for name, tensor in mine.items()
+        if name in state_dict and state_dict[name].shape != tensor.shape and not name.endswith('.pos_embed')
+    ]
+    parts = []
+    for names, verdict in ((missing, 'missing'), (unexpected, 'unexpected'), (wrong, 'of another shape')):
+        if names:
+            parts.append(f'{len(names)} {verdict} ({", ".join(names[:3])}{", ..." if len(names) > 3 else ""})')
+    if parts:
+        raise CheckpointError(
+            f'the checkpoint does not fit the model of this config: {"; ".join(parts)}. Nothing was loaded; '
+            'use the config that it was trained with'
+        )
