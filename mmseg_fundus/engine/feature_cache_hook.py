@@ -11,7 +11,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
 
-from ..datasets import FundusVesselDataset, ViewSampler
+from ..datasets import FundusVessels, ViewSampler
 from ..datasets.fov_cache import field_of_view
 from ..datasets.reading import picture_size, read_picture
 from ..errors import ConfigError
@@ -86,7 +86,7 @@ class FeatureCacheHook(Hook):
         parts = f'{len(samples)} pictures x {views} views x {cache.bytes_per_view / 1e6:.2f} MB'
         pictures = PictureCache(folder, encoder)
         records = pictures.records(model.test_cfg or {})
-        validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVesselDataset)
+        validation = records is not None and self.validation and isinstance(getattr(val_loader, 'dataset', None), FundusVessels)
         if validation:
             held_out = val_loader.dataset.samples()
             size = sum(_prediction_size(info, model.test_cfg or {}, backbone) for info in held_out)
@@ -110,7 +110,7 @@ class FeatureCacheHook(Hook):
         if hasattr(backbone, 'own_tensors') and not is_as_built(backbone, backbone.own_tensors()):
             return f'something was put into the encoder {type(backbone).__name__}, or hooked on, which may change its maps'
         dataset, preprocessor = loader.dataset, model.data_preprocessor
-        if not isinstance(dataset, FundusVesselDataset) or not dataset.views:
+        if not isinstance(dataset, FundusVessels) or not dataset.views:
             return 'the training data set has no augmentation=dict(...) of a vessel data set'
         divisor = getattr(preprocessor, 'size_divisor', None) or 1
         padded = any(side % divisor for side in dataset.views.size)
