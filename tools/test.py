@@ -27,7 +27,7 @@ def parse_args():
     parser.add_argument(
         '--dataset',
         metavar='NAME',
-        help=f"test pictures of another data set ({', '.join(known_sources())}, or a registered class), as the config predicts",
+        help=f'test pictures of another data set ({", ".join(known_sources())}, or a registered class), as the config predicts',
     )
     parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, black and white PNG (default: masks in the work dir)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')

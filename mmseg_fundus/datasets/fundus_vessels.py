@@ -54,8 +54,13 @@ class FundusVessels(BaseSegDataset):
     _VIEW = 'view'  # what the argument is called
 
     def __init__(self, source, split='train', division=None, view=None, pipeline=(), verify=True, keep_decoded=True, **base):
-        check_keywords(type(self), base, FundusVessels)
         owner = type(self).__name__
+        if 'data_root' in base or 'augmentation' in base:
+            raise ConfigError(
+                f'{owner}: {", ".join(base)} are settings of another data set class, inherited perhaps; write dataset=dict(_delete_=True, '
+                f"type='{owner}', source=dict(type=..., root=...), view=dict(...), ...)"
+            )
+        check_keywords(type(self), base, FundusVessels)
         if split not in SPLITS:
             raise ConfigError(f'{owner}: split={split!r} is unknown, use one of {", ".join(SPLITS)}')
         self.sources = [self._checked(one) for one in (source if isinstance(source, (list, tuple)) else [source])]

@@ -28,7 +28,7 @@ class STARE(Source):
     layout = '`data/STARE/{stare-images,labels-ah,labels-vk}`, plain or `.gz`'
     pictures = '20 of 700x605'
     usual_division = 'the first 10 by name train, 10 test'
-    licence = 'none stated'
+    licence = 'research'
     address = 'https://cecas.clemson.edu/~ahoover/stare/'
 
     def list_samples(self, root: Path, part: str) -> list[dict[str, Any]]:
