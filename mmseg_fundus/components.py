@@ -49,13 +49,15 @@ def takes(cfg, argument: str, registry: Registry) -> bool:
 def arguments(kind) -> tuple:
     """Names of the arguments of a class (its bases' among them, where ``**kwargs`` go there) or a function.
 
+    A class that has ``KEYWORDS`` says itself which names its ``**kwargs`` may hold, and refuses others.
+
     Returns:
         tuple[frozenset, bool]: The names, and whether there may be others, which only running it would show.
     """
-    names, steps = set(), [kind]
+    names, steps = set(), [(kind, None)]
     if inspect.isclass(kind):
-        steps = [vars(base)['__init__'] for base in kind.__mro__ if '__init__' in vars(base)]
-    for step in steps:
+        steps = [(vars(base)['__init__'], vars(base).get('KEYWORDS')) for base in kind.__mro__ if '__init__' in vars(base)]
+    for step, keywords in steps:
         step = inspect.unwrap(step)
         try:
             parameters = inspect.signature(step).parameters.values()
@@ -63,8 +65,8 @@ def arguments(kind) -> tuple:
             return frozenset(names), True
         names.update(p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY))
         rest = next((p for p in parameters if p.kind is p.VAR_KEYWORD), None)
-        if rest is None:
-            return frozenset(names - {'self'}), False
+        if rest is None or keywords is not None:
+            return frozenset(names.union(keywords or ()) - {'self'}), False
         if get_origin(rest.annotation) is Unpack:  # **old: Unpack[OldArguments] takes these names and no others
             return frozenset(names - {'self'}) | frozenset(get_args(rest.annotation)[0].__annotations__), False
         read, handed_on = _keywords(step, rest.name)

@@ -12,6 +12,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.datasets.truth import picture_name
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.engine.provenance import git_state, versions
@@ -27,7 +28,7 @@ def parse_args():
     parser.add_argument(
         'predictions', metavar='PRED_DIR', help='folder; a file of each picture, named like it (01_test.png, 01_manual2.gif)'
     )
-    parser.add_argument('dataset', metavar='DATASET', help='DRIVE, STARE, CHASE_DB1, HRF, FIVES; a folder that holds one; or a config file')
+    parser.add_argument('dataset', metavar='DATASET', help=f'{", ".join(known_sources())}; a folder that holds one; or a config file')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set (default: data/<name>)')
     parser.add_argument('--split', choices=['train', 'val', 'trainval', 'test', 'all'], help="pictures (default: test, or the config's)")
     parser.add_argument('--fov', choices=['auto', 'found', 'none'], help='field of view: shipped or found, found, the whole frame')

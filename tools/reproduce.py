@@ -24,18 +24,13 @@ import _setup  # noqa: F401
 import results_table
 import torch
 
+from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
-CONFIGS = dict(  # of each data set, by the name of its folder
-    DRIVE='setr_mla_vitb16_frozen_detail',
-    STARE='setr_mla_vitb16_frozen_detail_stare',
-    CHASE_DB1='setr_mla_vitb16_frozen_detail_chase_db1',
-    HRF='setr_mla_vitb16_frozen_detail_hrf',
-    FIVES='setr_mla_vitb16_frozen_detail_fives',
-)
+RECIPES = {name: source.recipe for name, source in known_sources().items() if source.recipe}  # of each data set, by its folder's name
 CHOICES = {'0.5': (), 'chosen': ('--choose-threshold', 'trainval')}  # how the test pictures' threshold is come by
 
 
@@ -55,10 +50,10 @@ class Job(NamedTuple):
 def parse_args():
     parser = argparse.ArgumentParser(description='Run the high-accuracy recipe on all data sets and write the table of results.')
     parser.add_argument('--weights', required=True, type=Path, metavar='FILE', help="the encoder's weights")
-    parser.add_argument('--data-root', required=True, type=Path, metavar='DIR', help=f'folder with {", ".join(CONFIGS)}, or some of them')
-    parser.add_argument('--sets', nargs='+', choices=CONFIGS, metavar='SET', help='data sets to train on (default: all five)')
+    parser.add_argument('--data-root', required=True, type=Path, metavar='DIR', help=f'folder with {", ".join(RECIPES)}, or some of them')
+    parser.add_argument('--sets', nargs='+', choices=RECIPES, metavar='SET', help='data sets to train on (default: all)')
     parser.add_argument(
-        '--cross', nargs='+', default=[], choices=CONFIGS, metavar='SET', help="test each training on these sets' test pictures too"
+        '--cross', nargs='+', default=[], choices=RECIPES, metavar='SET', help="test each training on these sets' test pictures too"
     )
     parser.add_argument(
         '--ablation', action='store_true', help='run configs/ablation on DRIVE instead, scored on held-out training pictures'
@@ -82,11 +77,11 @@ def jobs_of(args) -> list:
         raise ConfigError('--ablation runs on DRIVE alone; leave --sets and --cross out')
     if args.only and not args.ablation:
         raise ConfigError('--only names configs of the ablation; add --ablation')
-    sets = ['DRIVE'] if args.ablation else args.sets or list(CONFIGS)
+    sets = ['DRIVE'] if args.ablation else args.sets or list(RECIPES)
     missing = [name for name in dict.fromkeys([*sets, *args.cross]) if not (args.data_root / name).is_dir()]
     if missing:
         raise DataError(f'{args.data_root} has no folder {", ".join(missing)}; name those that are there with --sets')
-    data = {name: args.data_root / name for name in CONFIGS}
+    data = {name: args.data_root / name for name in RECIPES}
     if args.ablation:
         configs = {path.stem: path for path in sorted((ROOT / 'configs/ablation').glob('*.py'))}
         unknown = set(args.only or ()) - set(configs)
@@ -94,7 +89,7 @@ def jobs_of(args) -> list:
             raise ConfigError(f'--only {", ".join(sorted(unknown))}: configs/ablation has {", ".join(configs)}')
         chosen = [path for name, path in configs.items() if not args.only or name in args.only]
         return [Job(path, data['DRIVE'], seed, (('0.5', path, data['DRIVE'], ()),)) for seed in args.seeds for path in chosen]
-    config = {name: ROOT / 'configs' / f'{CONFIGS[name]}.py' for name in CONFIGS}
+    config = {name: Path(recipe) if recipe.endswith('.py') else ROOT / 'configs' / f'{recipe}.py' for name, recipe in RECIPES.items()}
     jobs = []
     for seed in args.seeds:
         for name in sets:

@@ -9,7 +9,7 @@ import argparse
 import _setup  # noqa: F401
 from mmengine.dist import is_main_process
 
-from mmseg_fundus.datasets import PUBLIC
+from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
 from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
@@ -27,7 +27,7 @@ def parse_args():
     parser.add_argument(
         '--dataset',
         metavar='NAME',
-        help=f"test pictures of another data set ({', '.join(PUBLIC)}, or a registered class), with the config's model and prediction",
+        help=f'test pictures of another data set ({", ".join(known_sources())}, or a registered class), as the config predicts',
     )
     parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, black and white PNG (default: masks in the work dir)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')

@@ -11,14 +11,14 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from mmseg_fundus.datasets.by_name import dataset_by_name
-from mmseg_fundus.datasets.unpacking import RULES, unpack
+from mmseg_fundus.datasets.unpacking import unpack, unpackable
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import NothingThereError
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Unpack a data set: files sorted by name, counted, decoded once.')
-    parser.add_argument('dataset', choices=list(RULES), metavar='DATASET', help=', '.join(RULES))
+    parser.add_argument('dataset', choices=list(unpackable()), metavar='DATASET', help=', '.join(unpackable()))
     parser.add_argument('archives', nargs='+', metavar='ARCHIVE', help='zip or tar (gz, bz2, xz) files, all of the data set')
     parser.add_argument('--out', metavar='DIR', help='folder to make (default: data/<DATASET>)')
     return parser.parse_args()

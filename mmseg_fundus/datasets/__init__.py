@@ -1,32 +1,22 @@
-from .chase_db1 import ChaseDB1VesselDataset
-from .drive import DRIVEVesselDataset
-from .fives import FIVESVesselDataset
 from .fov import find_fov
-from .hrf import HRFVesselDataset
+from .fundus_vessels import FundusVessels
 from .infinite_view_sampler import InfiniteViewSampler
-from .photographs_dataset import FundusPhotographsDataset
+from .public_sets import ChaseDB1VesselDataset, DRIVEVesselDataset, FIVESVesselDataset, HRFVesselDataset, STAREVesselDataset, public_sets
 from .random_view import RandomFundusView
-from .stare import STAREVesselDataset
+from .sources import SOURCES, Source
 from .transforms import LoadFieldOfView, LoadVesselAnnotations, PackVesselInputs
-from .vessel_dataset import FundusVesselDataset
+from .vessel_dataset import FundusPhotographsDataset, FundusVesselDataset
 from .view_sampler import ViewSampler
 from .views import View
 
-PUBLIC = {
-    'DRIVE': DRIVEVesselDataset,
-    'STARE': STAREVesselDataset,
-    'CHASE_DB1': ChaseDB1VesselDataset,
-    'HRF': HRFVesselDataset,
-    'FIVES': FIVESVesselDataset,
-}
-
 __all__ = [
-    'PUBLIC',
+    'SOURCES',
     'ChaseDB1VesselDataset',
     'DRIVEVesselDataset',
     'FIVESVesselDataset',
     'FundusPhotographsDataset',
     'FundusVesselDataset',
+    'FundusVessels',
     'HRFVesselDataset',
     'InfiniteViewSampler',
     'LoadFieldOfView',
@@ -34,7 +24,15 @@ __all__ = [
     'PackVesselInputs',
     'RandomFundusView',
     'STAREVesselDataset',
+    'Source',
     'View',
     'ViewSampler',
     'find_fov',
+    'public_sets',
 ]
+
+
+def __getattr__(name: str):
+    if name == 'PUBLIC':  # the table as it is now: packages may have added to it
+        return public_sets()
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

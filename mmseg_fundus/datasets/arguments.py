@@ -1,10 +1,12 @@
 """Refusing arguments of a vessel data set that would be read wrongly without a word."""
 
+from difflib import get_close_matches
+
 import mmcv.transforms
 import mmseg.datasets
 from mmseg.registry import TRANSFORMS
 
-from ..components import component
+from ..components import arguments, component
 from ..errors import ConfigError
 
 LOADERS = (mmcv.transforms.LoadAnnotations, mmseg.datasets.LoadAnnotations)
@@ -46,3 +48,18 @@ def check_classes(owner: str, metainfo, classes) -> None:
             f'{owner}: metainfo classes={given!r}: labels hold {classes[0]} as 0 and {classes[1]} as 1; leave classes out of metainfo, '
             'which may set palette'
         )
+
+
+def check_keywords(kind: type, given: dict, base: type) -> None:
+    """Refuse keywords of a data set that it does not take, as Python does where all are named; raises :class:`TypeError`.
+
+    Args:
+        kind (type): The data set's class, for the message.
+        given (dict): Its ``**kwargs``.
+        base (type): Whose constructor they reached: its ``KEYWORDS`` are taken.
+    """
+    unknown = [name for name in given if name not in base.KEYWORDS]
+    if unknown:
+        close = get_close_matches(unknown[0], arguments(kind)[0], n=1)
+        hint = f'. Did you mean {close[0]!r}?' if close else ''
+        raise TypeError(f'{kind.__name__}.__init__() got an unexpected keyword argument {unknown[0]!r}{hint}')

@@ -10,16 +10,18 @@ from mmseg.registry import DATASETS
 
 from ..components import component
 from ..errors import ConfigError, DataError
-from . import PUBLIC
-from .vessel_dataset import FundusVesselDataset
+from .fundus_vessels import FundusVessels
+from .public_sets import data_set_of, public_sets
+from .sources import known_sources, source_class
+from .vessel_dataset import OF_SOURCE
 
 
 def dataset_by_name(name: str, data_root=None, **settings):
     """A data set, by the name of a public one, by the folder it lies in, or as a config's test data set.
 
     Args:
-        name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` (any case, or the class name); a folder that holds one of
-            them; or a config file, whose test data set may be of any registered class.
+        name (str): Of a known source, ``DRIVE`` ... (any case, or the class name); a folder that holds one of them; or a config file,
+            whose test data set may be of any registered class.
         data_root (str, optional): The folder; ``data/<name>`` for a public set, the config's for a config.
         **settings: Arguments of a vessel data set (``split``, ``observer``, ``fov`` ...), over the config's.
 
@@ -34,7 +36,7 @@ def dataset_by_name(name: str, data_root=None, **settings):
         return config_dataset(name, data_root, **settings)
     if Path(name).is_dir():
         return _recognise(Path(name))(name, **settings)
-    raise ConfigError(f'{name!r} is no data set ({", ".join(PUBLIC)}), no folder and no config file')
+    raise ConfigError(f'{name!r} is no data set ({", ".join(known_sources())}), no folder and no config file')
 
 
 def config_dataset(config, data_root=None, **settings):
@@ -47,12 +49,18 @@ def config_dataset(config, data_root=None, **settings):
         raise ConfigError(f'{config} is no config with a test_dataloader ({reason})') from error
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if data_root:
-        arguments['data_root'] = str(data_root)
+        _put_root(arguments, str(data_root))
     named = arguments['type']
     kind = component(named, DATASETS) or class_by_name(named)
-    if isinstance(kind, type) and issubclass(kind, FundusVesselDataset):
+    if isinstance(kind, type) and issubclass(kind, FundusVessels):
         for key in ('type', 'pipeline'):
             arguments.pop(key, None)
+        if 'source' in arguments:
+            of_sources = {key: settings.pop(key) for key in OF_SOURCE if key in settings}
+            given = arguments['source']
+            joined = isinstance(given, (list, tuple))
+            changed = [{**one, **of_sources} for one in (given if joined else [given])]
+            arguments['source'] = changed if joined else changed[0]
         return kind(**{**arguments, **settings})
     wanted = [f'--{key}' for key, value in settings.items() if key != 'verify' and value != 'first']
     if wanted:
@@ -66,16 +74,26 @@ def config_dataset(config, data_root=None, **settings):
         raise ConfigError(f'{config}: its test data set cannot be made ({reason})') from error
 
 
+def _put_root(arguments: dict, root: str) -> None:
+    sources = arguments.get('source')
+    if isinstance(sources, (list, tuple)) and len(sources) > 1:
+        raise ConfigError(f'--data-root {root}: the config reads several data sets, of which one folder cannot hold all')
+    if sources:
+        (sources[0] if isinstance(sources, (list, tuple)) else sources)['root'] = root
+    else:
+        arguments['data_root'] = root
+
+
 def class_by_name(name: str):
-    """Class of a public data set (or the plain one) by either name, of another vessel data set that is registered, or ``None``.
+    """Class of the data set of a known source (or of plain folders) by either name, of another that is registered, or ``None``.
 
     Nothing is imported: the name may come from a file that nobody vouches for.
     """
-    kinds = {**PUBLIC, **{kind.__name__: kind for kind in (*PUBLIC.values(), FundusVesselDataset)}}
-    by_key = {_key(known): kind for known, kind in kinds.items()}
+    source = source_class(name)
+    if source:
+        return data_set_of(source)
     registered = registered_class(name)
-    vessels = registered if registered and issubclass(registered, FundusVesselDataset) else None
-    return by_key.get(_key(name)) or vessels
+    return registered if registered and issubclass(registered, FundusVessels) else None
 
 
 def registered_class(name: str):
@@ -93,18 +111,14 @@ def registered_class(name: str):
 
 
 def public_name(kind) -> str:
-    """``DRIVE`` for ``DRIVEVesselDataset``."""
-    return next((name for name, found in PUBLIC.items() if found is kind), kind.__name__)
-
-
-def _key(name: str) -> str:
-    return name.lower().replace('_', '').replace('-', '')
+    """``DRIVE`` for ``DRIVEVesselDataset``; another class's own name."""
+    return next((name for name, found in public_sets().items() if found is kind), kind.__name__)
 
 
 def _recognise(folder: Path):
     """Class of the public data set that lies in a folder."""
     found = []
-    for kind in PUBLIC.values():
+    for kind in public_sets().values():
         for part in ('training', 'test'):
             with contextlib.suppress(DataError):
                 kind(folder, 'test' if part == 'test' else 'trainval', verify=False)
@@ -114,6 +128,6 @@ def _recognise(folder: Path):
         raise DataError(
             f'{folder} could be {" or ".join(public_name(kind) for kind in found)}; say which, with --data-root {folder}'
             if found
-            else f'{folder} holds none of {", ".join(PUBLIC)}; name the data set to see why, e.g. DRIVE --data-root {folder}'
+            else f'{folder} holds none of {", ".join(known_sources())}; name the data set to see why, e.g. DRIVE --data-root {folder}'
         )
     return found[0]

@@ -1,13 +1,94 @@
 """Dividing a data set's pictures into training, validation and test."""
 
+import logging
 import random
+from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Any
+
+from mmengine.logging import print_log
 
 from ..errors import ConfigError, DataError
 from ..fileio.reading import read_json
+from .layout import missing
 from .reading import stem_of
+from .sources import Source
 
 _WAYS = "dict(first=N), dict(folds=K, fold=I, seed=S) or dict(file='split.json')"
+_HOLD_OUT = 'val_fraction, val_seed'
+SPLITS = ('train', 'val', 'trainval', 'test', 'all')
+
+
+@dataclass(frozen=True)
+class Division:
+    """Which pictures of a source train, validate and test.
+
+    Attributes:
+        way: Another division into training and test pictures than the usual one, see :func:`divide`; ``None`` for that.
+        val_fraction: Share of the training pictures held out for validation, above 0 and below 1.
+        val_seed: Seed of the hold-out.
+    """
+
+    way: Any = None
+    val_fraction: float = 0.1
+    val_seed: int = 42
+
+    @classmethod
+    def of(cls, settings: Any) -> 'Division':
+        """From a config: ``val_fraction`` and ``seed``, with or without one of the ways of :func:`divide`.
+
+        ``seed`` is that of the folds where there are folds, and of the hold-out, which ``val_seed`` sets by itself.
+
+        Raises:
+            ConfigError: If a value is none; what :func:`divide` takes is looked at there.
+        """
+        if settings is None or isinstance(settings, Division):
+            return settings or cls()
+        if not isinstance(settings, dict):
+            raise ConfigError(f'division={settings!r}: expected {_WAYS}, with or without {_HOLD_OUT}')
+        way = {key: value for key, value in settings.items() if key not in ('val_fraction', 'val_seed')}
+        seed = settings.get('val_seed', settings.get('seed', cls.val_seed))
+        if type(seed) is not int:
+            raise ConfigError(f'division: seed={seed!r} must be a whole number')
+        if set(way) == {'seed'}:
+            way = {}
+        return cls(way or None, settings.get('val_fraction', cls.val_fraction), seed)
+
+    def samples(self, source: Source, root: Path, split: str) -> tuple[list[dict[str, Any]], str]:
+        """Samples of a split of a source in ``root``, in a fixed order; and a note about those that are missing, or ''.
+
+        Raises:
+            ConfigError: If the division is none.
+            DataError: If the files do not fit the layout, or it.
+        """
+        samples, held_out = self._listed(source, root, 'test' if split == 'test' else 'training', split)
+        if not samples:
+            raise DataError(f'{root} has no picture for split={split!r}')
+        parts = {'test': ['test'], 'all': ['training', 'test']}.get(split, ['training']) if self.way is None else []
+        note = missing(samples, [id for part in parts for id in source.ids.get(part, [])])
+        if held_out is not None:
+            samples = {'val': held_out, 'trainval': samples + held_out}.get(split, samples)
+        elif split in ('train', 'val'):
+            samples = hold_out(samples, self.val_fraction, self.val_seed)[split == 'val']
+        return samples, note
+
+    def _listed(self, source: Source, root: Path, part: str, split: str) -> tuple:
+        """Samples of the split, before a hold-out is taken from them; and the hold-out that a split file names."""
+        flat = bool(source.undivided)
+        if part == 'test' and flat and self.way is None:
+            print_log(
+                f"{source.data_set or source.name}: {source.undivided}, so that 'test' reads the same pictures as the training splits do; "
+                'divide them with division=dict(first=N), dict(folds=K, fold=I) or dict(file=...)',
+                logger='current',
+                level=logging.WARNING,
+            )
+        if self.way is None and (split != 'all' or flat):
+            return source.list_part(root, part), None
+        samples = source.list_part(root, part) if flat else source.list_part(root, 'training') + source.list_part(root, 'test')
+        if split == 'all':
+            return samples, None
+        divided = divide(samples, self.way, root)
+        return divided[part], divided.get('val')
 
 
 def hold_out(samples: list, fraction: float, seed: int) -> tuple:

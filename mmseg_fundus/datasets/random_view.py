@@ -40,8 +40,11 @@ class RandomFundusView(BaseTransform):
         rotate (float): Largest angle, degrees; uniform on both sides of 0.
         quarter_turns (bool): Turn by 0, 90, 180 or 270 degrees besides; ``size`` must be square.
         scale (Sequence[float]): Smallest and largest factor, uniform between.
-        brightness, contrast, colour, gamma, blur, noise (float): How far the look may change, see :class:`.CameraLook`.
+        look (dict, optional): How far the look may change: arguments of :class:`.CameraLook`, over a brightness and a contrast of 0.2.
+        **flat: The same arguments, beside the others: ``brightness=0.2``.
     """
+
+    KEYWORDS = CameraLook._fields
 
     def __init__(
         self,
@@ -53,12 +56,8 @@ class RandomFundusView(BaseTransform):
         rotate=15.0,
         quarter_turns=False,
         scale=(0.8, 1.2),
-        brightness=0.2,
-        contrast=0.2,
-        colour=0.0,
-        gamma=0.0,
-        blur=0.0,
-        noise=0.0,
+        look=None,
+        **flat,
     ):
         if len(size) != 2 or min(size) < 1:
             raise ConfigError(f'RandomFundusView: size={size} must be (height, width)')
@@ -70,6 +69,8 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: pixels_per_degree={pixels_per_degree} must be above 0, and needs zoom (1.0)')
         if quarter_turns and size[0] != size[1]:
             raise ConfigError(f'RandomFundusView: quarter_turns=True needs a square size, not {size}')
+        if not isinstance(look, (dict, type(None))):
+            raise ConfigError(f'RandomFundusView: look={look!r} must be dict(brightness=..., contrast=..., ...)')
         _bounds('flip', flip, 0, 1)
         _bounds('rotate', rotate, 0, 180)
         self.size = tuple(size)
@@ -80,7 +81,20 @@ class RandomFundusView(BaseTransform):
         self.rotate = rotate
         self.quarter_turns = quarter_turns
         self.scale = tuple(scale)
-        self.look = CameraLook(brightness, contrast, colour, gamma, blur, noise).check('RandomFundusView')
+        self.look = self._look(look or {}, flat).check('RandomFundusView')
+
+    @staticmethod
+    def _look(look: dict, flat: dict) -> CameraLook:
+        for owner, given in (('look', look), ('RandomFundusView', flat)):
+            unknown = [key for key in given if key not in CameraLook._fields]
+            if unknown and owner == 'look':
+                raise ConfigError(f'RandomFundusView: look has no {unknown[0]!r}; it has {", ".join(CameraLook._fields)}')
+            if unknown:
+                raise TypeError(f'RandomFundusView.__init__() got an unexpected keyword argument {unknown[0]!r}')
+        twice = [key for key in look if key in flat]
+        if twice:
+            raise ConfigError(f'RandomFundusView: {twice[0]} is given twice, by itself and in look=dict(...); leave one of them out')
+        return CameraLook(**{'brightness': 0.2, 'contrast': 0.2, **flat, **look})
 
     def transform(self, results: dict) -> dict:
         fov = results.pop('fov', None)

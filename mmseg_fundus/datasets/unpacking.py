@@ -1,4 +1,4 @@
-"""Unpacking the public data sets' archives, as downloaded, into the folders their classes read."""
+"""Unpacking data sets' archives, as downloaded, into the folders that their sources read."""
 
 import contextlib
 import re
@@ -6,9 +6,9 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
 
 from ..errors import ConfigError, DataError
+from .sources import Rule, known_sources
 
 _LARGEST = 256 * 2**20  # bytes of one picture, unpacked; the public sets' largest are a tenth of it
 _LONGEST = 2**20  # bytes of a tar archive's extended header, which tarfile reads as a whole
@@ -17,64 +17,19 @@ _BUFFER = 2**20
 _ARCHIVE = r'.+\.(zip|tar|tgz|tar\.(gz|bz2|xz))'
 
 
-class Rule(NamedTuple):
-    """Where files of one kind go.
-
-    Attributes:
-        pattern (str): Regular expression of the end of a file's path inside the archive, whatever folders it lies in.
-        target (str): Path below the data set's folder, with ``\\1`` ... for the pattern's groups.
-        count (int): Files of the kind in the whole set.
-        optional (bool): May be missing altogether: not every download has them.
-    """
-
-    pattern: str
-    target: str
-    count: int
-    optional: bool = False
-
-
-RULES = {
-    'DRIVE': [
-        Rule(r'(\d\d_training\.tiff?)', r'training/images/\1', 20),
-        Rule(r'((?:2[1-9]|3\d|40)_manual1\.gif)', r'training/1st_manual/\1', 20),
-        Rule(r'(\d\d_training_mask\.gif)', r'training/mask/\1', 20),
-        Rule(r'(\d\d_test\.tiff?)', r'test/images/\1', 20),
-        Rule(r'((?:0[1-9]|1\d|20)_manual1\.gif)', r'test/1st_manual/\1', 20, optional=True),
-        Rule(r'(\d\d_manual2\.gif)', r'test/2nd_manual/\1', 20, optional=True),
-        Rule(r'(\d\d_test_mask\.gif)', r'test/mask/\1', 20),
-    ],
-    'STARE': [
-        Rule(r'(im\d{4}\.ppm(?:\.gz)?)', r'stare-images/\1', 20),
-        Rule(r'(im\d{4}\.ah\.ppm(?:\.gz)?)', r'labels-ah/\1', 20),
-        Rule(r'(im\d{4}\.vk\.ppm(?:\.gz)?)', r'labels-vk/\1', 20, optional=True),
-    ],
-    'CHASE_DB1': [
-        Rule(r'(Image_\d\d[LR]\.jpg)', r'\1', 28),
-        Rule(r'(Image_\d\d[LR]_1stHO\.png)', r'\1', 28),
-        Rule(r'(Image_\d\d[LR]_2ndHO\.png)', r'\1', 28, optional=True),
-    ],
-    'HRF': [
-        Rule(r'(\d\d_(?:dr|g|h)\.jpe?g)', r'images/\1', 45),
-        Rule(r'(\d\d_(?:dr|g|h)\.tiff?)', r'manual1/\1', 45),
-        Rule(r'(\d\d_(?:dr|g|h)_mask\.tiff?)', r'mask/\1', 45),
-    ],
-    'FIVES': [
-        Rule(r'train/Original/(\w+\.png)', r'train/Original/\1', 600),
-        Rule(r'train/Ground truth/(\w+\.png)', r'train/Ground truth/\1', 600),
-        Rule(r'test/Original/(\w+\.png)', r'test/Original/\1', 200),
-        Rule(r'test/Ground truth/(\w+\.png)', r'test/Ground truth/\1', 200),
-    ],
-}
+def unpackable() -> dict:
+    """Name of each data set that can be unpacked to its rules."""
+    return {name: source.rules for name, source in known_sources().items() if source.rules}
 
 
 def unpack(name: str, archives: list, folder, check=None) -> dict:
     """Unpack a data set; archives inside archives too.
 
-    Files go where the table above says, by their names; nothing else is written, so an archive cannot reach out of ``folder``.  All
+    Files go where the source's rules say, by their names; nothing else is written, so an archive cannot reach out of ``folder``.  All
     is done beside ``folder`` and moved there at the end: a failure leaves nothing.
 
     Args:
-        name (str): Of ``RULES``.
+        name (str): Of :func:`unpackable`.
         archives (list[str | Path]): zip or tar, perhaps compressed.
         folder (str | Path): Must not exist or be empty.
         check (callable, optional): Called with the unpacked folder before it is put in place; what it raises leaves nothing there.
@@ -86,27 +41,28 @@ def unpack(name: str, archives: list, folder, check=None) -> dict:
         ConfigError: If the name is unknown.
         DataError: If an archive is damaged or of an unknown kind, files are missing, double or too many, or ``folder`` is in use.
     """
-    if name not in RULES:
-        raise ConfigError(f'{name!r} is no data set that can be unpacked; there are {", ".join(RULES)}')
+    rules = unpackable().get(name)
+    if rules is None:
+        raise ConfigError(f'{name!r} is no data set that can be unpacked; there are {", ".join(unpackable())}')
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f'{folder} exists and is not empty; nothing was changed. Move it away or choose another folder')
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f'.{folder.name}.', dir=folder.parent) as scratch:
-        target, counts = Path(scratch) / 'set', [0] * len(RULES[name])
-        left_out = sum(_take(Path(archive), name, target, counts, Path(scratch), 0) for archive in archives)
-        _check_counts(name, counts, archives)
+        target, counts = Path(scratch) / 'set', [0] * len(rules)
+        left_out = sum(_take(Path(archive), rules, target, counts, Path(scratch), 0) for archive in archives)
+        _check_counts(name, rules, counts, archives)
         if check is not None:
             check(target)
         if folder.is_dir():
             folder.rmdir()
         target.rename(folder)
-    found = {rule.target.replace(r'\1', '*') if '/' in rule.target else rule.pattern: n for rule, n in zip(RULES[name], counts)}
+    found = {rule.target.replace(r'\1', '*') if '/' in rule.target else rule.pattern: n for rule, n in zip(rules, counts)}
     return {**found, 'left out': left_out}
 
 
-def _check_counts(name: str, counts: list, archives: list) -> None:
-    for rule, count in zip(RULES[name], counts):
+def _check_counts(name: str, rules: tuple, counts: list, archives: list) -> None:
+    for rule, count in zip(rules, counts):
         if count != rule.count and not (rule.optional and count == 0):
             where = ', '.join(str(archive) for archive in archives)
             raise DataError(
@@ -115,16 +71,16 @@ def _check_counts(name: str, counts: list, archives: list) -> None:
             )
 
 
-def _take(archive: Path, name: str, target: Path, counts: list, scratch: Path, depth: int) -> int:
+def _take(archive: Path, rules: tuple[Rule, ...], target: Path, counts: list, scratch: Path, depth: int) -> int:
     """Write an archive's files of the data set below ``target``; returns how many others there were."""
     left_out = 0
     for path, open_member in _members(archive):
         if re.fullmatch(_ARCHIVE, path, flags=re.IGNORECASE) and depth < 2:
             inner = scratch / f'{depth}-{re.sub(r"[^a-zA-Z0-9_.-]", "_", Path(path).name)[-100:]}'
             _copy(archive, open_member, inner, f'{archive}: {path}', limit=64 * 2**30)
-            left_out += _take(inner, name, target, counts, scratch, depth + 1)
+            left_out += _take(inner, rules, target, counts, scratch, depth + 1)
             inner.unlink()
-        elif '__MACOSX' in path or not _place(archive, path, open_member, name, target, counts):
+        elif '__MACOSX' in path or not _place(archive, path, open_member, rules, target, counts):
             left_out += 1
     return left_out
 
@@ -164,9 +120,9 @@ class _Member(tarfile.TarInfo):
         return file
 
 
-def _place(archive: Path, path: str, open_member, name: str, target: Path, counts: list) -> bool:
+def _place(archive: Path, path: str, open_member, rules: tuple, target: Path, counts: list) -> bool:
     """Write one file where its rule says; whether there is a rule for it."""
-    for i, rule in enumerate(RULES[name]):
+    for i, rule in enumerate(rules):
         match = re.search(rf'(?:^|/){rule.pattern}$', path, flags=re.IGNORECASE)
         if match:
             to = target / match.expand(rule.target)

@@ -12,12 +12,49 @@ from .random_view import RandomFundusView
 from .transforms import LoadVesselAnnotations
 
 
-class View(NamedTuple):
-    """What a sampler asks a vessel data set for: a sample, the number of its random view, and the seed of all views."""
+class View(int):
+    """What a sampler asks a data set for: a sample, the number of its random view, and the seed of all views.
 
-    index: int
+    It is the sample's index, and stays a view where mmengine's ``ConcatDataset`` and ``RepeatDataset`` turn that into the index of
+    one of their members.
+
+    Args:
+        index (int): Of the sample.
+        number (int): Of the view.
+        seed (int): Of all views.
+    """
+
     number: int
-    seed: int = 0
+    seed: int
+
+    def __new__(cls, index: int, number: int, seed: int = 0) -> 'View':
+        view = super().__new__(cls, index)
+        view.number, view.seed = number, seed
+        return view
+
+    @property
+    def index(self) -> int:
+        """The sample's index as a plain number."""
+        return int(self)
+
+    def __sub__(self, other: int) -> 'View':  # ConcatDataset: minus the samples of the members before
+        return View(int(self) - int(other), self.number, self.seed)
+
+    def __mod__(self, other: int) -> 'View':  # RepeatDataset: modulo the samples that it repeats
+        return View(int(self) % int(other), self.number, self.seed)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, View):
+            return (int(self), self.number, self.seed) == (int(other), other.number, other.seed)
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+    def __getnewargs__(self) -> tuple:  # on the way to a worker
+        return int(self), self.number, self.seed
+
+    def __repr__(self) -> str:
+        return f'View({int(self)}, {self.number}, {self.seed})'
 
 
 class Drawn(NamedTuple):
@@ -38,14 +75,14 @@ class Views:
     Whoever keeps views (the feature cache) puts an object with :meth:`view` in the place of a data set's ``views``.
 
     Args:
-        augmentation (dict): Arguments of :class:`.RandomFundusView`.
+        settings (dict): Arguments of :class:`.RandomFundusView`.
         annotate (type): The step that reads label and field of view.
         keep_decoded (bool): Keep decoded pictures of a small data set in the cache folder.
     """
 
-    def __init__(self, augmentation: dict, annotate=LoadVesselAnnotations, keep_decoded: bool = True):
+    def __init__(self, settings: dict, annotate=LoadVesselAnnotations, keep_decoded: bool = True):
         self.load, self.annotate, self.packing = plain_steps(annotate)
-        self.random_view = RandomFundusView(**augmentation)
+        self.random_view = RandomFundusView(**settings)
         self.keep_decoded = keep_decoded
         self.samples = None  # of the data set, which sets it: a function
         self._decoded = None

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.runner import Runner
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
 
-from ..components import is_a
-from ..datasets import PUBLIC, FundusVesselDataset
-from ..datasets.by_name import class_by_name, public_name, registered_class
+from ..components import component, is_a
+from ..datasets import FundusVesselDataset, FundusVessels
+from ..datasets.by_name import class_by_name, registered_class
+from ..datasets.public_sets import data_set_of
+from ..datasets.sources import known_sources
 from ..errors import ConfigError
 from ..fileio.whole_files import FULL
 from ..models.segmentors import VesselSegmentor
-from .data_roots import SPLITS, leaves, name_of, set_data_root
+from .data_roots import SPLITS, leaves, name_of, roots, set_data_root
 from .encoder_config import encoder_config, set_weights_file
 from .spelling import MMENGINE_HOOKS, check_spelling
 from .whole_config import WholeConfig
@@ -119,9 +121,8 @@ def use_dataset(cfg: Config, name: str, data_root=None) -> None:
 
     Args:
         cfg (Config): With a ``test_dataloader``.
-        name (str): ``DRIVE``, ``STARE``, ``CHASE_DB1``, ``HRF``, ``FIVES`` in any case; or a class that the config's
-            ``custom_imports`` registered.
-        data_root (str, optional): Its folder; ``data/<name>`` for a public set.
+        name (str): Of a known source, ``DRIVE`` ... in any case; or a class or source that the config's ``custom_imports`` registered.
+        data_root (str, optional): Its folder; ``data/<name>`` for a known source.
 
     Raises:
         ConfigError: If there is no such data set, or its folder is not known.
@@ -129,14 +130,19 @@ def use_dataset(cfg: Config, name: str, data_root=None) -> None:
     kind = class_by_name(name) or registered_class(name)
     if kind in (None, FundusVesselDataset):
         raise ConfigError(
-            f"--dataset {name}: unknown, use one of {', '.join(PUBLIC)}, or a class that the config's custom_imports registers in "
+            f"--dataset {name}: unknown, use one of {', '.join(known_sources())}, or a class that the config's custom_imports registers in "
             'mmseg.registry.DATASETS'
         )
     kept = {key: value for key, value in cfg.test_dataloader.dataset.items() if key in ('pipeline', 'test_mode')}
-    if issubclass(kind, FundusVesselDataset):
+    if issubclass(kind, FundusVessels):
         kept['split'] = 'test'
-    if data_root or kind in PUBLIC.values():
-        kept['data_root'] = str(data_root or Path('data') / public_name(kind))
+    source = next((source for source in known_sources().values() if kind is data_set_of(source)), None)
+    if source and component(kind.__name__, DATASETS) is not kind:  # known as a source alone
+        folder = {'root': str(data_root)} if data_root else {}
+        cfg.test_dataloader.dataset = dict(type='FundusVessels', source=dict(type=source.name, **folder), **kept)
+        return
+    if data_root or source:
+        kept['data_root'] = str(data_root or Path('data') / source.name)
     elif inspect.signature(kind).parameters['data_root'].default in (None, inspect.Parameter.empty):
         raise ConfigError(f'--dataset {name}: name its folder with --data-root DIR')
     cfg.test_dataloader.dataset = dict(type=kind.__name__, **kept)
@@ -163,8 +169,7 @@ def _check_names(cfg: Config, path: Path) -> None:
         if name in _KNOWN:
             continue
         if get_close_matches(name.replace('_', ''), ['dataroot'], cutoff=0.8):
-            roots = [str(leaf.get('data_root')) for leaf in leaves(cfg).values()]
-            if not any(root.startswith(str(value)) for root in roots):
+            if not any(str(one.path).startswith(str(value)) for one in roots(cfg)):
                 raise ConfigError(
                     f'{path}: the top-level {name} = {value!r} has no effect. Set data_root in the dataset of train_dataloader, '
                     'val_dataloader and test_dataloader, or use --data-root'

@@ -2,15 +2,17 @@
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmseg.registry import DATASETS
 
 from ..components import component, is_a
-from ..datasets import FundusVesselDataset
-from ..datasets.by_name import public_name
+from ..datasets import FundusVessels
+from ..datasets.sources import SOURCES, source_class
 from ..errors import ConfigError
 
 SPLITS = ('train', 'val', 'test')
@@ -57,8 +59,55 @@ def leaves_of(dataset, where='dataset') -> dict:
     return leaves_of(dataset[inner], f'{where}.{inner}') if inner else {where: dataset}
 
 
-def _has_root(leaf: dict) -> bool:
-    return 'data_root' in leaf or is_a(leaf, FundusVesselDataset, DATASETS)
+class Root(NamedTuple):
+    """Where a config says which folder one data set lies in.
+
+    Attributes:
+        holder: The part of the config, a data set or one of its sources.
+        key: The folder's key in it.
+        place: Both, as a dotted place.
+        name: Of the data set's class, the same for a source and for the class of it alone.
+        known_as: Another name that its folder may have, the source's.
+        public: Whether the name says which pictures these are.
+    """
+
+    holder: dict
+    key: str
+    place: str
+    name: str
+    known_as: str
+    public: bool
+
+    @property
+    def path(self) -> str | None:
+        return self.holder.get(self.key)
+
+    def set(self, path: str) -> None:
+        self.holder[self.key] = path
+
+
+def roots(cfg: Config, splits: Sequence[str] = SPLITS) -> list[Root]:
+    """The folders that the data sets of some loaders are read from, those of each source of :class:`.FundusVessels` by itself."""
+    return [root for place, leaf in leaves(cfg, splits).items() for root in _roots_of(leaf, place)]
+
+
+def _roots_of(leaf: dict, place: str) -> list[Root]:
+    sources = leaf.get('source')
+    if is_a(leaf, FundusVessels, DATASETS) and isinstance(sources, (dict, list, tuple)):
+        several = isinstance(sources, (list, tuple))
+        found = []
+        for i, holder in enumerate(sources if several else [sources]):
+            kind = source_class(component(holder.get('type'), SOURCES)) if isinstance(holder, dict) else None
+            if kind:
+                where = f'{place}.source.{i}' if several else f'{place}.source'
+                found.append(Root(holder, 'root', f'{where}.root', kind.data_set or kind.name, kind.name, not kind.general))
+        return found
+    if 'data_root' not in leaf and not is_a(leaf, FundusVessels, DATASETS):
+        return []
+    kind = getattr(component(leaf.get('type'), DATASETS), 'SOURCE', None)
+    name = name_of(leaf)
+    public = kind is not None and not kind.general and name == kind.data_set
+    return [Root(leaf, 'data_root', f'{place}.data_root', name, kind.name if public else name, public)]
 
 
 def name_of(part: dict, registry=DATASETS) -> str:
@@ -80,31 +129,30 @@ def set_data_root(cfg: Config, root, splits=SPLITS) -> None:
     Raises:
         ConfigError: If there is no data set, or there are several that are not below ``root``.
     """
-    used = {place: leaf for place, leaf in leaves(cfg, splits).items() if _has_root(leaf)}
+    used = roots(cfg, splits)
     if not used:
         raise ConfigError('--data-root: no data set of this config has a data_root')
-    before = {leaf.get('data_root'): leaf for leaf in used.values()}
+    before = {one.path: one for one in used}
     if len(before) == 1:
         places = {old: str(root) for old in before}
     else:
-        places = {old: _below(Path(root), old, leaf) for old, leaf in before.items()}
+        places = {old: _below(Path(root), one) for old, one in before.items()}
         if None in places.values() or len(set(places.values())) < len(places):
-            sets = ', '.join(f'{name_of(leaf)} in {old}' for old, leaf in before.items())
-            names = ' and '.join(Path(old or public_name(component(leaf['type'], DATASETS))).name for old, leaf in before.items())
-            each = ' '.join(f'{place}.data_root=DIR' for place in used)
+            sets = ', '.join(f'{one.name} in {old}' for old, one in before.items())
+            names = ' and '.join(Path(old or one.known_as).name for old, one in before.items())
+            each = ' '.join(f'{one.place}=DIR' for one in used)
             raise ConfigError(
                 f'--data-root {root}: the config reads several data sets ({sets}), and that folder does not hold them as {names}. Name '
                 f'one that does, or each by itself: --cfg-options {each}'
             )
         told = ', '.join(f'{old} is {place}' for old, place in places.items())
         tell(f'--data-root {root}: {told}')
-    for leaf in leaves(cfg).values():
-        if _has_root(leaf) and leaf.get('data_root') in places:
-            leaf['data_root'] = places[leaf.get('data_root')]
+    for one in roots(cfg):
+        if one.path in places:
+            one.set(places[one.path])
 
 
-def _below(root: Path, old, leaf: dict) -> str | None:
+def _below(root: Path, one: Root) -> str | None:
     """Folder below ``root`` that is called like a data set."""
-    names = [Path(old).name] if old else []
-    kind = component(leaf.get('type'), DATASETS)
-    return next((str(root / name) for name in [*names, public_name(kind)] if name and (root / name).is_dir()), None)
+    names = [Path(one.path).name] if one.path else []
+    return next((str(root / name) for name in [*names, one.known_as] if name and (root / name).is_dir()), None)

@@ -11,6 +11,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
 from ..components import component, is_a, takes
+from ..datasets import FundusVessels
 from ..datasets.naming import parts_of
 from ..fileio.checksum import file_sha256
 from ..models.encoders.frozen import FrozenEncoder
@@ -56,7 +57,7 @@ def build_unverified(dataset):
 def tell_repeated(dataset, where: str) -> str:
     """Log a warning, which is returned, if parts of a concatenation hold the same picture, by path or contents; '' if none does."""
     found = [part for part in parts_of(dataset) if hasattr(part, 'get_data_info')]
-    if len(found) < 2:
+    if sum(len(part.sources) if isinstance(part, FundusVessels) else 1 for part in found) < 2:
         return ''
     paths = [part.get_data_info(i).get('img_path') for part in found for i in range(len(part))]
     twice = repeated([path for path in paths if isinstance(path, str)])

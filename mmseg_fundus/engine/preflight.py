@@ -21,7 +21,7 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from ..classes import IGNORE, VESSEL
-from ..datasets import FundusVesselDataset
+from ..datasets import FundusVessels
 from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
@@ -158,7 +158,7 @@ class Preflight:
     def _decode(dataset, split: str) -> int:
         """Decode some pictures of a data set: with their labels and masks if it is one of ours, or else as it loads them."""
         chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_PICTURES)).round().astype(int))
-        if isinstance(dataset, FundusVesselDataset):
+        if isinstance(dataset, FundusVessels):
             verify_samples([dataset.get_data_info(int(i)) for i in chosen], f'{split} ({type(dataset).__name__})')
         else:
             for i in chosen:

@@ -53,7 +53,7 @@ def git_state(root: Path = ROOT) -> dict | None:
 
 
 def seen_before(files: dict, trained_files: dict) -> list:
-    """Names of those ``files`` whose picture is one of ``trained_files``, by contents (both as :meth:`.FundusVesselDataset.files`)."""
+    """Names of those ``files`` whose picture is one of ``trained_files``, by contents (both as :meth:`.FundusVessels.files`)."""
     known = {digests['picture'] for digests in _entries(trained_files).values()}
     return [name for name, digests in files.items() if digests['picture'] in known]
 

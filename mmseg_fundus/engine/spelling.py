@@ -12,7 +12,8 @@ from mmseg import registry as seg
 from torch.utils.data import DataLoader
 
 from ..components import arguments, component, is_a
-from ..datasets import FundusVesselDataset, RandomFundusView
+from ..datasets import SOURCES, FundusVessels, RandomFundusView
+from ..datasets.camera_look import CameraLook
 from ..errors import ConfigError
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.predictor import TEST_KEYS
@@ -24,6 +25,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 REGISTRIES = {
     **dict.fromkeys(('model', 'data_preprocessor', 'tta_model', 'ema_model'), seg.MODELS),
     **dict.fromkeys(('dataset', 'datasets'), seg.DATASETS),
+    'source': SOURCES,
     **dict.fromkeys(('pipeline', 'transforms', 'train_pipeline', 'val_pipeline', 'test_pipeline', 'tta_pipeline'), seg.TRANSFORMS),
     **dict.fromkeys(('default_hooks', 'custom_hooks'), seg.HOOKS),
     **dict.fromkeys(('val_evaluator', 'test_evaluator', 'metrics'), seg.METRICS),
@@ -155,8 +157,16 @@ class _Walk:
             if is_a(node, VesselSegmentor, seg.MODELS):
                 self.plain.pop('model.test_cfg', None)
                 self._compare(node.get('test_cfg') or {}, 'model.test_cfg', TEST_KEYS, 'takes no {}', 0.6)
-        if is_a(node, FundusVesselDataset, seg.DATASETS) and isinstance(node.get('augmentation'), dict):
-            self._compare(node['augmentation'], f'{where}.augmentation', _taken(RandomFundusView), 'takes no {}', 0.6)
+        if is_a(node, FundusVessels, seg.DATASETS):
+            for key in ('augmentation', 'view'):
+                self._view(node.get(key), f'{where}.{key}')
+
+    def _view(self, view, where: str) -> None:
+        """Check the arguments of a random view, and of the look within."""
+        if isinstance(view, dict):
+            self._compare(view, where, _taken(RandomFundusView), 'takes no {}', 0.6)
+            look = view.get('look')
+            self._compare(look if isinstance(look, dict) else {}, f'{where}.look', set(CameraLook._fields), 'takes no {}', 0.6)
 
     def _compare(self, node: dict, where: str, known: set, verdict: str, cutoff: float) -> None:
         for key in node:

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS
 
 from ..components import is_a
-from ..datasets import FundusVesselDataset
+from ..datasets import FundusVessels
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
 from ..evaluation.report import described
@@ -28,7 +28,7 @@ def threshold_dataset(cfg: Config, split: str) -> dict:
         raise ConfigError('--choose-threshold: the config has no val_dataloader, whose data set is read')
     dataset = copy.deepcopy(cfg.val_dataloader.dataset)
     for leaf in leaves_of(dataset).values():
-        if not is_a(leaf, FundusVesselDataset, DATASETS):
+        if not is_a(leaf, FundusVessels, DATASETS):
             raise ConfigError(f'--choose-threshold: the validation data set of the config, {name_of(leaf)}, has no split')
         leaf['split'] = split
     return dataset

@@ -10,13 +10,12 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..datasets import PUBLIC
 from ..errors import WeightsError
 from ..fileio.checksum import file_sha256
 from ..fileio.safe_load import plain
 from ..models.checkpoints import load_from_anywhere
 from ..models.encoders.weights import FROM_CHECKPOINT, RANDOM
-from .data_roots import leaves, name_of, tell
+from .data_roots import roots, tell
 from .encoder_config import encoder_config, forbid_unsafe, set_weights_file, weights_file
 
 ENVIRONMENT = 'FUNDUS_WEIGHTS'  # names the encoder's weights file
@@ -50,7 +49,7 @@ def settle_files(cfg: Config, checkpoint=None, weights=None, data_root=None, opt
     encoder = encoder_config(cfg)
     if encoder is not None and weights is None and not any(option.split('.')[-1] == 'weights' for option in options):
         _settle_weights(encoder, known)
-    if data_root is None and not any(option.endswith('data_root') for option in options):
+    if data_root is None and not any(option.endswith(('data_root', '.root')) for option in options):
         _settle_folders(cfg, known, splits)
 
 
@@ -154,13 +153,12 @@ def _take_from_checkpoint(encoder: dict, known: _Remembered, remembered) -> None
 
 
 def _settle_folders(cfg: Config, known: _Remembered, splits) -> None:
-    used = {place: leaf for place, leaf in leaves(cfg, splits).items() if isinstance(leaf.get('data_root'), str)}
+    used = [one for one in roots(cfg, splits) if isinstance(one.path, str)]
     if not used or not known.path:
         return
-    trained = [(name_of(leaf), leaf.get('data_root')) for leaf in leaves(cfg, ['train']).values()]
-    public = {kind.__name__ for kind in PUBLIC.values()}
-    for name, old in dict.fromkeys((name_of(leaf), leaf['data_root']) for leaf in used.values()):
-        if not (name in public or (name, old) in trained):
+    trained = [(one.name, one.path) for one in roots(cfg, ['train'])]
+    for name, old, public in dict.fromkeys((one.name, one.path, one.public) for one in used):
+        if not (public or (name, old) in trained):
             continue  # the same class may be other pictures
         folders = known.folders().get(name, [])
         if Path(old).expanduser().is_dir():
@@ -171,7 +169,7 @@ def _settle_folders(cfg: Config, known: _Remembered, splits) -> None:
                     logging.WARNING,
                 )
         elif len(folders) == 1:
-            for leaf in leaves(cfg).values():
-                if (name_of(leaf), leaf.get('data_root')) == (name, old):
-                    leaf['data_root'] = folders[0]
+            for one in roots(cfg):
+                if (one.name, one.path) == (name, old):
+                    one.set(folders[0])
             tell(f'pictures: {folders[0]} (on which {known.path} was trained; {old} of the config is missing)')

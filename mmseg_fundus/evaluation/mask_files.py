@@ -197,15 +197,18 @@ def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:
         dict, optional: As :func:`score_files`; ``None`` if there is no second observer, or not of these pictures.
     """
     first = dataset_of('first')
-    if 'second' not in getattr(first, 'OBSERVERS', ()):
+    if 'second' not in getattr(first, 'observers', ()):
         return None
     try:
         second = dataset_of('second')
     except NothingThereError:
         return None
 
+    samples = [second.get_data_info(i) for i in range(len(second))]
+    values = {Path(info['seg_map_path']): info['label_values'] for info in samples}
+
     def read(path: Path) -> tuple:
-        label = read_label(path, second.label_values)
+        label = read_label(path, values[Path(path)])
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 
-    return score_files(first, [second.get_data_info(i)['seg_map_path'] for i in range(len(second))], threshold, read)
+    return score_files(first, [info['seg_map_path'] for info in samples], threshold, read)

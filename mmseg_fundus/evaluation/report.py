@@ -95,7 +95,7 @@ def without_nan(value):
 
 
 def described(dataset) -> dict:
-    """What figures were measured on: :meth:`.FundusVesselDataset.describe`, and the arguments that find the same pictures again.
+    """What figures were measured on and what finds the same pictures again: :meth:`.FundusVessels.describe`.
 
     Of a data set that is made of others (``ConcatDataset``): what those have in common, and each of them in ``parts``.
     """
@@ -105,12 +105,7 @@ def described(dataset) -> dict:
         return {'class': type(dataset).__name__, **common, 'pictures': len(dataset), 'parts': parts}
     if not hasattr(dataset, 'describe'):
         return {'class': type(dataset).__name__}
-    arguments = {name: getattr(dataset, name) for name in ('fov', 'val_fraction', 'split_seed', 'label_values')}
-    if not dataset.OBSERVERS:  # plain folders: not in the class, as those of a public set
-        names = {'picture': 'img', 'label': 'label', 'fov': 'fov'}
-        for role, (folder, suffix) in dataset.folders.items():
-            arguments.update({f'{names[role]}_dir': folder, f'{names[role]}_suffix': suffix})
-    return {**dataset.describe(), 'arguments': arguments}
+    return dataset.describe()
 
 
 def _joined(values) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..classes import IGNORE
+from ..datasets import FundusVessels
 from ..datasets.by_name import class_by_name, config_dataset
 from ..datasets.fov_cache import check_size
 from ..datasets.naming import parts_of, picture_names
@@ -76,7 +77,7 @@ def load_pictures(pictures: list, results: dict, masks: Path, data_root=None, co
     datasets = [config_dataset(config, data_root, verify=False)] if config else _datasets(part(results, 'data'), data_root)
     places = [(one, i) for dataset in datasets for one in parts_of(dataset) for i in range(len(one))]
     infos = [dataset.get_data_info(i) for dataset, i in places]
-    tested = results.get('phase') == 'test'
+    tested = results.get('phase') == 'test' or part(results, 'data').get('class') == FundusVessels.__name__  # which names them so
     samples = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
     files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
     limit = BYTES * 3 // 4 // (2 * len(pictures))

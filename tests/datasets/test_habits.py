@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.dataset import ConcatDataset, DefaultSampler
+from mmengine.dataset import DefaultSampler
 from mmseg.registry import DATASETS, MODELS
 from PIL import Image
 
@@ -122,14 +122,14 @@ def test_subsets_and_lists_that_are_not_serialised_are_the_same_pictures(drawn):
         DATASETS.build(dict(drawn, filter_cfg=dict(filter_empty_gt=True)))
 
 
-def test_the_advice_for_joined_data_sets_works_when_it_is_followed(drawn):
-    joined = ConcatDataset([DATASETS.build(drawn), DATASETS.build(drawn)])
+def test_the_advice_for_what_draws_no_views_works_when_it_is_followed(drawn):
+    balanced = DATASETS.build(dict(type='ClassBalancedDataset', oversample_thr=0.5, dataset=drawn))
     with pytest.raises(ConfigError) as error:
-        ViewSampler(joined)
+        ViewSampler(balanced)
     advice = eval(str(error.value).split('sampler=')[1], dict(dict=dict))  # noqa: S307
     cfg = Config(dict(sampler=dict(type='ViewSampler', shuffle=True, views=8, repeats=2)))
     cfg.merge_from_dict(dict(sampler=advice))
-    assert cfg.sampler.pop('type') == 'DefaultSampler' and len(DefaultSampler(joined, **cfg.sampler)) == 6
+    assert cfg.sampler.pop('type') == 'DefaultSampler' and len(DefaultSampler(balanced, **cfg.sampler)) == 3
 
 
 def test_pictures_outside_the_root_are_read_and_named(tmp_path):

@@ -1,12 +1,15 @@
 """A random view depends on seed, epoch and picture alone."""
 
+import pickle
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
-from mmengine.dataset import ConcatDataset
+from mmseg.registry import DATASETS
 from torch.utils.data import DataLoader
 
-from mmseg_fundus.datasets import DRIVEVesselDataset, View, ViewSampler
+from mmseg_fundus.datasets import DRIVEVesselDataset, FundusVessels, InfiniteViewSampler, View, ViewSampler
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import ConfigError, DataError
 
@@ -47,10 +50,96 @@ def test_repeats_draw_several_views_of_each_picture_in_an_epoch(drive_like):
         ViewSampler(dataset, repeats=0)
 
 
-def test_a_data_set_that_draws_no_views_is_refused(drive_like):
-    dataset = DRIVEVesselDataset(drive_like, 'trainval', augmentation=AUGMENTATION)
-    with pytest.raises(ConfigError, match='ConcatDataset cannot draw views'):
-        ViewSampler(ConcatDataset([dataset, dataset]))
+def joined(*members):
+    return DATASETS.build(dict(type='ConcatDataset', datasets=list(members)))
+
+
+def member(root, **settings):
+    return dict(type='DRIVEVesselDataset', data_root=str(root), split='trainval', augmentation=AUGMENTATION, verify=False, **settings)
+
+
+def test_what_hands_on_no_views_is_refused(drive_like):
+    one = member(drive_like)
+    for inner in (dict(type='ClassBalancedDataset', oversample_thr=0.5, dataset=one), dict(type='RepeatDataset', times=2, dataset=one)):
+        dataset = DATASETS.build(dict(type='ConcatDataset', datasets=[one, inner]))
+        if inner['type'] == 'RepeatDataset':
+            assert len(ViewSampler(dataset)) == 18
+        else:
+            with pytest.raises(ConfigError, match='ClassBalancedDataset cannot draw views'):
+                ViewSampler(dataset)
+
+
+def test_a_view_goes_through_joined_and_repeated_data_sets_and_to_a_worker_as_one():
+    view = pickle.loads(pickle.dumps(View(13, 4, 9)))
+    assert (view.index, view.number, view.seed) == (13, 4, 9) and view == View(13, 4, 9) != View(13, 5, 9) and view == 13
+    assert (view - 3, view % 5) == (View(10, 4, 9), View(3, 4, 9)) and isinstance(view - 3, View) and [*range(20)][view] == 13
+
+
+@pytest.mark.parametrize('views', [None, 7])
+def test_joined_and_repeated_pictures_are_the_views_of_the_data_set_alone(drive_like, tmp_path, views):
+    """Of ``[A, 3 x (B, A')]`` each picture is the view that its number says of its own data set, whatever stands before it."""
+    other = write_drive_layout(tmp_path / 'other', training=2, test=1, size=64, seed=5)
+    inner = dict(type='ConcatDataset', datasets=[member(other), member(drive_like, indices=[4, 1])])
+    dataset = joined(member(drive_like), dict(type='RepeatDataset', times=3, dataset=inner))
+    alone = {root: DATASETS.build(member(root)) for root in (drive_like, other)}
+    places = [(drive_like, i) for i in range(6)] + [(other, 0), (other, 1), (drive_like, 4), (drive_like, 1)] * 3
+    sampler, numbers = ViewSampler(dataset, seed=3, repeats=2, views=views), {}
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        for view in sampler:
+            root, i = places[view]
+            numbers.setdefault((int(view) >= 6, root, i), []).append(view.number)
+            if epoch == 1 and view.number % 3 == 1:
+                assert torch.equal(dataset[view]['inputs'], alone[root][View(i, view.number, view.seed)]['inputs'])
+    assert len(numbers) == 10
+    for (repeated, _, _), found in numbers.items():  # of 2 epochs x 2 repeats, x 3 where the data set is repeated
+        expected = range(12 if repeated else 4)
+        assert sorted(found) == sorted(number if views is None else number % views for number in expected)
+    assert ViewSampler(dataset, repeats=2, views=100).views_in(2) == 12 and sampler.views_in(None) == views
+
+
+def test_a_balanced_draw_takes_each_source_equally_often_and_goes_on_where_an_epoch_ended(drive_like, tmp_path):
+    other = write_drive_layout(tmp_path / 'other', training=2, test=1, size=64, seed=5)
+    sources = [dict(type='DRIVE', root=str(root)) for root in (drive_like, other)]
+    for dataset in (FundusVessels(sources, 'trainval', view=AUGMENTATION, verify=False), joined(member(drive_like), member(other))):
+        sampler, drawn = ViewSampler(dataset, seed=3, draw='balanced', repeats=2, views=100), []
+        for epoch in range(3):
+            sampler.set_epoch(epoch)
+            now = list(sampler)
+            assert len(now) == 16 and sum(view < 6 for view in now) == 8, 'as many as of 8 pictures, half of each source'
+            drawn += now
+        found = {index: sorted(view.number for view in drawn if view == View(index, view.number, 0)) for index in range(8)}
+        assert all(found[index] == list(range(4)) for index in range(6)) and found[6] == found[7] == list(range(12))
+        assert sampler.views_in(3) == 12
+        assert list(sampler) == list(sampler)
+    with pytest.raises(ConfigError, match="draw='balanced' needs several sources"):
+        ViewSampler(DATASETS.build(member(drive_like)), draw='balanced')
+    with pytest.raises(ConfigError, match="draw='even' is unknown"):
+        ViewSampler(dataset, draw='even')
+
+
+@pytest.mark.parametrize('draw', ['natural', 'balanced'])
+def test_two_processes_draw_what_one_does_and_a_loop_of_iterations_goes_on_exactly(drive_like, tmp_path, monkeypatch, draw):
+    other = write_drive_layout(tmp_path / 'other', training=2, test=1, size=64, seed=5)
+    dataset = joined(member(drive_like), member(other))
+    arguments = dict(seed=3, draw=draw, repeats=2)
+    whole, shares = list(ViewSampler(dataset, **arguments)), []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        shares.append(list(ViewSampler(dataset, **arguments)))
+    monkeypatch.undo()
+    assert [view for pair in zip(*shares) for view in pair] == whole
+    endless, resumed = InfiniteViewSampler(dataset, **arguments), InfiniteViewSampler(dataset, **arguments)
+    resumed.skip(21)
+    assert list(islice(endless, 21, 60)) == list(islice(resumed, 39)) and list(islice(endless, 16)) == whole
+
+
+def test_the_order_and_the_numbers_of_one_data_set_are_those_of_before(drive_like):
+    """As drawn by the first version: losses of a training stay what they were."""
+    sampler = ViewSampler(DATASETS.build(member(drive_like)), seed=7, repeats=2)
+    sampler.set_epoch(1)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(8)).tolist()
+    assert [(view.index, view.number, view.seed) for view in sampler] == [(i % 6, 2 + i // 6, 7) for i in order]
 
 
 @pytest.mark.parametrize('folder', ['images', '1st_manual', 'mask'])

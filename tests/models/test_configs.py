@@ -5,6 +5,8 @@ import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from mmseg_fundus.engine.data_roots import roots
+
 CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen': (224, False, 'FIVESVesselDataset'),
     'setr_mla_vitb16_frozen_drive': (224, False, 'DRIVEVesselDataset'),
@@ -21,10 +23,20 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_detail_chase_db1': (192, True, 'ChaseDB1VesselDataset'),
     'setr_mla_vitb16_frozen_detail_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_detail_fives': (512, True, 'FIVESVesselDataset'),
+    'setr_mla_vitb16_frozen_detail_drive_chase_db1': (192, True, 'FundusVessels'),
     'setr_mla_vitb16_frozen_paper': (224, False, 'FIVESVesselDataset'),
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
 }
+
+
+def _view(cfg):
+    dataset = cfg.train_dataloader.dataset
+    return dataset.view if dataset.type == 'FundusVessels' else dataset.augmentation
+
+
+def _val_fraction(dataset):
+    return (dataset.division if dataset.type == 'FundusVessels' else dataset).get('val_fraction')
 
 
 def test_every_config_is_tested(root):
@@ -35,14 +47,14 @@ def test_every_config_is_tested(root):
 def test_config_builds_and_its_sizes_agree(root, name):
     size, crops, dataset = CONFIGS[name]
     cfg = Config.fromfile(str(root / 'configs' / f'{name}.py'))
-    augmentation, test_cfg = cfg.train_dataloader.dataset.augmentation, cfg.model.test_cfg
+    augmentation, test_cfg = _view(cfg), cfg.model.test_cfg
     assert tuple(augmentation.size) == tuple(test_cfg.crop_size if crops else test_cfg.size) == (size, size)
     assert augmentation.get('zoom') == test_cfg.get('zoom') and (augmentation.get('zoom') is not None) == crops
     assert augmentation.get('pixels_per_degree') == test_cfg.get('pixels_per_degree')
     assert test_cfg.mode == ('slide' if crops else 'whole')
     assert {cfg[f'{part}_dataloader'].dataset.type for part in ('train', 'val', 'test')} == {dataset}
-    assert len({cfg[f'{part}_dataloader'].dataset.data_root for part in ('train', 'val', 'test')}) == 1
-    assert cfg.train_dataloader.dataset.val_fraction == cfg.val_dataloader.dataset.val_fraction
+    assert len({tuple(one.path for one in roots(cfg, [part])) for part in ('train', 'val', 'test')}) == 1 and roots(cfg)
+    assert _val_fraction(cfg.train_dataloader.dataset) == _val_fraction(cfg.val_dataloader.dataset) is not None
     cfg.model.backbone.weights = 'random'
     model = MODELS.build(cfg.model).eval()
     with torch.no_grad():
