@@ -21,12 +21,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import _setup  # noqa: F401
-import results_table
 import torch
 
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.results import table
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = dict(  # of each data set, by the name of its folder
@@ -144,7 +144,9 @@ def main():
     count = torch.cuda.device_count() if args.gpus is None else args.gpus
     if not 0 <= count <= torch.cuda.device_count():
         raise ConfigError(f'--gpus {count}: this machine has {torch.cuda.device_count()}')
-    results_table.with_table(args.readme, args.results)  # that it can be written is known before the first training, which takes hours
+    table.with_table(
+        args.readme, args.results, ROOT / 'configs'
+    )  # that it can be written is known before the first training, which takes hours
     if not os.access(args.readme, os.W_OK):
         raise ConfigError(f'--readme {args.readme} cannot be written')
     for folder in (args.work_dir, args.results):
@@ -182,10 +184,10 @@ def main():
     for future in futures:
         try:
             for results in [] if future.exception() else future.result():
-                results_table.add(results, args.results)
+                table.add(results, args.results)
         except FundusError as error:
             failed.append(str(error))
-    results_table.write_table(args.readme, args.results)
+    table.write_table(args.readme, args.results, ROOT / 'configs')
     if failed:
         raise ConfigError(f'{len(failed)} of {len(jobs)} trainings failed. ' + ' '.join(failed))
     print(f'{len(jobs)} trainings; table in {args.readme}')

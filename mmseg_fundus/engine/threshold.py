@@ -13,9 +13,9 @@ from ..components import is_a
 from ..datasets import FundusVesselDataset
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
-from ..evaluation.report import described
 from ..fileio.whole_files import write_whole
 from ..models.checkpoints import read_checkpoint
+from ..results import described
 from .data_roots import leaves_of, name_of
 
 

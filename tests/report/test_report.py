@@ -64,7 +64,7 @@ def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
     assert len(tags.all('input', type='range')) == 4 and len(tags.all('img')) == 8
     assert [a['class'] for a in tags.all('figure')].count('chart') == 6
     assert len(tags.all('th', **{'aria-sort': 'none'})) == 11 and not tags.all('p', **{'class': 'missing'})
-    assert f'{gathered.results["metrics"]["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
+    assert f'{gathered.results.metrics["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
     assert len(page) < 5e6
     assert {picture.note for picture in gathered.pictures} == {''}
     ranks = [(picture.rank, picture.row['Dice']) for picture in gathered.pictures]
