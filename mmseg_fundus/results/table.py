@@ -51,11 +51,11 @@ def _missing(results: Results) -> str:
     needed['data.field_of_view'] = results.data.field_of_view
     if results.trained.data:
         add('trained.data', results.trained.data)
-    if results.weights:
+    if results.weights is not None:
         needed.update({'weights.path': results.weights.path, 'weights.sha256': results.weights.sha256})
-    if results.threshold_chosen_on:
+    if results.threshold_chosen_on is not None:
         needed['threshold_chosen_on.split'] = results.threshold_chosen_on.split
-    if results.second_observer:
+    if results.second_observer is not None:
         needed['the pooled figures of the second observer'] = results.second_observer.inside.pooled
     return next((name for name, value in needed.items() if value is None or value == {}), '')
 
