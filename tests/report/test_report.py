@@ -130,7 +130,7 @@ def validation(work):
         (old_results, ['No predicted masks are known', 'These results hold no curves', 'python tools/test.py']),
         (figures_alone, ['0.8000', 'These results hold no curves']),
         (undefined, ['–']),
-        (broken_values, ['Figures']),
+        (broken_values, ['Figures', 'Left out of ', 'phase is a list, a text was expected; report.field of view is ']),
         (no_photograph, ['has no picture in']),
         (no_training, ['No curves of a training lie beside these results']),
         (validation, ['Validation after epoch 3', 'There is no test yet:', 'best_Dice_epoch_2.pth']),
