@@ -15,12 +15,13 @@ from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
 from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.datasets.truth import picture_name
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.engine.provenance import git_state, versions
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
-from mmseg_fundus.evaluation.report import FOV, FRAME, described, figures_table, report_rows, write_results
+from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
 from mmseg_fundus.evaluation.scores import told_left_out
 from mmseg_fundus.fileio.checksum import file_sha256
+from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
+from mmseg_fundus.results.provenance import git_state, versions
 
 
 def parse_args():
@@ -69,21 +70,21 @@ def main():
     if args.out:
         folder = Path(args.out)
         folder.mkdir(parents=True, exist_ok=True)
-        results = {
-            'phase': 'masks',
-            'method': name,
-            'metrics': report[FOV]['pooled'],
-            'report': report,
-            'second_observer': second and {area: second[area] for area in (FOV, FRAME)},
-            'prediction': {'folder': str(Path(args.predictions).resolve()), 'threshold': args.threshold},
-            'data': described(dataset),
-            'files': dataset.files() if hasattr(dataset, 'files') else None,
-            'prediction_files': {file.name: file_sha256(file)[:16] for file in map(Path, files)},
-            'versions': versions(),
-            'git': git_state(),
-            'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
-        }
-        write_results(folder, results)
+        results = Results(
+            phase='masks',
+            method=name,
+            metrics=report[FOV]['pooled'],
+            report=Report.of(report),
+            second_observer=Report.of({area: second[area] for area in (FOV, FRAME)}) if second else None,
+            prediction=Prediction(folder=str(Path(args.predictions).resolve()), threshold=args.threshold),
+            data=DataSet.of(described(dataset)),
+            files=dataset.files() if hasattr(dataset, 'files') else None,
+            prediction_files={file.name: file_sha256(file)[:16] for file in map(Path, files)},
+            versions=versions(),
+            git=git_state(),
+            time=time.strftime('%Y-%m-%dT%H:%M:%S'),
+        )
+        results.save(folder)
         print(f'{folder}/results.json, {folder}/per_picture.csv')
 
 

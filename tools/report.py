@@ -41,7 +41,7 @@ def main():
     page = make_page(gathered).encode('utf-8')
     write_whole(out, lambda temporary: temporary.write_bytes(page))
     first = f'{out} ({len(page) / 1e6:.1f} MB), of {gathered.results_path or gathered.training_folder}'
-    for told in (first, ' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
+    for told in (first, gathered.problems, ' '.join(gathered.no_pictures or ()), *(picture.note for picture in gathered.pictures)):
         if told:
             print(printable(told))
 

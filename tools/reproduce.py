@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import _setup  # noqa: F401
-import results_table
 import torch
 
 from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.results import table
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {name: source.recipe for name, source in known_sources().items() if source.recipe}  # of each data set, by its folder's name
@@ -139,7 +139,9 @@ def main():
     count = torch.cuda.device_count() if args.gpus is None else args.gpus
     if not 0 <= count <= torch.cuda.device_count():
         raise ConfigError(f'--gpus {count}: this machine has {torch.cuda.device_count()}')
-    results_table.with_table(args.readme, args.results)  # that it can be written is known before the first training, which takes hours
+    table.with_table(
+        args.readme, args.results, ROOT / 'configs'
+    )  # that it can be written is known before the first training, which takes hours
     if not os.access(args.readme, os.W_OK):
         raise ConfigError(f'--readme {args.readme} cannot be written')
     for folder in (args.work_dir, args.results):
@@ -177,10 +179,10 @@ def main():
     for future in futures:
         try:
             for results in [] if future.exception() else future.result():
-                results_table.add(results, args.results)
+                table.add(results, args.results)
         except FundusError as error:
             failed.append(str(error))
-    results_table.write_table(args.readme, args.results)
+    table.write_table(args.readme, args.results, ROOT / 'configs')
     if failed:
         raise ConfigError(f'{len(failed)} of {len(jobs)} trainings failed. ' + ' '.join(failed))
     print(f'{len(jobs)} trainings; table in {args.readme}')

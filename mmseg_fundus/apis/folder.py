@@ -10,10 +10,10 @@ from PIL import Image
 from ..datasets.naming import distinct_names
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
 from ..errors import ConfigError, DataError
-from ..evaluation.report import without_nan
 from ..fileio.reading import read_json
 from ..fileio.whole_files import remove_leftovers, write_whole
 from ..measurement import write_measurements
+from ..results import without_nan
 from .prediction import VesselPrediction
 
 OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json'}

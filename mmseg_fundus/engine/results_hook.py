@@ -9,11 +9,11 @@ from mmseg.registry import HOOKS
 
 from ..datasets.naming import parts_of
 from ..evaluation import PredictedMasks, VesselMetric
-from ..evaluation.report import described, without_nan, write_results
 from ..models.encoders.contract import encoder_in
+from ..results import Chosen, DataSet, Prediction, Report, Results, Trained, Weights, described, without_nan
+from ..results.provenance import difference, git_state, merged, seen_before, versions
 from .metric_rules import check_rules
 from .picture_names_hook import dataset_names
-from .provenance import difference, git_state, merged, seen_before, versions
 
 
 @HOOKS.register_module()
@@ -112,32 +112,40 @@ class ResultsHook(Hook):
         loader, evaluator = (
             (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
         )
-        report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), {})
+        report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), None)
         source = encoder_in(getattr(runner.model, 'module', runner.model)).source
-        results = {
-            'phase': phase,
-            'metrics': metrics,
-            **({'report': report, 'masks': _masks(evaluator, runner.work_dir)} if phase == 'test' else {}),
-            'prediction': dict(runner.cfg.model.get('test_cfg') or {}),
-            'threshold_chosen_on': getattr(runner, 'threshold_chosen_on', None),
-            'epoch': epoch,
-            'checkpoint': checkpoint,
-            'config': runner.cfg.filename,
-            'data': described(loader.dataset),
-            'trained': self._trained if phase == 'test' else {'epochs': runner.epoch, 'steps': runner.iter},
-            'weights': {'path': source.path, 'sha256': source.sha256, 'notes': source.notes} if source else None,
-            'seconds_per_picture': round((time.monotonic() - self._began) / len(loader.dataset), 3) if phase == 'test' else None,
-            'device': _device(getattr(runner.model, 'module', runner.model)),
-            'seed': runner.seed,
-            'processes': runner.world_size,
-            'time': time.strftime('%Y-%m-%dT%H:%M:%S'),
-            'versions': versions(),
-            'git': git_state(),
-            'files': _named_files(loader),
-            'seen_in_training': self._seen if phase == 'test' else None,
-            'config_text': runner.cfg.pretty_text,
-        }
-        write_results(runner.work_dir, results)
+        tested = phase == 'test'
+        results = Results(
+            phase=phase,
+            metrics=metrics or {},
+            report=Report.of(report if tested else None),
+            masks=_masks(evaluator, runner.work_dir) if tested else None,
+            prediction=Prediction.of(runner.cfg.model.get('test_cfg')),
+            threshold_chosen_on=_chosen(runner),
+            epoch=epoch,
+            checkpoint=checkpoint,
+            config=runner.cfg.filename,
+            data=DataSet.of(described(loader.dataset)),
+            trained=Trained.of(self._trained if tested else {'epochs': runner.epoch, 'steps': runner.iter}),
+            weights=Weights(path=source.path, sha256=source.sha256, notes=source.notes) if source else None,
+            seconds_per_picture=round((time.monotonic() - self._began) / len(loader.dataset), 3) if tested else None,
+            device=_device(getattr(runner.model, 'module', runner.model)),
+            seed=runner.seed,
+            processes=runner.world_size,
+            time=time.strftime('%Y-%m-%dT%H:%M:%S'),
+            versions=versions(),
+            git=git_state(),
+            files=_named_files(loader),
+            seen_in_training=self._seen if tested else None,
+            config_text=runner.cfg.pretty_text,
+        )
+        results.save(runner.work_dir)
+
+
+def _chosen(runner) -> Chosen | None:
+    """What :func:`.choose_threshold` found, if it was asked."""
+    chosen = getattr(runner, 'threshold_chosen_on', None)
+    return Chosen.of(chosen) if chosen else None
 
 
 def _files(loader) -> dict | None:

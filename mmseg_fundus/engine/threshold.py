@@ -13,8 +13,8 @@ from ..components import is_a
 from ..datasets import FundusVessels
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
-from ..evaluation.report import described
 from ..models.checkpoints import read_checkpoint, write_checkpoint
+from ..results import described
 from .data_roots import leaves_of, name_of
 
 

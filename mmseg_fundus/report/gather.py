@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError, DataError
-from ..fileio.reading import read_bytes, read_json
+from ..fileio.reading import read_bytes
+from ..results import Results, read
 from .pictures import choose, load_pictures, mask_folder
 from .training import training_curves
-from .values import part, picture_rows
 
 CONFIG_BYTES = 100_000  # of a config's text that are shown
 
@@ -21,8 +21,9 @@ class Gathered:
 
     Attributes:
         folder (Path): Of the results, or of the training without any.
-        results (dict): Contents of ``results.json``; may be empty.
+        results (Results): Contents of ``results.json``; empty without one.
         results_path (Path, optional): That file.
+        problems (str): What of it is left out, since something else stands there than belongs there; '' if nothing.
         configs (dict): Title to text: the configuration of the results, and of the training where it differs.
         training (dict): See :func:`.training.training_curves`.
         training_folder (Path, optional): Where those are from.
@@ -31,8 +32,9 @@ class Gathered:
     """
 
     folder: Path
-    results: dict = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     results_path: Path | None = None
+    problems: str = ''
     configs: dict = field(default_factory=dict)
     training: dict = field(default_factory=dict)
     training_folder: Path | None = None
@@ -61,13 +63,14 @@ def gather(path, pictures: int = 3, data_root=None, config=None) -> Gathered:
     found = path if path.is_file() else newest_results(path)
     gathered = Gathered(folder=found.parent if found else path, results_path=found)
     if found:
-        gathered.results = read_results(found)
+        gathered.results, problems = read(found)
+        gathered.problems = f'Left out of {found}: {problems}.' if problems else ''
     for folder in _training_folders(gathered, path):
         gathered.training = training_curves(folder)
         if gathered.training:
             gathered.training_folder = folder
             break
-    if not gathered.results and not gathered.training:
+    if not found and not gathered.training:
         raise ConfigError(
             f'{path} holds neither results.json nor the curves of a training; name the work folder of tools/train.py or test.py'
         )
@@ -78,10 +81,10 @@ def gather(path, pictures: int = 3, data_root=None, config=None) -> Gathered:
 
 def _add_pictures(gathered: Gathered, count: int, data_root, config) -> None:
     results = gathered.results
-    chosen = choose(picture_rows(results), count)
+    chosen = choose(results.report.pictures, count)
     if not chosen:
         return
-    command = test_command(gathered) if results.get('phase') == 'test' else 'python tools/evaluate_masks.py PRED_DIR DATASET --out DIR'
+    command = test_command(gathered) if results.phase == 'test' else 'python tools/evaluate_masks.py PRED_DIR DATASET --out DIR'
     try:
         masks = mask_folder(results, gathered.folder)
         command = f'python tools/report.py {shlex.quote(str(gathered.results_path))} --data-root DIR'
@@ -89,21 +92,6 @@ def _add_pictures(gathered: Gathered, count: int, data_root, config) -> None:
         gathered.pictures = chosen
     except Exception as error:  # whatever is wrong with files that were moved or edited, the rest of the page is of use
         gathered.no_pictures = (f'{" ".join(str(error).split()).rstrip(".")}.', command)
-
-
-def read_results(path: Path) -> dict:
-    """Contents of a results file.
-
-    Raises:
-        DataError: If it is none.
-    """
-    try:
-        results = read_json(path)
-    except DataError as error:
-        raise DataError(f'{path} is no results.json: {error}') from error
-    if not part(results, 'metrics') and not part(results, 'report'):
-        raise DataError(f'{path} is no results.json of tools/train.py, tools/test.py or tools/evaluate_masks.py: it holds no metrics')
-    return results
 
 
 def newest_results(folder: Path) -> Path | None:
@@ -115,16 +103,16 @@ def newest_results(folder: Path) -> Path | None:
 
 def _of_a_test(path: Path) -> bool:
     with contextlib.suppress(DataError):
-        results = read_results(path)
-        return bool(part(results, 'report')) or results.get('phase') == 'test'
+        results, _ = read(path)
+        return results.phase == 'test' or bool(results.report)
     return False
 
 
 def _training_folders(gathered: Gathered, path: Path) -> list:
     """Where the training of the results may have been: the checkpoint's folder first, then the given one and the results' own."""
-    checkpoint = gathered.results.get('checkpoint')
+    checkpoint = gathered.results.checkpoint
     folders = [path if path.is_dir() else path.parent, gathered.folder]
-    if not isinstance(checkpoint, str):
+    if not checkpoint:
         return folders
     near = [Path(checkpoint).parent, gathered.folder, gathered.folder.parent]
     return [folder for folder in near if (folder / Path(checkpoint).name).is_file()] or folders
@@ -133,11 +121,10 @@ def _training_folders(gathered: Gathered, path: Path) -> list:
 def _configs(gathered: Gathered) -> dict:
     """Resolved configs: of the results, from them or beside them, never from where they say; of the training, if it is another one."""
     results, training, found = gathered.results, gathered.training_folder, {}
-    kept = results.get('config_text')
-    if isinstance(kept, str) and kept:
-        found['Configuration'] = _cut(kept.encode('utf-8', 'replace'), gathered.results_path)
-    elif isinstance(results.get('config'), str):
-        found['Configuration'] = _text(gathered.folder / Path(results['config']).name, gathered.folder)
+    if results.config_text:
+        found['Configuration'] = _cut(results.config_text.encode('utf-8', 'replace'), gathered.results_path)
+    elif results.config is not None:
+        found['Configuration'] = _text(gathered.folder / Path(results.config).name, gathered.folder)
     starts = sorted(training.glob('*/vis_data/config.py'), reverse=True) if training else []
     of_training = [path for path in starts if path.with_name('scalars.json').exists()] + (sorted(training.glob('*.py')) if training else [])
     text = next((text for text in (_text(path, training) for path in of_training) if text), None)
@@ -163,7 +150,7 @@ def _cut(text: bytes, path: Path) -> str:
 
 def test_command(gathered: Gathered) -> str:
     """The command that tests what was gathered, as far as that is known."""
-    config, checkpoint = gathered.results.get('config') or 'CONFIG', gathered.results.get('checkpoint')
+    config, checkpoint = gathered.results.config or 'CONFIG', gathered.results.checkpoint
     if not checkpoint and gathered.training_folder:
         best = sorted(gathered.training_folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
         checkpoint = best[-1] if best else None

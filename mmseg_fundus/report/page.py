@@ -10,8 +10,8 @@ from ..version import __version__
 from ..visualization.overlay import LEGEND
 from .gather import Gathered
 from .pictures import Picture
-from .sections import described, figures, made_from, missing, per_picture, score_curves, section, training
-from .values import escape, name, part, shown
+from .sections import data_line, figures, made_from, missing, per_picture, score_curves, section, training
+from .values import escape, name, shown
 
 HERE = Path(__file__).parent
 HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
@@ -41,28 +41,26 @@ def make_page(gathered: Gathered) -> str:
 def title(gathered: Gathered) -> str:
     """Name of the method: of the config, as the tables of results say it, or what its maker calls it."""
     results = gathered.results
-    if isinstance(results.get('config'), str):
-        return Path(results['config']).stem
-    if results.get('method'):
-        return str(results['method'])
-    return gathered.folder.resolve().name
+    if results.config is not None:
+        return Path(results.config).stem
+    return results.method or gathered.folder.resolve().name
 
 
 def subtitle(gathered: Gathered) -> str:
     """What was measured on, and when."""
     results = gathered.results
-    if not results:
+    if gathered.results_path is None:
         return 'Training without results yet'
-    kind = {'test': 'Test', 'val': 'Validation', 'masks': 'Evaluation of predictions'}.get(str(results.get('phase')), 'Results')
-    data = described(part(results, 'data'))
-    made = str(results.get('time') or '').replace('T', ' ')
+    kind = {'test': 'Test', 'val': 'Validation', 'masks': 'Evaluation of predictions'}.get(results.phase, 'Results')
+    data = data_line(results.data)
+    made = (results.time or '').replace('T', ' ')
     return ' · '.join(words for words in (f'{kind} on {data}' if data else kind, made) if words)
 
 
 def warning(gathered: Gathered) -> str:
     """A line where the encoder's weights are a stand-in, so that nobody takes the figures for VisionFM's."""
-    notes = part(gathered.results, 'weights').get('notes')
-    return f'<p class="warning">Encoder: {escape(LABEL)}.</p>' if isinstance(notes, list) and LABEL in notes else ''
+    weights = gathered.results.weights
+    return f'<p class="warning">Encoder: {escape(LABEL)}.</p>' if weights and LABEL in weights.notes else ''
 
 
 def best_and_worst(gathered: Gathered) -> str:
@@ -82,7 +80,7 @@ def best_and_worst(gathered: Gathered) -> str:
 
 
 def _card(picture: Picture) -> str:
-    row, label = picture.row, escape(picture.row.get('picture'))
+    row, label = picture.row, escape(picture.row['picture'])
     figures = ', '.join(f'{figure} {shown(row.get(figure))}' for figure in ('Dice', 'Sensitivity', 'Precision'))
     note = missing(picture.note) if picture.note else ''
     stack = ''
@@ -97,4 +95,4 @@ def _card(picture: Picture) -> str:
             f'<input type="range" min="0" max="100" value="50" aria-label="{label}: share of the photograph that is shown, in percent">'
             f'</div>'
         )
-    return f'<figure class="picture">{stack}<figcaption><strong>{name(row.get("picture"))}</strong> {figures}</figcaption>{note}</figure>'
+    return f'<figure class="picture">{stack}<figcaption><strong>{name(row["picture"])}</strong> {figures}</figcaption>{note}</figure>'

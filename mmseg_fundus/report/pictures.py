@@ -19,12 +19,13 @@ from ..errors import DataError, FundusError
 from ..evaluation.counts import confusion_counts
 from ..evaluation.mask_files import match_predictions, read_prediction
 from ..geometry import box_around
+from ..results import DataSet, Results
 from ..visualization import draw_overlay
-from .values import number, part
+from .values import number
 
 BYTES = 3_500_000  # of all pictures of a page, as text
 MOST = 50  # best, and worst: more would be thumbnails
-# what evaluation.report.described() writes of a data set's arguments; whatever else stands there could name code to run
+# what results.described() writes of a data set's arguments; whatever else stands there could name code to run
 ARGUMENTS = {
     **{'fov': str, 'val_fraction': float, 'split_seed': int, 'split': str, 'observer': str, 'division': dict, 'label_values': str},
     **{f'{role}_{part}': str for role in ('img', 'label', 'fov') for part in ('dir', 'suffix')},
@@ -60,12 +61,12 @@ def choose(rows: list, count: int) -> list:
     return [Picture(row, 'worst') for row in worst] + [Picture(row, 'best') for row in best]
 
 
-def load_pictures(pictures: list, results: dict, masks: Path, data_root=None, config=None) -> None:
+def load_pictures(pictures: list, results: Results, masks: Path, data_root=None, config=None) -> None:
     """Read pictures, their labels and predictions; one that cannot be read says why in its ``note``.
 
     Args:
         pictures (list[Picture]): Of :func:`choose`; the images are put into them.
-        results (dict): Of ``results.json``.
+        results (Results): Of ``results.json``.
         masks (Path): Of :func:`mask_folder`.
         data_root (str, optional): Folder of the data set, instead of the one in ``results``.
         config (str | Path, optional): A config file of the user's, whose test data set it was; it is run.
@@ -74,52 +75,52 @@ def load_pictures(pictures: list, results: dict, masks: Path, data_root=None, co
         ConfigError: If the config is none.
         DataError: If the data set is not there.
     """
-    datasets = [config_dataset(config, data_root, verify=False)] if config else _datasets(part(results, 'data'), data_root)
+    datasets = [config_dataset(config, data_root, verify=False)] if config else _datasets(results.data, data_root)
     places = [(one, i) for dataset in datasets for one in parts_of(dataset) for i in range(len(one))]
     infos = [dataset.get_data_info(i) for dataset, i in places]
-    tested = results.get('phase') == 'test' or part(results, 'data').get('class') == FundusVessels.__name__  # which names them so
+    tested = results.phase == 'test' or results.data.class_name == FundusVessels.__name__  # which names them so
     samples = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
     files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
     limit = BYTES * 3 // 4 // (2 * len(pictures))
     for picture in pictures:
-        name = picture.row.get('picture')
+        name = picture.row['picture']
         try:
             if name not in samples:
                 raise DataError(f'{name} is not among the pictures in {", ".join(str(dataset.data_root) for dataset in datasets)}')
             file = files[name] if files else masks / f'{name}.png'
-            _paint(picture, *samples[name], file, number(part(results, 'prediction').get('threshold')), limit)
+            _paint(picture, *samples[name], file, results.prediction.threshold, limit)
         except (FundusError, OSError) as error:
             picture.note = f'{error}.'
 
 
-def mask_folder(results: dict, folder: Path) -> Path:
+def mask_folder(results: Results, folder: Path) -> Path:
     """Where the predictions are of the results that lie in ``folder``; raises :class:`DataError` if nowhere."""
-    named = results.get('masks') if results.get('phase') == 'test' else part(results, 'prediction').get('folder')
-    if not isinstance(named, str):
+    named = results.masks if results.phase == 'test' else results.prediction.folder
+    if named is None:
         raise DataError('No predicted masks are known of these results')
     if not (folder / named).is_dir():
         raise DataError(f'The folder of the predicted masks, {folder / named}, is not there')
     return folder / named
 
 
-def _datasets(data: dict, data_root) -> list:
+def _datasets(data: DataSet, data_root) -> list:
     """The data set of the results, or those that it joins."""
-    parts = [one for one in data['parts'] if isinstance(one, dict)] if isinstance(data.get('parts'), list) else []
-    if len(parts) > 1 and data_root:
+    if len(data.parts) > 1 and data_root:
         raise DataError('The results are of several data sets, of which one folder cannot hold all')
-    return [_dataset(one, data_root) for one in parts or [data]]
+    return [_dataset(one, data_root) for one in data.parts or [data]]
 
 
-def _dataset(data: dict, data_root):
-    kind = class_by_name(str(data.get('class')))
+def _dataset(data: DataSet, data_root):
+    kind = class_by_name(str(data.class_name))
     if kind is None:
         raise DataError(
-            f'{data.get("class")} is no data set of this package; --config FILE, the config of the test, says where it comes from'
+            f'{data.class_name} is no data set of this package; --config FILE, the config of the test, says where it comes from'
         )
-    root = data_root or data.get('root')
-    if not root or not isinstance(root, (str, Path)):
+    root = data_root or data.root
+    if not root:
         raise DataError('The results do not say where their pictures lie')
-    given = {**{key: data[key] for key in ('split', 'division', 'observer') if key in data}, **part(data, 'arguments')}
+    found = data.plain()  # with what is of another kind than belongs there
+    given = {**{key: found[key] for key in ('split', 'division', 'observer') if key in found}, **data.arguments}
     return kind(root, verify=False, **{key: _checked(key, given[key]) for key in ARGUMENTS if given.get(key) is not None})
 
 

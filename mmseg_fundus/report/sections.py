@@ -2,12 +2,12 @@
 
 import json
 
-from ..evaluation.report import FOV, FRAME
 from ..evaluation.scores import NAMES
+from ..results import Chosen, DataSet, Weights
 from .charts import Line, Mark, line_chart
 from .gather import Gathered, test_command
 from .training import steps_per_epoch, thinned
-from .values import escape, name, number, part, picture_rows, points, shown
+from .values import escape, name, number, points, shown
 
 HEADLINE = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'clDice')
 ROWS = 1000  # pictures in the table
@@ -27,20 +27,19 @@ def missing(sentence: str, command: str = '') -> str:
 
 def figures(gathered: Gathered) -> str:
     """Headline figures and the table of all: pooled, mean and deviation over pictures, unmasked, second observer."""
-    results, report = gathered.results, part(gathered.results, 'report')
-    inside, second = part(report, FOV), part(results, 'second_observer', FOV, 'pooled')
-    pooled = part(inside, 'pooled') or part(results, 'metrics')
+    results, inside = gathered.results, gathered.results.report.inside
+    pooled = inside.pooled or results.metrics
     columns = {
         'Pooled': pooled,
-        'Mean': part(inside, 'mean'),
-        'SD': part(inside, 'sd'),
-        'Whole frame': part(report, FRAME, 'pooled'),
-        'Second observer': second,
+        'Mean': inside.mean,
+        'SD': inside.sd,
+        'Whole frame': results.report.whole.pooled,
+        'Second observer': results.second_observer.inside.pooled if results.second_observer else {},
     }
     columns = {title: column for title, column in columns.items() if any(number(column.get(figure)) is not None for figure in NAMES)}
     if not columns:
         advice = missing('These results hold no figures of VesselMetric. A test with it makes them:', test_command(gathered))
-        others = {figure: value for figure, value in part(results, 'metrics').items() if number(value) is not None}
+        others = {figure: value for figure, value in results.metrics.items() if number(value) is not None}
         rows = ''.join(f'<tr><th scope="row">{name(figure)}</th><td>{shown(value)}</td></tr>' for figure, value in others.items())
         return section('Figures', scrolled(f'<table class="figures"><tbody>{rows}</tbody></table>', 'Figures') if rows else '', advice)
     cards = ''.join(
@@ -59,15 +58,14 @@ def figures(gathered: Gathered) -> str:
         told.append('Mean, SD: over pictures (population standard deviation).')
     if 'Whole frame' in columns:
         told.append('Whole frame: pooled and unmasked, for comparison with those who count it.')
-    threshold = number(part(results, 'prediction').get('threshold'))
-    told.append(f'A pixel is vessel above probability {0.5 if threshold is None else threshold:g}.')
-    bounds = {figure: value for figure, value in part(inside, 'bounds').items() if number(value) is not None}
+    told.append(f'A pixel is vessel above probability {_threshold(gathered):g}.')
+    bounds = {figure: value for figure, value in inside.bounds.items() if number(value) is not None}
     if bounds:
         told.append(
             f'Counting scores in bins moves {" and ".join(f"{figure} by at most {value:.0e}" for figure, value in bounds.items())}.'
         )
-    if results.get('phase') == 'val':
-        told = [f'Validation after epoch {results.get("epoch")}, pooled over all pixels in the field of view.']
+    if results.phase == 'val':
+        told = [f'Validation after epoch {results.epoch}, pooled over all pixels in the field of view.']
         told_missing = missing('There is no test yet:', test_command(gathered))
     else:
         told_missing = ''
@@ -75,23 +73,27 @@ def figures(gathered: Gathered) -> str:
     return section(
         'Figures',
         f'<dl class="cards">{cards}</dl>{told_missing}',
-        f'<div class="beside">{scrolled(table, "Figures")}{threshold_choice(results)}</div>',
+        f'<div class="beside">{scrolled(table, "Figures")}{threshold_choice(results.threshold_chosen_on or Chosen())}</div>',
         f'<p class="note">{escape(" ".join(told))}</p>',
     )
 
 
-def threshold_choice(results: dict) -> str:
+def _threshold(gathered: Gathered) -> float:
+    given = number(gathered.results.prediction.threshold)
+    return 0.5 if given is None else given
+
+
+def threshold_choice(chosen: Chosen) -> str:
     """The Dice of every threshold, where one was chosen on training pictures."""
-    chosen = part(results, 'threshold_chosen_on')
-    known = [key for key in part(chosen, 'sweep') if key.replace('.', '', 1).isdecimal()]
+    known = [key for key in chosen.sweep if key.replace('.', '', 1).isdecimal()]
     return line_chart(
         'Choice of the threshold',
-        [Line(described(chosen), [(float(key), chosen['sweep'][key]) for key in sorted(known, key=float)])],
+        [Line(data_line(chosen), [(float(key), chosen.sweep[key]) for key in sorted(known, key=float)])],
         'Threshold (probability)',
         'Dice, pooled',
         (0, 1),
         (0, 1),
-        [Mark('chosen', chosen.get('threshold'), chosen.get('Dice'))],
+        [Mark('chosen', chosen.threshold, chosen.dice)],
     )
 
 
@@ -102,16 +104,15 @@ def scrolled(table: str, label: str) -> str:
 
 def score_curves(gathered: Gathered) -> str:
     """ROC, precision-recall and calibration."""
-    results, curves = gathered.results, part(gathered.results, 'report', 'curves')
-    pooled, found = part(results, 'report', FOV, 'pooled'), part(curves, 'calibration')
-    threshold = number(part(results, 'prediction').get('threshold'))
-    at = f'threshold {0.5 if threshold is None else threshold:g}'
+    results, curves = gathered.results, gathered.results.report.curves
+    pooled, found = results.report.inside.pooled, curves.calibration
+    at = f'threshold {_threshold(gathered):g}'
     sensitivity, specificity, precision = (number(pooled.get(figure)) for figure in ('Sensitivity', 'Specificity', 'Precision'))
     unit = {'x_range': (0, 1), 'y_range': (0, 1)}
     charts = [
         line_chart(
             f'ROC curve, area {shown(pooled.get("AUC-ROC"))}',
-            [Line('measured', points(part(curves, 'roc'), 'fpr', 'tpr'))],
+            [Line('measured', points(curves.roc.fpr, curves.roc.tpr))],
             'False positive rate (1 − specificity)',
             'True positive rate (sensitivity)',
             marks=[Mark(at, None if specificity is None else 1 - specificity, sensitivity)],
@@ -120,15 +121,15 @@ def score_curves(gathered: Gathered) -> str:
         ),
         line_chart(
             f'Precision and recall, area {shown(pooled.get("AUC-PR"))}',
-            [Line('measured', points(part(curves, 'pr'), 'recall', 'precision'))],
+            [Line('measured', points(curves.pr.recall, curves.pr.precision))],
             'Recall (sensitivity)',
             'Precision',
             marks=[Mark(at, sensitivity, precision)],
             **unit,
         ),
         line_chart(
-            f'Calibration, expected error {shown(found.get("error"))}',
-            [Line('pixels in ten bins of probability', points(found, 'probability', 'vessels'), dots=True)],
+            f'Calibration, expected error {shown(found.error)}',
+            [Line('pixels in ten bins of probability', points(found.probability, found.vessels), dots=True)],
             'Predicted vessel probability (mean of a bin)',
             'Share of vessel pixels',
             diagonal='perfect',
@@ -136,12 +137,11 @@ def score_curves(gathered: Gathered) -> str:
         ),
     ]
     drawn = ''.join(charts)
-    if not part(results, 'report'):
+    if not results.report:
         return ''
     if not curves:
-        masks = results.get('phase') == 'masks'
         told = missing('Masks have no scores, so that there are no curves: tools/evaluate_masks.py takes probability maps too.')
-        if not masks:
+        if results.phase != 'masks':
             told = missing('These results hold no curves: an older version wrote them. A test makes them:', test_command(gathered))
         return section('Scores', told, f'<div class="charts">{drawn}</div>' if drawn else '')
     note = '<p class="note">All pixels in the field of view of all pictures; about 200 points of each curve.</p>'
@@ -152,13 +152,13 @@ def training(gathered: Gathered) -> str:
     """Loss, Dice and learning rate of the training."""
     curves = gathered.training
     if not curves:
-        if gathered.results.get('phase') == 'masks':
+        if gathered.results.phase == 'masks':
             return ''
         return section(
             'Training',
             missing('No curves of a training lie beside these results. Name its work folder:', 'python tools/report.py WORK_DIR'),
         )
-    per_epoch = steps_per_epoch(curves, part(gathered.results, 'trained'))
+    per_epoch = steps_per_epoch(curves, gathered.results.trained)
     unit = 'Epoch' if per_epoch else 'Step'
 
     def line(label: str, tag: str) -> Line:
@@ -187,7 +187,7 @@ def training(gathered: Gathered) -> str:
 
 def per_picture(gathered: Gathered) -> str:
     """The sortable table of pictures."""
-    rows = picture_rows(gathered.results)
+    rows = gathered.results.report.pictures
     if not rows:
         return ''
     told = ''
@@ -205,7 +205,7 @@ def per_picture(gathered: Gathered) -> str:
         return f'<td data-value="{"" if exact is None else f"{exact:.9g}"}">{shown(value)}</td>'
 
     def line(row: dict) -> str:
-        first = f'<th scope="row" title="{escape(row.get("picture"))}">{name(row.get("picture"))}</th>'
+        first = f'<th scope="row" title="{escape(row["picture"])}">{name(row["picture"])}</th>'
         return f'<tr>{first}{"".join(cell(row.get(figure)) for figure in columns)}</tr>'
 
     body = ''.join(map(line, rows))
@@ -216,33 +216,31 @@ def per_picture(gathered: Gathered) -> str:
 def made_from(gathered: Gathered) -> str:
     """Where the figures come from: checkpoint, weights, data, settings, versions; the configuration."""
     results = gathered.results
-    weights, data, trained, chosen = (part(results, key) for key in ('weights', 'data', 'trained', 'threshold_chosen_on'))
-    seconds, parameters = number(trained.get('seconds')), number(trained.get('trained_parameters'))
+    weights, data, trained = results.weights or Weights(), results.data, results.trained
+    seconds, parameters = number(trained.seconds), number(trained.trained_parameters)
     facts = {
         'Results': gathered.results_path,
-        'Made': results.get('time'),
-        'Configuration': results.get('config'),
-        'Checkpoint': results.get('checkpoint'),
-        'Encoder weights': weights.get('path'),
-        'SHA-256 of the weights': weights.get('sha256'),
-        'About the weights': '; '.join(map(str, weights.get('notes') or [])) if isinstance(weights.get('notes'), list) else '',
-        'Method': results.get('method'),
-        'Source': results.get('source'),
-        'Data': described(data),
-        'Folder': data.get('root'),
-        'Field of view': data.get('field_of_view'),
-        'Prediction': results.get('prediction'),
-        'Threshold chosen on': described(chosen),
-        'Trained on': described(part(trained, 'data')),
-        'Epochs, steps': ', '.join(str(trained[key]) for key in ('epochs', 'steps') if trained.get(key) is not None),
-        'Seed': trained.get('seed', results.get('seed')),
-        'Trained parameters': f'{parameters:,.0f}' if parameters is not None else trained.get('trained_parameters'),
-        'Training time': f'{seconds / 60:.1f} min ({trained.get("device")})' if seconds is not None else '',
-        'Prediction time': f'{results["seconds_per_picture"]} s per picture ({results.get("device")})'
-        if results.get('seconds_per_picture')
-        else '',
-        'Processes': results.get('processes'),
-        'Versions': ', '.join(f'{key} {value}' for key, value in part(results, 'versions').items()),
+        'Made': results.time,
+        'Configuration': results.config,
+        'Checkpoint': results.checkpoint,
+        'Encoder weights': weights.path,
+        'SHA-256 of the weights': weights.sha256,
+        'About the weights': '; '.join(weights.notes),
+        'Method': results.method,
+        'Source': results.source,
+        'Data': data_line(data),
+        'Folder': data.root,
+        'Field of view': data.field_of_view,
+        'Prediction': results.prediction.plain(),
+        'Threshold chosen on': data_line(results.threshold_chosen_on or Chosen()),
+        'Trained on': data_line(trained.data),
+        'Epochs, steps': ', '.join(str(count) for count in (trained.epochs, trained.steps) if count is not None),
+        'Seed': results.seed if trained.seed is None else trained.seed,
+        'Trained parameters': f'{parameters:,.0f}' if parameters is not None else trained.trained_parameters,
+        'Training time': f'{seconds / 60:.1f} min ({trained.device})' if seconds is not None else '',
+        'Prediction time': f'{results.seconds_per_picture} s per picture ({results.device})' if results.seconds_per_picture else '',
+        'Processes': results.processes,
+        'Versions': ', '.join(f'{key} {value}' for key, value in results.versions.items()),
     }
 
     def text(value) -> str:
@@ -254,22 +252,18 @@ def made_from(gathered: Gathered) -> str:
     configs = ''.join(
         f'<details><summary>{title}</summary><pre tabindex="0">{escape(text)}</pre></details>' for title, text in gathered.configs.items()
     )
-    if not configs and results.get('phase') != 'masks':
+    if not configs and results.phase != 'masks':
         configs = missing('The text of the configuration was not found beside the results.')
-    return section('Made from', f'<dl class="facts">{rows}</dl>{configs}')
+    return section('Made from', f'<dl class="facts">{rows}</dl>{missing(gathered.problems) if gathered.problems else ""}{configs}')
 
 
-def described(data: dict) -> str:
+def data_line(data: DataSet) -> str:
     """A data set in a line."""
-    if not data.get('class'):
+    if not data.class_name:
         return ''
-    words = [
-        str(data['class']).removesuffix('VesselDataset'),
-        data.get('split'),
-        f'{data["pictures"]} pictures' if 'pictures' in data else None,
-    ]
-    if data.get('observer') not in (None, 'first'):
-        words.append(f'{data["observer"]} observer')
-    if data.get('division'):
-        words.append(f'division {data["division"]}')
-    return ', '.join(str(word) for word in words if word)
+    words = [data.short_name, data.split, None if data.pictures is None else f'{data.pictures} pictures']
+    if data.observer not in (None, 'first'):
+        words.append(f'{data.observer} observer')
+    if data.division:
+        words.append(f'division {data.division}')
+    return ', '.join(word for word in words if word)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..fileio.reading import MOST_JSON, read_bytes
+from ..results import Trained
 from .values import number
 
 SHOWN = ('train/', 'val/')
@@ -81,9 +82,9 @@ def _from_events(folder: Path) -> dict:
     return {tag: pairs for tag, pairs in finite.items() if pairs}
 
 
-def steps_per_epoch(curves: dict, trained: dict) -> float | None:
+def steps_per_epoch(curves: dict, trained: Trained) -> float | None:
     """Training steps of an epoch: from what the results say, else from the curves; ``None`` if epochs are not counted."""
-    steps, epochs = number(trained.get('steps')), number(trained.get('epochs'))
+    steps, epochs = number(trained.steps), number(trained.epochs)
     if 'epoch' not in curves:
         return None
     if steps and epochs and steps > 0 and 0 < steps / epochs < 1e15:

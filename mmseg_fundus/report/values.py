@@ -1,4 +1,4 @@
-"""Reading what may be missing, not defined or of another type, from results files of any age; escaping what is shown of them."""
+"""Showing what may be missing or not defined in results of any age; escaping it."""
 
 import html
 import re
@@ -28,22 +28,6 @@ def shown(value, digits: int = 4) -> str:
     return '–' if value is None else f'{value:.{digits}f}'
 
 
-def part(value, *keys) -> dict:
-    """The dictionary at ``value[keys[0]][keys[1]]...``; an empty one if there is none."""
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value if isinstance(value, dict) else {}
-
-
-def picture_rows(results: dict) -> list:
-    """The rows of figures of each picture."""
-    rows = part(results, 'report').get('pictures')
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def points(found: dict, x: str, y: str) -> list:
-    """``(x, y)`` pairs of two columns of numbers; empty if there are none."""
-    columns = [found.get(column) for column in (x, y)]
-    if not all(isinstance(column, list) for column in columns):
-        return []
-    return [(number(a), number(b)) for a, b in zip(*columns) if number(a) is not None and number(b) is not None]
+def points(x: list, y: list) -> list:
+    """``(x, y)`` pairs of two columns of numbers, without those that are not defined."""
+    return [(number(a), number(b)) for a, b in zip(x, y) if number(a) is not None and number(b) is not None]

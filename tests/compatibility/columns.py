@@ -8,8 +8,8 @@ from pathlib import Path
 from habits import ROWS
 from tiny import ROOT
 
-from mmseg_fundus.engine.provenance import git_state
 from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.results.provenance import git_state
 from mmseg_fundus.stack import installed_versions
 
 KEPT = ROOT / 'docs' / 'compatibility.json'

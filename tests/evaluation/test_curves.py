@@ -4,8 +4,8 @@ from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from mmseg_fundus.evaluation import ScoreHistogram, calibration, curves
-from mmseg_fundus.evaluation.report import without_nan
 from mmseg_fundus.evaluation.score_histogram import bin_scores, score_bins
+from mmseg_fundus.results import without_nan
 
 
 def histogram_of(p, y):

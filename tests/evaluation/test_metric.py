@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 
 from mmseg_fundus.errors import DataError
 from mmseg_fundus.evaluation import VesselMetric, binary_figures, centerline_counts, cldice, confusion_counts
-from mmseg_fundus.evaluation.report import report_csv
 from mmseg_fundus.evaluation.scores import told_left_out
+from mmseg_fundus.results.record import pictures_csv
 
 
 def sample(prediction, label, path='x.png', probability=None, full=None):
@@ -112,7 +112,7 @@ def test_cldice_equals_its_definition_with_scikit_images_skeleton():
 def test_the_table_of_pictures_has_a_line_for_each():
     pictures = list(eyes(3))
     _, metric = evaluated(pictures)
-    rows = list(csv.DictReader(io.StringIO(report_csv(metric.report))))
+    rows = list(csv.DictReader(io.StringIO(pictures_csv(metric.report['pictures']))))
     assert [row['picture'] for row in rows] == ['eye0', 'eye1', 'eye2']
     name, label, fov, p = pictures[1]
     assert float(rows[1]['Dice']) == pytest.approx(sk.f1_score(label[fov], p[fov] > 0.5), abs=1e-6)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from mmseg_fundus.engine.provenance import git_state
 from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.results.provenance import git_state
 
 
 def write_page(path: Path, title: str, about: str, lines: list) -> None:

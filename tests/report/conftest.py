@@ -10,7 +10,8 @@ from PIL import Image
 from mmseg_fundus.datasets import FundusVesselDataset
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.evaluation import ScoreHistogram, score_picture, summarise
-from mmseg_fundus.evaluation.report import described, make_report, write_results
+from mmseg_fundus.evaluation.report import make_report
+from mmseg_fundus.results import Results, described
 
 NAMES = ['<img src=x onerror=alert(1)>', 'a & b "c" \'d\'', '眼底 é \u202etxt', '$title ${body} ' + 'long' * 40, 'plain']
 CONFIG = '# </pre><script>alert(2)</script> $style &amp;\nmodel = dict()\n'
@@ -51,7 +52,7 @@ def work(tmp_path):
         'trained': {'epochs': 2, 'steps': 8},
         'time': '2026-01-02T03:04:05',
     }
-    write_results(folder, results)
+    Results.of(results).save(folder)
     (folder / 'best_Dice_epoch_2.pth').touch()
     (folder / '<b>tiny.py').write_text(CONFIG)
     lines = [{'train/loss': 2.0 - step / 8, 'train/lr': 1e-3, 'epoch': (step + 3) // 4, 'step': step} for step in range(1, 9)]

@@ -64,7 +64,7 @@ def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
     assert len(tags.all('input', type='range')) == 4 and len(tags.all('img')) == 8
     assert [a['class'] for a in tags.all('figure')].count('chart') == 6
     assert len(tags.all('th', **{'aria-sort': 'none'})) == 11 and not tags.all('p', **{'class': 'missing'})
-    assert f'{gathered.results["metrics"]["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
+    assert f'{gathered.results.metrics["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
     assert len(page) < 5e6
     assert {picture.note for picture in gathered.pictures} == {''}
     ranks = [(picture.rank, picture.row['Dice']) for picture in gathered.pictures]
@@ -130,7 +130,7 @@ def validation(work):
         (old_results, ['No predicted masks are known', 'These results hold no curves', 'python tools/test.py']),
         (figures_alone, ['0.8000', 'These results hold no curves']),
         (undefined, ['–']),
-        (broken_values, ['Figures']),
+        (broken_values, ['Figures', 'Left out of ', 'phase is a list, a text was expected; report.field of view is ']),
         (no_photograph, ['has no picture in']),
         (no_training, ['No curves of a training lie beside these results']),
         (validation, ['Validation after epoch 3', 'There is no test yet:', 'best_Dice_epoch_2.pth']),

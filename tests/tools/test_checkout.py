@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from mmseg_fundus.engine.provenance import git_state
+from mmseg_fundus.results.provenance import git_state
 
 WRITTEN = (  # by the commands of the README and docs, run in the checkout
     *('work_dirs/run/results.json', 'overlays/vis_data/config.py', 'overlays/vis_data/vis_image/test_01_0.png', 'masks/01_test.png'),

@@ -8,9 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from mmseg_fundus.evaluation.report import without_nan
 from mmseg_fundus.report.gather import gather
 from mmseg_fundus.report.page import make_page
+from mmseg_fundus.results import without_nan
 
 BOTH = "[dict(type='VesselMetric'), dict(type='IoUMetric', iou_metrics=['mIoU', 'mDice'])]"
 

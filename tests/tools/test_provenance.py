@@ -8,8 +8,8 @@ import sys
 import torch
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
-from mmseg_fundus.engine.provenance import difference, git_state, merged
 from mmseg_fundus.fileio.safe_load import safe_load
+from mmseg_fundus.results.provenance import difference, git_state, merged
 
 
 def test_checkpoints_and_results_say_what_they_were_made_from(root, shell, tiny_config, drive_like, tmp_path):
