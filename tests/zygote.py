@@ -128,7 +128,7 @@ def _run_python(argv: list) -> None:
 
 
 def _exit_status(argv: list) -> int:
-    """Exit status of a script that runs here, as Python would give it."""
+    """Exit status of a script that runs here, as Python would give it; negative if it is to end by that signal."""
     try:
         _run_python(argv)
     except SystemExit as end:
@@ -138,7 +138,7 @@ def _exit_status(argv: list) -> int:
         return 1
     except KeyboardInterrupt:
         sys.excepthook(*sys.exc_info())
-        return 130
+        return -signal.SIGINT
     except BaseException:  # noqa: B902 (what a traceback is printed of)
         sys.excepthook(*sys.exc_info())
         return 1
@@ -149,6 +149,8 @@ def _child(request: dict, streams: list) -> None:
     os.setpgid(0, 0)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.getppid = lambda: request['parent']
     os.environ.clear()
     os.environ.update(request['env'])
     sys.path[1:1] = [path for path in request['env'].get('PYTHONPATH', '').split(os.pathsep) if path not in ('', *sys.path)]
@@ -164,6 +166,9 @@ def _child(request: dict, streams: list) -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
     os._exit(status & 255)
 
 
@@ -192,6 +197,7 @@ def _serve(address: str, python: str, imports: str) -> None:
         end.setblocking(False)
     signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     server, ears = socket.socket(socket.AF_UNIX), selectors.DefaultSelector()
     server.bind(address)
     server.listen(64)

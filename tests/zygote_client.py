@@ -10,7 +10,7 @@ connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     signal.signal(number, lambda number, _: connection.send(bytes([number])))
-request = json.dumps(dict(argv=sys.argv[2:], cwd=os.getcwd(), env=dict(os.environ))).encode()
+request = json.dumps(dict(argv=sys.argv[2:], cwd=os.getcwd(), parent=os.getppid(), env=dict(os.environ))).encode()
 socket.send_fds(connection, [len(request).to_bytes(8, 'big')], [0, 1, 2])
 connection.sendall(request)
 null = os.open(os.devnull, os.O_RDWR)

@@ -218,7 +218,7 @@ SCENARIOS = {
 def attempt(scenario, folder: Path, seed: int, zygote: Zygote | None = None) -> str:
     """Try a scenario; '' if all went as it should, else what did not.  The folder stays only then."""
     try:
-        scenario(Trial(folder, seed, None if scenario is interrupted else zygote))  # torchrun, which is interrupted, is their parent
+        scenario(Trial(folder, seed, zygote))
     except Exception as error:
         return f'{scenario.__name__}, seed {seed}, {folder}: {type(error).__name__}: {error}'
     shutil.rmtree(folder)
