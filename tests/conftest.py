@@ -27,9 +27,9 @@ spare_repetition()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What starts processes is slow."""
+    """What starts processes or has a fixture that trains is slow; other tests say so themselves."""
     for item in items:
-        if 'zygote' in item.fixturenames:
+        if {'zygote', 'train'} & set(item.fixturenames):
             item.add_marker('slow')
 
 

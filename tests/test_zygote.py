@@ -84,3 +84,10 @@ def test_a_shell_script_and_a_fork_start_forks(zygote, tmp_path):
     nested = f'import subprocess, sys; print("torch" in sys.modules); print({inner})'
     done = subprocess.run(['bash', '-c', f"exec $PYTHON -c '{nested}'"], env=env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, 'True\n5\n'), done.stderr
+
+
+def test_limits_hold_for_it(zygote):
+    code = 'import resource; print(resource.getrlimit(resource.RLIMIT_FSIZE)[0])'
+    env = {**os.environ, 'PYTHON': str(zygote.python)}
+    done = subprocess.run(['bash', '-c', f"ulimit -f 7; exec $PYTHON -c '{code}'"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout == f'{7 * 1024}\n'

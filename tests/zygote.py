@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import selectors
 import signal
@@ -20,8 +21,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-
-from yapf.yapflib import yapf_api
 
 CLIENT = Path(__file__).with_name('zygote_client.py')
 # what the tools import when they first need it
@@ -151,6 +150,8 @@ def _child(request: dict, streams: list) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.getppid = lambda: request['parent']
+    for number, limits in request['limits'].items():
+        resource.setrlimit(int(number), limits)
     os.environ.clear()
     os.environ.update(request['env'])
     sys.path[1:1] = [path for path in request['env'].get('PYTHONPATH', '').split(os.pathsep) if path not in ('', *sys.path)]
@@ -174,6 +175,7 @@ def _child(request: dict, streams: list) -> None:
 
 def spare_repetition() -> None:
     """Do once what mmengine does again and again, for what was imported so far."""
+    yapf_api = importlib.import_module('yapf.yapflib.yapf_api')  # which mmengine brings
     plain, kept = yapf_api.FormatCode, {}
 
     def format_code(text, **options):  # the config, a quarter of a second for each checkpoint

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -10,7 +11,9 @@ connection = socket.socket(socket.AF_UNIX)
 connection.connect(sys.argv[1])
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
     signal.signal(number, lambda number, _: connection.send(bytes([number])))
-request = json.dumps(dict(argv=sys.argv[2:], cwd=os.getcwd(), parent=os.getppid(), env=dict(os.environ))).encode()
+limits = {number: resource.getrlimit(number) for number in (resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)}
+request = dict(argv=sys.argv[2:], cwd=os.getcwd(), parent=os.getppid(), limits=limits, env=dict(os.environ))
+request = json.dumps(request).encode()
 socket.send_fds(connection, [len(request).to_bytes(8, 'big')], [0, 1, 2])
 connection.sendall(request)
 null = os.open(os.devnull, os.O_RDWR)

@@ -58,18 +58,17 @@ class Trial:
     def train(self, *options, config=None, processes=0, before='', wait=True):
         """Start ``tools/train.py`` and, unless told otherwise, return what it printed and its exit status."""
         config = config or self.folder / 'tiny.py'
-        command = [sys.executable, str(ROOT / 'tools/train.py'), str(config), *map(str, options)]
+        python, environment = (self.zygote.python, self.zygote.environment) if self.zygote else (sys.executable, sys.prefix)
+        command = [str(python), str(ROOT / 'tools/train.py'), str(config), *map(str, options)]
         if processes:
             command = ['bash', str(ROOT / 'tools/dist_train.sh'), str(config), str(processes), *map(str, options)]
         if before:
             command = ['bash', '-c', f'{before}; exec "$@"', 'bash', *command]
         clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
-        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', PYTHONPATH=str(self.folder), FUNDUS_CACHE=str(self.folder / 'cache'))
-        popen = subprocess.Popen
-        if self.zygote:
-            clean['VIRTUAL_ENV'] = str(self.zygote.environment)
-            popen = subprocess.Popen if processes or before else self.zygote.popen
-        process = popen(
+        clean.update(
+            VIRTUAL_ENV=str(environment), OMP_NUM_THREADS='1', PYTHONPATH=str(self.folder), FUNDUS_CACHE=str(self.folder / 'cache')
+        )
+        process = subprocess.Popen(
             command, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=self.folder
         )
         if not wait:
