@@ -16,11 +16,21 @@ from mmengine.config import Config  # noqa: E402
 from mmengine.registry import init_default_scope  # noqa: E402
 from mmseg.registry import MODELS  # noqa: E402
 from tiny import TINY, write_config, write_weights  # noqa: E402
+from zygote import Zygote, spare_repetition  # noqa: E402
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout  # noqa: E402
 from mmseg_fundus.models import FrozenVisionTransformer  # noqa: E402
 
 DRIVE = ROOT.parent / 'shared' / 'data' / 'DRIVE'
+spare_repetition()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What starts processes or has a fixture that trains is slow; other tests say so themselves."""
+    for item in items:
+        if {'zygote', 'train'} & set(item.fixturenames):
+            item.add_marker('slow')
 
 
 @pytest.fixture(autouse=True, scope='session')
@@ -45,6 +55,15 @@ def real_drive():
     if not DRIVE.is_dir():
         pytest.skip('the real DRIVE pictures are not on this machine')
     return DRIVE
+
+
+@pytest.fixture(scope='session')
+def zygote(tmp_path_factory):
+    """Starts Python scripts as forks of a process that has imported the package (tests/zygote.py)."""
+    started = Zygote(tmp_path_factory.mktemp('zygote'))
+    started.start({**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg'})
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope='session')

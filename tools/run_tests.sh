@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up an environment (see setup_env.sh) and runs lint, format check and tests. Arguments go to pytest.
+# Sets up an environment (see setup_env.sh) and runs lint, format check, type check and tests. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/setup_env.sh
@@ -11,4 +11,5 @@ while IFS= read -r file; do [ ! -f "$file" ] || code+=("$file"); done < <(git ls
 [ ${#code[@]} -gt 0 ] || code=(configs docs examples mmseg_fundus tests tools noxfile.py setup.py README.md)
 "$PYTHON" -m ruff check "${code[@]}"
 "$PYTHON" -m ruff format --check "${code[@]}"
+"$PYTHON" -m mypy -p mmseg_fundus.fileio -p mmseg_fundus.results -p mmseg_fundus.models.encoders -p mmseg_fundus.datasets.sources
 "$PYTHON" -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"

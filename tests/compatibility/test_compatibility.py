@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / 'tools')]
+sys.path.insert(0, str(Path(__file__).parent))
 
 import rows  # noqa: E402, F401 (registers them)
 from columns import PAGE, kept, text  # noqa: E402
@@ -16,8 +16,8 @@ QUICK = ['reduce_zero_label=True', 'indices=N: only some pictures', '--epochs wi
 
 
 @pytest.fixture(scope='module')
-def shared(tmp_path_factory):
-    shared = Shared(tmp_path_factory.mktemp('shared'))
+def shared(tmp_path_factory, zygote):
+    shared = Shared(tmp_path_factory.mktemp('shared'), zygote)
     yield shared
     shared.close()
 

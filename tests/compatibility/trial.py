@@ -48,9 +48,10 @@ class Shared:
 
     Args:
         folder (Path): Must exist, be empty.
+        zygote (Zygote): That runs where ``mmseg_fundus`` may have been imported before; None for one of its own.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, zygote: Zygote | None = None):
         self.folder = folder
         self.env = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
         self.env.update(
@@ -59,11 +60,14 @@ class Shared:
         self.data = write_drive_layout(folder / 'DRIVE', training=6, test=3, size=64)
         self.weights = write_weights(folder / 'weights.pth')
         self._lock = threading.RLock()  # rows are tried in threads
+        self._given = {OURS: zygote} if zygote else {}
         self._zygotes = {}
 
     def zygote(self, imports: str) -> Zygote:
         """A process that has imported these modules, started when it is first wanted."""
         with self._lock:
+            if imports in self._given:
+                return self._given[imports]
             if imports not in self._zygotes:
                 folder = self.folder / f'zygote{len(self._zygotes)}'
                 folder.mkdir()

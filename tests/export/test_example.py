@@ -15,6 +15,7 @@ from mmseg_fundus.export import export_onnx
 
 from .models import small_model
 
+pytestmark = pytest.mark.slow
 SLIDE = dict(mode='slide', crop_size=(48, 64), stride=(24, 40))
 BLOCKED = ('torch', 'mmseg_fundus', 'mmseg', 'mmengine', 'mmcv', 'cv2', 'onnx', 'scipy', 'skimage')
 

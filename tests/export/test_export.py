@@ -31,6 +31,7 @@ def onnx_runner(path):
     return lambda pictures: session.run(['probability', 'log_odds'], {'picture': pictures})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('head', HEADS)
 def test_onnx_is_pytorch_at_three_sizes_and_others(model, tmp_path, head):
     segmentor = model(head)
@@ -61,6 +62,7 @@ def test_pictures_are_rgb_of_0_to_255(model, tmp_path):
     np.testing.assert_allclose(probability[0, 0], sample.seg_logits.data.softmax(0)[1].numpy(), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'changes',
     [

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tiny import ROOT, write_config, write_weights
+from zygote import Zygote
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.engine.work_folder import numbered_checkpoints
@@ -34,10 +35,11 @@ class Trial:
     Args:
         folder (Path): Must not exist.
         seed (int): Of when and where it breaks.
+        zygote (Zygote): That runs the training's processes; None for new ones, as a user's are.
     """
 
-    def __init__(self, folder: Path, seed: int):
-        self.folder, self.rng = folder, random.Random(seed)
+    def __init__(self, folder: Path, seed: int, zygote: Zygote | None = None):
+        self.folder, self.rng, self.zygote = folder, random.Random(seed), zygote
         folder.mkdir(parents=True)
         self.data = write_drive_layout(folder / 'DRIVE', training=6, test=2, size=64)
         self.weights = write_weights(folder / 'weights.pth')
@@ -56,13 +58,16 @@ class Trial:
     def train(self, *options, config=None, processes=0, before='', wait=True):
         """Start ``tools/train.py`` and, unless told otherwise, return what it printed and its exit status."""
         config = config or self.folder / 'tiny.py'
-        command = [sys.executable, str(ROOT / 'tools/train.py'), str(config), *map(str, options)]
+        python, environment = (self.zygote.python, self.zygote.environment) if self.zygote else (sys.executable, sys.prefix)
+        command = [str(python), str(ROOT / 'tools/train.py'), str(config), *map(str, options)]
         if processes:
             command = ['bash', str(ROOT / 'tools/dist_train.sh'), str(config), str(processes), *map(str, options)]
         if before:
             command = ['bash', '-c', f'{before}; exec "$@"', 'bash', *command]
         clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
-        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', PYTHONPATH=str(self.folder), FUNDUS_CACHE=str(self.folder / 'cache'))
+        clean.update(
+            VIRTUAL_ENV=str(environment), OMP_NUM_THREADS='1', PYTHONPATH=str(self.folder), FUNDUS_CACHE=str(self.folder / 'cache')
+        )
         process = subprocess.Popen(
             command, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=self.folder
         )

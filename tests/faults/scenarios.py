@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 from fault_trial import Trial
+from zygote import Zygote
 
 from mmseg_fundus.engine.work_folder import latest_whole_checkpoint
 from mmseg_fundus.fileio.archive import is_whole
@@ -214,10 +215,10 @@ SCENARIOS = {
 }
 
 
-def attempt(scenario, folder: Path, seed: int) -> str:
+def attempt(scenario, folder: Path, seed: int, zygote: Zygote | None = None) -> str:
     """Try a scenario; '' if all went as it should, else what did not.  The folder stays only then."""
     try:
-        scenario(Trial(folder, seed))
+        scenario(Trial(folder, seed, zygote))
     except Exception as error:
         return f'{scenario.__name__}, seed {seed}, {folder}: {type(error).__name__}: {error}'
     shutil.rmtree(folder)

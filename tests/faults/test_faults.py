@@ -12,8 +12,8 @@ OFTEN = ('rank_killed', 'read_only_folder', 'killed_and_resumed', 'newest_checkp
     [scenario for scenario in SCENARIOS if scenario.__name__ not in OFTEN],
     ids=lambda scenario: scenario.__name__,
 )
-def test_a_fault_leaves_one_clear_line_and_loses_nothing(scenario, tmp_path):
-    assert attempt(scenario, tmp_path / 'trial', seed=1) == ''
+def test_a_fault_leaves_one_clear_line_and_loses_nothing(scenario, zygote, tmp_path):
+    assert attempt(scenario, tmp_path / 'trial', 1, zygote) == ''
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -43,6 +43,7 @@ def test_every_config_is_tested(root):
     assert {path.stem for path in (root / 'configs').glob('*.py')} == set(CONFIGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', CONFIGS)
 def test_config_builds_and_its_sizes_agree(root, name):
     size, crops, dataset = CONFIGS[name]

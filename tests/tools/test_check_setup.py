@@ -12,7 +12,9 @@ from PIL import Image
 
 
 @pytest.fixture
-def check(root, monkeypatch, capfd):
+def check(root, zygote, monkeypatch, capfd):
+    monkeypatch.setattr(sys, 'executable', str(zygote.python))  # of the processes that meet
+
     def run(*arguments):
         monkeypatch.setattr(sys, 'argv', ['check_setup.py', *map(str, arguments)])
         monkeypatch.syspath_prepend(str(root / 'tools'))

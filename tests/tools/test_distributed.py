@@ -16,15 +16,21 @@ from torch import distributed
 from mmseg_fundus.engine.distributed import close
 
 
-def launch(root, config, processes, *options, **env):
-    clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
-    return subprocess.Popen(
-        ['bash', str(root / 'tools/dist_train.sh'), str(config), str(processes), *map(str, options)],
-        env={**clean, 'VIRTUAL_ENV': sys.prefix, 'OMP_NUM_THREADS': '1', **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+@pytest.fixture
+def launch(root, zygote):
+    """Starts dist_train.sh; its processes are forks unless ``VIRTUAL_ENV`` is given."""
+
+    def start(config, processes, *options, **env):
+        clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
+        return subprocess.Popen(
+            ['bash', str(root / 'tools/dist_train.sh'), str(config), str(processes), *map(str, options)],
+            env={**clean, 'VIRTUAL_ENV': str(zygote.environment), 'OMP_NUM_THREADS': '1', **env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return start
 
 
 def out_of(process):
@@ -38,11 +44,11 @@ def events_of(work):
 TAGS = ('loss', 'Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity')
 
 
-def test_validation_on_four_processes_equals_that_on_one(root, tiny_config, tmp_path):
+def test_validation_on_four_processes_equals_that_on_one(launch, shell, root, tiny_config, tmp_path):
     """Three epochs on four processes; the validation of its last checkpoint is repeated on one (2 pictures: ragged)."""
     config = tiny_config()
     exact = ('--cfg-options', 'default_hooks.feature_cache.validation=False')  # kept maps are float16
-    process = launch(root, config, 4, '--work-dir', tmp_path / 'four', '--epochs', 3, *exact)
+    process = launch(config, 4, '--work-dir', tmp_path / 'four', '--epochs', 3, *exact)
     out = out_of(process)
     assert process.returncode == 0, out
     four = events_of(tmp_path / 'four')
@@ -50,21 +56,21 @@ def test_validation_on_four_processes_equals_that_on_one(root, tiny_config, tmp_
     assert {f'val/{tag}' for tag in TAGS} | {'train/loss', 'train/Dice', 'train/lr'} <= tags and four.Tags()['images']
     options = ('test_dataloader.dataset.split=val', 'test_dataloader.dataset.val_fraction=0.2')
     command = [sys.executable, root / 'tools/test.py', config, tmp_path / 'four/epoch_3.pth', '--work-dir', tmp_path / 'one']
-    subprocess.run([*map(str, command), '--cfg-options', *options], check=True, capture_output=True)
+    assert shell(*command, '--cfg-options', *options).returncode == 0
     one = json.loads((tmp_path / 'one/results.json').read_text())
     assert one['data']['split'] == 'val' and one['phase'] == 'test'
     for tag in TAGS:
         assert four.Scalars(f'val/{tag}')[-1].value == pytest.approx(one['metrics'][tag], abs=1e-6), tag
 
 
-def test_an_error_on_one_rank_ends_all_with_its_message_last(root, tiny_config, tmp_path):
+def test_an_error_on_one_rank_ends_all_with_its_message_last(launch, tiny_config, tmp_path):
     extra = "custom_imports = dict(imports=['mmseg_fundus', 'breaker'], allow_failed_imports=False)\ncustom_hooks = [dict(type='Breaker')]"
     (tmp_path / 'breaker.py').write_text(
         'from mmengine.hooks import Hook\nfrom mmseg.registry import HOOKS\n\n\n@HOOKS.register_module()\nclass Breaker(Hook):\n'
         '    def before_train_iter(self, runner, batch_idx, data_batch=None):\n'
         "        if runner.rank == 1:\n            raise RuntimeError('rank one has had enough')\n"
     )
-    process = launch(root, tiny_config(extra), 2, '--work-dir', tmp_path / 'run', PYTHONPATH=str(tmp_path))
+    process = launch(tiny_config(extra), 2, '--work-dir', tmp_path / 'run', PYTHONPATH=str(tmp_path))
     lines = []
     failed = None
     for line in process.stdout:
@@ -75,14 +81,14 @@ def test_an_error_on_one_rank_ends_all_with_its_message_last(root, tiny_config, 
     assert lines[-1].strip() == 'error (rank 1): RuntimeError: rank one has had enough', lines[-5:]
 
 
-def test_bad_input_is_the_last_line_too(root, tiny_config, tmp_path):
-    process = launch(root, tiny_config(), 2, '--weights', tmp_path / 'nowhere.pth')
+def test_bad_input_is_the_last_line_too(launch, tiny_config, tmp_path):
+    process = launch(tiny_config(), 2, '--weights', tmp_path / 'nowhere.pth', VIRTUAL_ENV=sys.prefix)  # new processes, as a user's are
     out = out_of(process)
     assert process.returncode != 0 and re.fullmatch(r'error \(rank \d\): weights file not found.*', out.strip().splitlines()[-1])
 
 
-def test_two_trainings_started_at_once_both_train(root, tiny_config, tmp_path):
-    runs = [launch(root, tiny_config(name=f'{name}.py'), 2, '--work-dir', tmp_path / name) for name in ('a', 'b')]
+def test_two_trainings_started_at_once_both_train(launch, tiny_config, tmp_path):
+    runs = [launch(tiny_config(name=f'{name}.py'), 2, '--work-dir', tmp_path / name) for name in ('a', 'b')]
     for process in runs:
         out = out_of(process)
         assert process.returncode == 0, out
@@ -106,7 +112,7 @@ def test_no_thread_of_the_process_group_outlives_it(tmp_path):
     assert not threads() - before
 
 
-def test_two_nodes_are_two_agents_that_meet_at_a_port(root, tiny_config, tmp_path):
+def test_two_nodes_are_two_agents_that_meet_at_a_port(launch, tiny_config, tmp_path):
     import socket
 
     with socket.socket() as probe:
@@ -114,7 +120,7 @@ def test_two_nodes_are_two_agents_that_meet_at_a_port(root, tiny_config, tmp_pat
         port = str(probe.getsockname()[1])
     config = tiny_config()
     env = dict(NNODES='2', MASTER_ADDR='127.0.0.1', PORT=port)
-    nodes = [launch(root, config, 1, '--work-dir', tmp_path / 'run', NODE_RANK=str(rank), **env) for rank in (0, 1)]
+    nodes = [launch(config, 1, '--work-dir', tmp_path / 'run', NODE_RANK=str(rank), **env) for rank in (0, 1)]
     outs = [out_of(process) for process in nodes]
     assert all(process.returncode == 0 for process in nodes), outs
     assert 'processes": 2' in (tmp_path / 'run/results.json').read_text()

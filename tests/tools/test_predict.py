@@ -79,14 +79,14 @@ def test_what_is_done_is_not_done_again_and_other_settings_do_not_mix(predict, e
     assert '6 predicted' in predict(eyes, '-o', 'out', '--threshold', '0.3', '--overwrite').stdout
 
 
-def test_killed_at_any_time_no_file_is_half_written_and_the_next_run_finishes(root, predict, tiny_checkpoint, tmp_path):
+def test_killed_at_any_time_no_file_is_half_written_and_the_next_run_finishes(root, zygote, predict, tiny_checkpoint, tmp_path):
     folder = tmp_path / 'many'
     folder.mkdir()
     for i in range(12):
         Image.fromarray(synthetic_fundus(i, 64)[0]).save(folder / f'{i}.png')
     config, checkpoint = tiny_checkpoint()
     command = [sys.executable, root / 'tools/predict.py', folder, '-o', 'out', '--config', config, '--checkpoint', checkpoint]
-    process = subprocess.Popen([str(part) for part in command], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = zygote.popen(command, dict(os.environ), cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     until = time.monotonic() + 120
     while len(list((tmp_path / 'out').rglob('*.jpg'))) < 3 and process.poll() is None and time.monotonic() < until:
         time.sleep(0.01)
