@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmseg.models.backbones import ResNet
 from mmseg.registry import MODELS
+from tiny import TINY
 from torch import nn
 
 import mmseg_fundus
 from mmseg_fundus.components import arguments
-from mmseg_fundus.errors import ConfigError, WeightsError
+from mmseg_fundus.errors import CheckpointError, ConfigError, WeightsError
 from mmseg_fundus.models import FrozenVisionTransformer
 from mmseg_fundus.models.encoders import FrozenEncoder, encoder_in, encoder_of
 from mmseg_fundus.models.encoders.contract import MEMBERS, Encoder, keeps_contract
@@ -142,6 +144,18 @@ def test_a_class_that_keeps_a_part_of_the_contract_is_told_what_is_missing():
     assert 'Half keeps only a part of the contract of encoders (missing: own_tensors, fingerprint,' in encoder_of(Half()).why_unknown()
 
 
+def test_a_slim_checkpoint_loads_into_a_stock_vit_with_the_same_tensors_and_into_no_other(tiny_config):
+    cfg = Config.fromfile(str(tiny_config())).model
+    ours = MODELS.build(cfg)
+    slim = ours.slim_state_dict(ours.state_dict())
+    stock = dict(type='mmpretrain.VisionTransformer', arch=TINY, img_size=64, out_indices=(0, 1, 2, 3), out_type='featmap')
+    model = MODELS.build({**cfg, 'backbone': dict(stock, norm_cfg=dict(type='LN', eps=1e-6))})
+    with pytest.raises(CheckpointError, match='trained with another frozen encoder .* than the one of this config'):
+        model.load_state_dict(dict(slim))  # a random one had been taken
+    model.backbone.load_state_dict(ours.backbone.state_dict())
+    model.load_state_dict(dict(slim))
+
+
 # ---- the constructor of ours
 
 
@@ -172,6 +186,3 @@ def test_the_branch_of_a_file_is_said_in_weights_or_as_in_old_configs(tiny_vit, 
     for weights, words in ((dict(fil=str(path)), "has 'fil'; write weights=dict.file="), (dict(key='student'), 'names no file')):
         with pytest.raises(WeightsError, match=words):
             tiny_vit(weights=weights)
-
-
-TINY = dict(embed_dims=48, num_layers=4, num_heads=3, feedforward_channels=96)

@@ -1,16 +1,14 @@
-"""Backbones that are no encoders of ours, or have one in them, made to keep the contract (see :mod:`.contract`)."""
+"""Backbones that are no encoders of ours, or have one in them, made to keep the contract (see :mod:`.protocol`)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ...fileio.checksum import tensors_sha256
 from .normalisation import Normalisation
+from .protocol import Encoder
 from .weights import EncoderWeights
-
-if TYPE_CHECKING:
-    from .contract import Encoder
 
 
 class _Adapter:
@@ -42,7 +40,7 @@ class WrappedEncoder(_Adapter):
         encoder (Encoder): In it.
     """
 
-    def __init__(self, backbone: nn.Module, encoder: 'Encoder'):
+    def __init__(self, backbone: nn.Module, encoder: Encoder):
         super().__init__(backbone)
         self.inner = encoder
 
