@@ -144,6 +144,35 @@ def test_a_class_that_keeps_a_part_of_the_contract_is_told_what_is_missing():
     assert 'Half keeps only a part of the contract of encoders (missing: own_tensors, fingerprint,' in encoder_of(Half()).why_unknown()
 
 
+class Core(Plain):
+    """The eight members that outside code asks, and nothing else."""
+
+    source, normalisation, patch_size, embed_dims, trainable = None, None, 8, 4, {}
+
+    def __init__(self, setting=1):
+        super().__init__()
+        self.setting = setting
+
+    def fingerprint(self):
+        return bytes(32)
+
+    def identity(self):
+        return {'setting': self.setting}
+
+    def map_shape(self, height, width):
+        return 1, height // 8, width // 8, 4
+
+
+def test_the_core_of_the_contract_is_enough_to_be_told_from_others():
+    backbone = Core(setting=2)
+    encoder = encoder_of(backbone.requires_grad_(False))
+    assert keeps_contract(backbone) and encoder.identity()['says'] == {'setting': 2} and encoder.map_shape(64, 32) == (1, 8, 4, 4)
+    assert encoder.identity() != encoder_of(Core(3)).identity() and not encoder.in_weights_file and encoder.trainable == {}
+    assert encoder_of(backbone.requires_grad_(True)).trainable
+    backbone.register_forward_hook(lambda *arguments: None)
+    assert encoder.identity() is None and 'hooked on' in encoder.why_unknown()
+
+
 def test_a_slim_checkpoint_loads_into_a_stock_vit_with_the_same_tensors_and_into_no_other(tiny_config):
     cfg = Config.fromfile(str(tiny_config())).model
     ours = MODELS.build(cfg)

@@ -10,6 +10,9 @@ from .normalisation import Normalisation
 from .protocol import Encoder
 from .weights import EncoderWeights
 
+# what a class of one's own must have at least; the others have a default in FrozenEncoder and in CoreEncoder
+CORE = ('source', 'fingerprint', 'identity', 'map_shape', 'patch_size', 'embed_dims', 'trainable', 'normalisation')
+
 
 class _Adapter:
     """The parts that are the same for both: the whole backbone is run, and its maps cannot be told from others."""
@@ -130,6 +133,69 @@ class ForeignBackbone(_Adapter):
         raise ConfigError(
             f'the sizes of the maps of {type(self.backbone).__name__} are not known: its class has no map_shape(height, width)'
         )
+
+    def check_trainable(self) -> None:
+        pass
+
+    def make_plain(self) -> None:
+        pass
+
+
+class CoreEncoder(_Adapter):
+    """A backbone whose class has the core of the contract (:data:`CORE`) and does not inherit from :class:`.frozen.FrozenEncoder`.
+
+    It is cached by its own ``identity()``.  Checkpoints hold all of it: that its file has every tensor is not known.
+
+    Args:
+        backbone (nn.Module): With the members of the core.
+    """
+
+    has_weights = True
+    in_weights_file = False
+
+    @property
+    def source(self) -> EncoderWeights | None:
+        source = self.backbone.source
+        return source if isinstance(source, EncoderWeights) else None
+
+    @property
+    def patch_size(self) -> int:
+        return int(self.backbone.patch_size)  # type: ignore[arg-type]
+
+    @property
+    def embed_dims(self) -> int:
+        return int(self.backbone.embed_dims)  # type: ignore[arg-type]
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        found = self.backbone.normalisation
+        return found if isinstance(found, Normalisation) else None
+
+    def own_tensors(self) -> dict[str, Tensor]:
+        return dict(self.backbone.state_dict(keep_vars=True))
+
+    def fingerprint(self) -> bytes:
+        return bytes(self.backbone.fingerprint())  # type: ignore[operator]
+
+    def identity(self) -> dict[str, Any] | None:
+        if self.why_unknown():
+            return None
+        return {'class': f'{type(self.backbone).__module__}.{type(self.backbone).__qualname__}', 'says': self._says()}
+
+    def _says(self) -> Any:
+        return self.backbone.identity()  # type: ignore[operator]
+
+    def why_unknown(self) -> str | None:
+        name = type(self.backbone).__name__
+        if self._says() is None:
+            return f'the identity() of the backbone {name} is None, its maps cannot be told from those of another'
+        if any(part._forward_hooks or part._forward_pre_hooks for part in self.backbone.modules()):
+            return f'something was hooked on the encoder {name}, which may change its maps'
+        return None
+
+    def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
+        levels, high, wide, channels = self.backbone.map_shape(height, width)  # type: ignore[operator]
+        return int(levels), int(high), int(wide), int(channels)
 
     def check_trainable(self) -> None:
         pass

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from .adapters import ForeignBackbone, WrappedEncoder
+from .adapters import CORE, CoreEncoder, ForeignBackbone, WrappedEncoder
 from .protocol import Encoder
 
 __all__ = ['MEMBERS', 'Encoder', 'backbone_of', 'encoder_in', 'encoder_of', 'keeps_contract']
@@ -24,7 +24,7 @@ def _encoders_in(backbone: nn.Module) -> list[nn.Module]:
 
 def keeps_contract(backbone: nn.Module) -> bool:
     """Whether a backbone, or one module in it, is an encoder that keeps the contract; another is only adapted to it."""
-    return len(_encoders_in(backbone)) == 1
+    return len(_encoders_in(backbone)) == 1 or isinstance(encoder_of(backbone), CoreEncoder)
 
 
 def encoder_of(backbone: nn.Module) -> Encoder:
@@ -35,10 +35,14 @@ def encoder_of(backbone: nn.Module) -> Encoder:
 
     Returns:
         Encoder: The backbone itself if its class keeps the contract.  If one module in it does (mmpretrain's ``LoRAModel`` around an
-        encoder), an adapter that runs the whole backbone and answers for that encoder.  Otherwise (mmseg's ``ResNet``) an adapter
-        that says what is known: no source, no identity.
+        encoder), an adapter that runs the whole backbone and answers for that encoder.  If its class has the core of the contract
+        (:data:`.adapters.CORE`), an adapter that has the rest.  Otherwise (mmseg's ``ResNet``) an adapter that says what is known: no
+        source, no identity.
     """
     found: list[Any] = _encoders_in(backbone)
+    own = all(hasattr(type(backbone), name) for name in ('fingerprint', 'identity', 'map_shape'))  # not passed on by a wrapper
+    if not found and own and all(hasattr(backbone, name) for name in CORE):
+        return CoreEncoder(backbone)
     if len(found) != 1:
         parts = [name for name in MEMBERS if hasattr(type(backbone), name)]
         return ForeignBackbone(backbone, [name for name in MEMBERS if name not in parts] if 'identity' in parts else [])
