@@ -167,6 +167,8 @@ def test_the_core_of_the_contract_is_enough_to_be_told_from_others():
     backbone = Core(setting=2)
     encoder = encoder_of(backbone.requires_grad_(False))
     assert keeps_contract(backbone) and encoder.identity()['says'] == {'setting': 2} and encoder.map_shape(64, 32) == (1, 8, 4, 4)
+    torch.manual_seed(1)
+    assert encoder.identity()['tensors'] != encoder_of(Core(2)).identity()['tensors']  # its fingerprint says nothing
     assert encoder.identity() != encoder_of(Core(3)).identity() and not encoder.in_weights_file and encoder.trainable == {}
     assert encoder_of(backbone.requires_grad_(True)).trainable
     backbone.register_forward_hook(lambda *arguments: None)

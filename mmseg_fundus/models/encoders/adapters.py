@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ...fileio.checksum import tensors_sha256
+from .identity import UnknownError, code_of
 from .normalisation import Normalisation
 from .protocol import Encoder
 from .weights import EncoderWeights
@@ -180,7 +181,12 @@ class CoreEncoder(_Adapter):
     def identity(self) -> dict[str, Any] | None:
         if self.why_unknown():
             return None
-        return {'class': f'{type(self.backbone).__module__}.{type(self.backbone).__qualname__}', 'says': self._says()}
+        return {
+            'class': f'{type(self.backbone).__module__}.{type(self.backbone).__qualname__}',
+            'code': code_of(self.backbone),
+            'tensors': tensors_sha256(self.own_tensors()).hex(),  # also where its own fingerprint leaves some out
+            'says': self._says(),
+        }
 
     def _says(self) -> Any:
         return self.backbone.identity()  # type: ignore[operator]
@@ -191,6 +197,10 @@ class CoreEncoder(_Adapter):
             return f'the identity() of the backbone {name} is None, its maps cannot be told from those of another'
         if any(part._forward_hooks or part._forward_pre_hooks for part in self.backbone.modules()):
             return f'something was hooked on the encoder {name}, which may change its maps'
+        try:
+            code_of(self.backbone)
+        except UnknownError as reason:
+            return f'the backbone {name} cannot be told from others: {reason}'
         return None
 
     def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
