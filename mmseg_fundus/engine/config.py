@@ -90,8 +90,16 @@ def _read(path: Path) -> Config:
     except Exception as error:  # a config is code
         if getattr(error, 'errno', None) in FULL:  # mmengine's copy of it, in the temporary folder
             raise
-        reason = ' '.join(str(error).split())[:500]
-        raise ConfigError(f'{path} cannot be read as a config: {type(error).__name__}: {reason}') from error
+        first = _first_import(error)
+        hint = f'; add the folder of {first.name} to PYTHONPATH' if isinstance(first, ModuleNotFoundError) else ''
+        reason = ' '.join(str(first).split())[:500]
+        raise ConfigError(f'{path} cannot be read as a config: {type(first).__name__}: {reason}{hint}') from error
+
+
+def _first_import(error: Exception) -> Exception:
+    """The import that failed first: mmengine says which module was asked for, not why it cannot be imported."""
+    inner = error.__cause__ or error.__context__
+    return _first_import(inner) if isinstance(error, ImportError) and isinstance(inner, ImportError) else error
 
 
 def check_loaders(cfg: Config, splits) -> None:
