@@ -17,6 +17,8 @@ from mmseg_fundus.datasets.by_name import class_by_name, dataset_by_name
 from mmseg_fundus.datasets.sources import build_source, known_sources, markdown_table, source_class
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.datasets.unpacking import unpackable
+from mmseg_fundus.engine import load_config
+from mmseg_fundus.engine.config import use_dataset
 from mmseg_fundus.engine.inputs import tell_repeated
 from mmseg_fundus.errors import ConfigError, DataError
 
@@ -183,6 +185,15 @@ def test_another_packages_source_is_known_everywhere(tmp_path, clinic):
     assert second.describe()['class'] == 'Clinic' and second.samples()[0]['seg_map_path'].endswith('label_b_eye0.png')
     with pytest.raises(DataError, match='data/Clinic'):
         dataset_by_name('Clinic')
+
+
+def test_another_packages_source_is_tested_by_its_name(tmp_path, clinic, tiny_config):
+    cfg = load_config(tiny_config())
+    use_dataset(cfg, 'clinic', tmp_path)
+    assert cfg.test_dataloader.dataset.source == dict(type='Clinic', root=str(tmp_path))
+    assert cfg.test_dataloader.dataset.type == 'FundusVessels' and cfg.test_dataloader.dataset.split == 'test'
+    with pytest.raises(ConfigError, match='--dataset FundusVessels: unknown, use one of DRIVE, .*Clinic'):
+        use_dataset(cfg, 'FundusVessels', tmp_path)
 
 
 def test_an_installed_packages_entry_point_is_imported(tmp_path):

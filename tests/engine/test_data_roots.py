@@ -161,7 +161,7 @@ def test_each_source_of_one_data_set_has_its_own_folder(tiny_config, tmp_path, t
 
 
 @pytest.mark.parametrize(
-    'key, meant', [('source.0.rooot', 'root'), ('view.rotat', 'rotate'), ('view.look.blurr', 'blur'), ('veiw', 'view')]
+    'key, meant', [('source.0.rooot', 'root'), ('view.rotat', 'rotate'), ('view.look.blurr', 'blur'), ('divison', 'division')]
 )
 def test_a_misspelt_setting_of_a_source_or_a_view_is_one_line(tiny_config, key, meant):
     look = SOURCES.replace('view=dict(', 'view=dict(look=dict(blur=0.5), ')
