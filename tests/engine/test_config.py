@@ -70,6 +70,16 @@ def test_a_broken_config_is_one_error_that_names_it(tmp_path, text, words):
         load_config(path)
 
 
+@pytest.mark.parametrize(
+    'text, words', [('import nowhere_of_mine', "No module named 'nowhere_of_mine'; add"), ('from os import Gone', "name 'Gone'")]
+)
+def test_a_module_of_ones_own_that_fails_to_import_says_why(tiny_config, tmp_path, monkeypatch, text, words):
+    (tmp_path / 'broken_part.py').write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        load_config(tiny_config("custom_imports = dict(imports=['mmseg_fundus', 'broken_part'], allow_failed_imports=False)"))
+
+
 def test_a_missing_config_suggests_its_neighbour(root):
     with pytest.raises(ConfigError, match='config file not found.*did you mean setr_mla_vitb16_frozen.py'):
         load_config(root / 'configs' / 'setr_mla_vitb16_frosen.py')
