@@ -79,6 +79,7 @@ print(*found, sep=chr(10))
 """
 
 
+@pytest.mark.slow
 def test_a_config_of_another_package_is_found_and_nothing_is_installed(root, tmp_path):
     """mmengine's hub knows upstream's names alone, and installs by itself what it does not find under them."""
     (tmp_path / 'child.py').write_text("_base_ = 'mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py'\n")

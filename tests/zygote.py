@@ -25,6 +25,7 @@ from pathlib import Path
 CLIENT = Path(__file__).with_name('zygote_client.py')
 # what the tools import when they first need it
 LAZY = 'matplotlib.pyplot,torch.utils.tensorboard,yapf.yapflib.yapf_api,torch.distributed.run,mmseg_fundus.apis,mmseg_fundus.engine'
+STOCK = 'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.visualization'
 
 
 class Zygote:

@@ -46,12 +46,11 @@ class Division:
             return settings or cls()
         if not isinstance(settings, dict):
             raise ConfigError(f'division={settings!r}: expected {_WAYS}, with or without {_HOLD_OUT}')
-        way = {key: value for key, value in settings.items() if key not in ('val_fraction', 'val_seed')}
+        of_hold_out = ('val_fraction', 'val_seed') if 'folds' in settings else ('val_fraction', 'val_seed', 'seed')
+        way = {key: value for key, value in settings.items() if key not in of_hold_out}
         seed = settings.get('val_seed', settings.get('seed', cls.val_seed))
         if type(seed) is not int:
             raise ConfigError(f'division: seed={seed!r} must be a whole number')
-        if set(way) == {'seed'}:
-            way = {}
         return cls(way or None, settings.get('val_fraction', cls.val_fraction), seed)
 
     def samples(self, source: Source, root: Path, split: str) -> tuple[list[dict[str, Any]], str]:

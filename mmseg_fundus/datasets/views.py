@@ -48,6 +48,9 @@ class View(int):
             return (int(self), self.number, self.seed) == (int(other), other.number, other.seed)
         return int(self) == other
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     __hash__ = int.__hash__
 
     def __getnewargs__(self) -> tuple:  # on the way to a worker

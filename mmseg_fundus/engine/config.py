@@ -128,7 +128,7 @@ def use_dataset(cfg: Config, name: str, data_root=None) -> None:
         ConfigError: If there is no such data set, or its folder is not known.
     """
     kind = class_by_name(name) or registered_class(name)
-    if kind in (None, FundusVesselDataset):
+    if kind in (None, FundusVesselDataset, FundusVessels):
         raise ConfigError(
             f"--dataset {name}: unknown, use one of {', '.join(known_sources())}, or a class that the config's custom_imports registers in "
             'mmseg.registry.DATASETS'

@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+
 import numpy as np
 from skimage.morphology import skeletonize
 
@@ -16,7 +18,7 @@ def centerline_counts(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
     return np.array([(found & label).sum(), found.sum(), (wanted & prediction).sum(), wanted.sum()], np.int64)
 
 
-def cldice(counts) -> float:
+def cldice(counts: Sequence[int] | np.ndarray) -> float:
     """Centerline Dice, the harmonic mean of topology precision and topology sensitivity, in [0, 1].
 
     Shit et al., clDice - a novel topology-preserving loss function for tubular structure segmentation, CVPR 2021, equations 1 and 2.

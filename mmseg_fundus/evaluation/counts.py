@@ -1,14 +1,16 @@
 """Figures of a binary segmentation from its four counts; plain functions, no runner needed."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import DataError
 
 
-def confusion_counts(prediction, label, ignore_index: int = IGNORE) -> np.ndarray:
+def confusion_counts(prediction: ArrayLike, label: ArrayLike, ignore_index: int = IGNORE) -> np.ndarray:
     """Count true positives, false positives, false negatives and true negatives of the vessel class.
 
     Args:
@@ -37,11 +39,11 @@ def confusion_counts(prediction, label, ignore_index: int = IGNORE) -> np.ndarra
     return np.array([tp, fp, by_label[VESSEL] - tp, by_label[BACKGROUND] - fp], dtype=np.int64)
 
 
-def _ratio(numerator, denominator) -> float:
+def _ratio(numerator: float, denominator: float) -> float:
     return float(numerator) / float(denominator) if denominator else float('nan')
 
 
-def binary_figures(counts) -> dict:
+def binary_figures(counts: Sequence[int] | np.ndarray) -> dict[str, float]:
     """The usual figures from ``[tp, fp, fn, tn]``, each in [0, 1] but MCC; ``nan`` where a denominator is 0.
 
     ============  =================================

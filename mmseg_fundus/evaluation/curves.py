@@ -1,5 +1,8 @@
 """ROC and precision-recall curves and the calibration of a score histogram, thinned to what a page can show."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from .score_histogram import ScoreHistogram
@@ -8,7 +11,7 @@ POINTS = 200  # of a thinned curve, about
 CALIBRATION_BINS = 10
 
 
-def curves(histogram: ScoreHistogram) -> dict | None:
+def curves(histogram: ScoreHistogram) -> dict[str, dict] | None:
     """What ``results.json`` keeps of the scores of all pixels.
 
     Args:
@@ -32,7 +35,7 @@ def curves(histogram: ScoreHistogram) -> dict | None:
     }
 
 
-def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> dict:
+def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> dict[str, Any]:
     """How often pixels of a given vessel probability are vessel.
 
     Guo et al., On calibration of modern neural networks, ICML 2017, equations 2 to 5, with the probability of the vessel class in place of
@@ -72,5 +75,5 @@ def _thinned(along: np.ndarray) -> np.ndarray:
     return np.unique([0, *reached, len(along) - 1])
 
 
-def _rounded(values) -> list:
+def _rounded(values: Iterable[float]) -> list[float]:
     return [round(float(value), 6) for value in values]

@@ -3,9 +3,12 @@
 import io
 import math
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 
 from ..classes import IGNORE
 from ..datasets.fov_cache import check_size
@@ -23,7 +26,7 @@ from .scores import check_defined, score_picture, summarise
 _ARRAYS = ('.npy', '.npz')
 
 
-def read_prediction(path: Path) -> tuple:
+def read_prediction(path: Path) -> tuple[np.ndarray, bool]:
     """Read a mask or probability map.
 
     A mask has two values: 0 and 1, 255 or 65535 (in a picture also nearly so, as labels).  A map has more: 0 to 255 in 8 bit, 0 to
@@ -80,7 +83,7 @@ def _read_array(path: Path) -> np.ndarray:
         raise DataError(f'{path} cannot be read as a numpy file ({" ".join(str(error).split())[:200]})') from error
 
 
-def _parse(path: Path, file) -> np.ndarray:
+def _parse(path: Path, file: IO[bytes]) -> np.ndarray:
     """The array in a ``.npy`` file, once its header says that it is not too large."""
     form = np.lib.format
     readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
@@ -95,7 +98,7 @@ def _parse(path: Path, file) -> np.ndarray:
     return form.read_array(file, allow_pickle=False)
 
 
-def match_predictions(folder, names: list) -> list:
+def match_predictions(folder: str | Path, names: list[str]) -> list[Path]:
     """Prediction file of each picture: of the same name, or of one that goes on behind it, or behind its number, with a separator.
 
     ``01_test`` is matched by ``01_test.png``, ``01_test_prob.png``, ``01_manual2.gif`` or ``01.png``.
@@ -110,12 +113,12 @@ def match_predictions(folder, names: list) -> list:
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f'{folder}: folder of predictions not found')
-    files = {}
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if is_picture(path) or path.suffix.lower() in _ARRAYS:
             files.setdefault(stem_of(path), []).append(path)
     numbers = [name.split('_')[0] for name in names]
-    matched = {}
+    matched: dict[str, Path] = {}
     for name, number in zip(names, numbers):
         found = files.get(name) or _beginning(files, name, [other for other in names if other != name])
         if not found and number != name and numbers.count(number) == 1:
@@ -133,7 +136,7 @@ def match_predictions(folder, names: list) -> list:
     return list(matched.values())
 
 
-def _beginning(files: dict, start: str, others: list) -> list:
+def _beginning(files: dict[str, list[Path]], start: str, others: list[str]) -> list[Path]:
     """Files that begin with ``start`` and a separator, but not with the longer name of another picture."""
     longer = [other for other in others if len(other) > len(start)]
     return [
@@ -148,7 +151,9 @@ def _begins(name: str, start: str) -> bool:
     return name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
 
 
-def score_files(dataset, predictions: list, threshold: float = 0.5, read=read_prediction) -> dict:
+def score_files(
+    dataset: BaseDataset, predictions: list[Path], threshold: float = 0.5, read: Callable[[Path], tuple[np.ndarray, bool]] = read_prediction
+) -> dict[str, Any]:
     """Score prediction files against a data set's labels, inside the field of view and over the whole frame.
 
     Args:
@@ -187,7 +192,7 @@ def score_files(dataset, predictions: list, threshold: float = 0.5, read=read_pr
     return make_report(names, inside, whole, sums[0] if any_map else None)
 
 
-def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:
+def score_second_observer(dataset_of: Callable[[str], BaseDataset], threshold: float = 0.5) -> dict[str, Any] | None:
     """Score the second observer's labels as a prediction.
 
     Args:
@@ -207,7 +212,7 @@ def score_second_observer(dataset_of, threshold: float = 0.5) -> dict | None:
     samples = [second.get_data_info(i) for i in range(len(second))]
     values = {Path(info['seg_map_path']): info['label_values'] for info in samples}
 
-    def read(path: Path) -> tuple:
+    def read(path: Path) -> tuple[np.ndarray, bool]:
         label = read_label(path, values[Path(path)])
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 

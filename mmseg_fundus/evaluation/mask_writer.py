@@ -1,6 +1,7 @@
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -21,13 +22,13 @@ class MaskWriter:
         folder (str | Path): Made if needed.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._thread = ThreadPoolExecutor(1)
-        self._waiting = deque()
-        self._sources = {}
+        self._waiting: deque = deque()
+        self._sources: dict[str, Any] = {}
 
-    def write(self, name: str, mask: np.ndarray, source=None) -> None:
+    def write(self, name: str, mask: np.ndarray, source: Any = None) -> None:
         """Put ``mask`` ``(H, W)`` in line for ``<name>.png``; an earlier one's ``OSError`` is raised here or in :meth:`finish`.
 
         Raises:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
@@ -20,7 +21,7 @@ class PredictedMasks(BaseMetric):
 
     default_prefix = ''
 
-    def __init__(self, output_dir, collect_device='cpu', prefix=None):
+    def __init__(self, output_dir: str | Path, collect_device: str = 'cpu', prefix: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.output_dir = output_dir
         self._writer = MaskWriter(output_dir)

@@ -1,6 +1,7 @@
 """Scores put together, and as a table on the console."""
 
 import math
+from typing import Any
 
 from prettytable import PrettyTable
 
@@ -8,10 +9,11 @@ from .curves import curves
 from .score_histogram import ScoreHistogram
 from .scores import NAMES
 
+Scored = tuple[list[dict[str, Any]], dict[str, dict]]
 FOV, FRAME = 'field of view', 'whole frame'
 
 
-def make_report(names: list, inside: tuple, whole: tuple | None = None, histogram: ScoreHistogram | None = None) -> dict:
+def make_report(names: list[str], inside: Scored, whole: Scored | None = None, histogram: ScoreHistogram | None = None) -> dict[str, Any]:
     """Put together what ``results.json`` and the tables show.
 
     Args:
@@ -27,7 +29,7 @@ def make_report(names: list, inside: tuple, whole: tuple | None = None, histogra
     areas = {FOV: inside, **({FRAME: whole} if whole else {})}
     rows = []
     for i, name in enumerate(names):
-        row = {'picture': name}
+        row: dict[str, Any] = {'picture': name}
         for area, (records, _) in areas.items():
             mark = '' if area == FOV else 'unmasked '
             row.update({mark + figure: value for figure, value in records[i]['figures'].items()})
@@ -37,7 +39,7 @@ def make_report(names: list, inside: tuple, whole: tuple | None = None, histogra
     return {**{area: summary for area, (_, summary) in areas.items()}, **({'curves': found} if found else {}), 'pictures': rows}
 
 
-def report_rows(report: dict, name: str = '') -> dict:
+def report_rows(report: dict[str, Any], name: str = '') -> dict[str, dict[str, float]]:
     """Rows of :func:`figures_table`: pooled, mean and standard deviation over pictures, and pooled over the whole frame."""
     found = {'pooled': report[FOV]['pooled'], 'mean': report[FOV]['mean'], 'sd': report[FOV]['sd']}
     if FRAME in report:
@@ -45,7 +47,7 @@ def report_rows(report: dict, name: str = '') -> dict:
     return {f'{name}, {row}' if name else row: figures for row, figures in found.items()}
 
 
-def figures_table(rows: dict, title: str) -> str:
+def figures_table(rows: dict[str, dict[str, float]], title: str) -> str:
     """A table of ``{row: {figure: value}}``; what a row has no value for is a dash."""
     names = [name for name in NAMES if any(name in row for row in rows.values())]
     table = PrettyTable(['', *names], title=title, align='r')

@@ -47,7 +47,7 @@ class ScoreHistogram:
         counts (np.ndarray): ``(2, BINS)`` int64, background and vessel.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.counts = np.zeros((2, BINS), np.int64)
 
     def __iadd__(self, other: 'ScoreHistogram') -> 'ScoreHistogram':
@@ -65,12 +65,12 @@ class ScoreHistogram:
         positive = np.bincount(bins[vessel], minlength=BINS)
         self.counts += np.stack([np.bincount(bins, minlength=BINS) - positive, positive])
 
-    def filled(self) -> tuple:
+    def filled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Scores, background and vessel counts of the bins that hold any, highest score first."""
         used = np.flatnonzero(self.counts.any(axis=0))[::-1]
         return bin_scores(used), self.counts[0, used].astype(float), self.counts[1, used].astype(float)
 
-    def auc_roc(self) -> tuple:
+    def auc_roc(self) -> tuple[float, float]:
         """Area under the ROC curve (trapezoids, as scikit-learn) and its error bound; ``nan`` if there is only one class."""
         _, negative, positive = self.filled()
         if not negative.sum() or not positive.sum():
@@ -79,7 +79,7 @@ class ScoreHistogram:
         pairs = negative.sum() * positive.sum()
         return float((negative * (before + positive / 2)).sum() / pairs), float((negative * positive).sum() / 2 / pairs)
 
-    def average_precision(self) -> tuple:
+    def average_precision(self) -> tuple[float, float]:
         """Area under the precision-recall curve (average precision, as scikit-learn) and its error bound; ``nan`` without a vessel.
 
         The bound comes from all of a bin's vessels before, or behind, its background.
@@ -97,7 +97,7 @@ class ScoreHistogram:
         worst = (share * first / (first + false)).sum()
         return float(value), float(max(best - value, value - worst))
 
-    def dice_by_threshold(self, thresholds) -> np.ndarray:
+    def dice_by_threshold(self, thresholds: np.ndarray) -> np.ndarray:
         """Dice of ``score > threshold`` for each threshold, to the width of a bin."""
         above = np.concatenate([np.cumsum(self.counts[:, ::-1], axis=1)[:, ::-1], np.zeros((2, 1), np.int64)], axis=1)
         false, true = above[:, score_bins(np.asarray(thresholds)) + 1]

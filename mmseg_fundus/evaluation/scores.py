@@ -1,6 +1,7 @@
 """Every figure of the field's tables for one picture and for many: plain functions, no runner needed."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from .score_histogram import ScoreHistogram
 NAMES = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity', 'Precision', 'MCC', 'AUC-ROC', 'AUC-PR', 'clDice')
 
 
-def score_picture(prediction, probability, label, valid, centerline: bool = True) -> tuple:
+def score_picture(
+    prediction: np.ndarray, probability: np.ndarray | None, label: np.ndarray, valid: np.ndarray, centerline: bool = True
+) -> tuple[dict[str, Any], ScoreHistogram | None]:
     """Score one picture where ``valid``.
 
     Args:
@@ -31,7 +34,7 @@ def score_picture(prediction, probability, label, valid, centerline: bool = True
     """
     prediction = np.asarray(prediction).astype(bool)
     counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
-    record = dict(counts=counts)
+    record: dict[str, Any] = dict(counts=counts)
     if centerline:
         record['centerline'] = centerline_counts(prediction & valid, (label == VESSEL) & valid)
     histogram = None
@@ -42,7 +45,7 @@ def score_picture(prediction, probability, label, valid, centerline: bool = True
     return record, histogram
 
 
-def figures(counts, centerline=None, histogram: ScoreHistogram | None = None) -> dict:
+def figures(counts: np.ndarray, centerline: np.ndarray | None = None, histogram: ScoreHistogram | None = None) -> dict[str, float]:
     """All figures that what is given allows, in the order of ``NAMES``."""
     found = binary_figures(counts)
     if histogram is not None:
@@ -52,7 +55,7 @@ def figures(counts, centerline=None, histogram: ScoreHistogram | None = None) ->
     return found
 
 
-def summarise(records: list, histogram: ScoreHistogram | None = None) -> dict:
+def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = None) -> dict[str, dict]:
     """Figures of many pictures.
 
     Args:
@@ -78,7 +81,7 @@ def summarise(records: list, histogram: ScoreHistogram | None = None) -> dict:
     return summary
 
 
-def check_defined(figures: dict, pictures: int, example: tuple) -> None:
+def check_defined(figures: dict[str, float], pictures: int, example: tuple[str, str | None]) -> None:
     """Refuse pooled figures of pictures that cannot say how good a prediction of vessels is.
 
     Args:
@@ -101,13 +104,13 @@ def check_defined(figures: dict, pictures: int, example: tuple) -> None:
     )
 
 
-def told_left_out(left_out: dict, pictures: int) -> str:
+def told_left_out(left_out: dict[str, int], pictures: int) -> str:
     """In words what the means over pictures leave out; '' if nothing."""
     parts = ', '.join(f'{name} of {count}' for name, count in left_out.items())
     return f'not defined, and left out of mean and sd: {parts} of the {pictures} pictures' if parts else ''
 
 
-def best_threshold(histogram: ScoreHistogram) -> dict:
+def best_threshold(histogram: ScoreHistogram) -> dict[str, Any]:
     """The threshold among .01 to .99 with the best pooled Dice, and the Dice at each."""
     thresholds = np.arange(1, 100) / 100
     dice = histogram.dice_by_threshold(thresholds)

@@ -48,14 +48,14 @@ class VesselMetric(BaseMetric):
 
     def __init__(
         self,
-        detail=True,
-        ignore_index=IGNORE,
-        collect_device='cpu',
-        prefix=None,
-        collect_dir=None,
-        output_dir=None,
-        keep_results=True,
-    ):
+        detail: bool = True,
+        ignore_index: int = IGNORE,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+        output_dir: str | Path | None = None,
+        keep_results: bool = True,
+    ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
         self.detail = detail
         self.ignore_index = ignore_index

@@ -1,12 +1,14 @@
 import math
 import numbers
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import ConfigError, DataError
 
 
-def check_mask(values, name: str) -> np.ndarray:
+def check_mask(values: ArrayLike, name: str) -> np.ndarray:
     """``(H, W)`` bool of an array of False and True, 0 and 1, or 0 and 255, of any number type.
 
     Raises:
@@ -26,7 +28,7 @@ def check_mask(values, name: str) -> np.ndarray:
     return values != 0
 
 
-def check_scale(scale) -> float:
+def check_scale(scale: Any) -> float:
     """A positive number.
 
     Raises:

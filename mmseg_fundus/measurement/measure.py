@@ -1,4 +1,7 @@
+from collections.abc import Iterable
+
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from ..errors import DataError
@@ -9,7 +12,7 @@ from .inputs import check_mask, check_scale
 SHORTEST = 10  # pixels; tortuosity leaves out shorter branches
 
 
-def measure_vessels(mask, fov=None, micrometres_per_pixel: float | None = None) -> dict:
+def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_per_pixel: float | None = None) -> dict[str, float]:
     """Measure the vessels of one picture; nothing outside the field of view counts.
 
     Args:
@@ -96,7 +99,7 @@ def _mean_width(vessel: np.ndarray, lines: list) -> float:
     return float(share[tuple(nearest[:, vessel])].sum() / steps[away].sum())
 
 
-def _weighted_mean(values) -> float:
+def _weighted_mean(values: Iterable[tuple[float, float]]) -> float:
     """Mean of ``(value, weight)`` pairs without those that are ``nan``; ``nan`` if there are none."""
     values = np.array([pair for pair in values if np.isfinite(pair[0])]).reshape(-1, 2)
     return float(np.average(values[:, 0], weights=values[:, 1])) if len(values) else float('nan')

@@ -1,6 +1,7 @@
 """Line charts as inline SVG: no library, nothing to load, colours and line styles that are told apart with any colour vision."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .values import escape, number
@@ -20,14 +21,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Mark:
-    """A single point that the legend names."""
+    """A single point that the legend names; none where a coordinate is not known."""
 
     name: str
-    x: float
-    y: float
+    x: float | None
+    y: float | None
 
 
-def line_chart(title: str, lines: list, x_label: str, y_label: str, x_range=None, y_range=None, marks=(), diagonal='', note='') -> str:
+def line_chart(
+    title: str,
+    lines: list[Line],
+    x_label: str,
+    y_label: str,
+    x_range: tuple[float, float] | None = None,
+    y_range: tuple[float, float] | None = None,
+    marks: Sequence[Mark] = (),
+    diagonal: str = '',
+    note: str = '',
+) -> str:
     """A chart as an HTML ``figure``; without any finite point ''.
 
     Args:
@@ -83,7 +94,7 @@ def line_chart(title: str, lines: list, x_label: str, y_label: str, x_range=None
     )
 
 
-def ticks(low: float, high: float, count: int = 5) -> list:
+def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round values, about ``count``, that span ``low`` to ``high``; a stretch around the value where both are one."""
     size = max(abs(low), abs(high))
     if not high - low > max(size * 1e-12, 1e-290):  # so near that they are one for a float's arithmetic

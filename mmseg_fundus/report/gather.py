@@ -42,7 +42,7 @@ class Gathered:
     no_pictures: tuple | None = None
 
 
-def gather(path, pictures: int = 3, data_root=None, config=None) -> Gathered:
+def gather(path: str | Path, pictures: int = 3, data_root: str | Path | None = None, config: str | Path | None = None) -> Gathered:
     """Read what there is.
 
     Args:

@@ -51,7 +51,7 @@ def subtitle(gathered: Gathered) -> str:
     results = gathered.results
     if gathered.results_path is None:
         return 'Training without results yet'
-    kind = {'test': 'Test', 'val': 'Validation', 'masks': 'Evaluation of predictions'}.get(results.phase, 'Results')
+    kind = {'test': 'Test', 'val': 'Validation', 'masks': 'Evaluation of predictions'}.get(results.phase or '', 'Results')
     data = data_line(results.data)
     made = (results.time or '').replace('T', ' ')
     return ' · '.join(words for words in (f'{kind} on {data}' if data else kind, made) if words)

@@ -4,6 +4,7 @@ import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -45,7 +46,7 @@ class Picture:
     note: str = ''
 
 
-def choose(rows: list, count: int) -> list:
+def choose(rows: list[dict[str, Any]], count: int) -> list[Picture]:
     """The ``count`` pictures with the lowest and those with the highest Dice, none twice.
 
     Args:
@@ -61,7 +62,9 @@ def choose(rows: list, count: int) -> list:
     return [Picture(row, 'worst') for row in worst] + [Picture(row, 'best') for row in best]
 
 
-def load_pictures(pictures: list, results: Results, masks: Path, data_root=None, config=None) -> None:
+def load_pictures(
+    pictures: list[Picture], results: Results, masks: Path, data_root: str | Path | None = None, config: str | Path | None = None
+) -> None:
     """Read pictures, their labels and predictions; one that cannot be read says why in its ``note``.
 
     Args:

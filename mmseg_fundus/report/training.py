@@ -13,7 +13,7 @@ SHOWN = ('train/', 'val/')
 EVENTS = 'events.out.tfevents.*'
 
 
-def training_curves(folder: Path) -> dict:
+def training_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """Curves of the training in a work folder.
 
     Each start has a folder of its own.  A start that goes on behind another one's first step continued it (``--resume``); one that
@@ -26,7 +26,7 @@ def training_curves(folder: Path) -> dict:
         dict: Tag (``train/loss``, ``val/Dice`` ...; ``epoch`` of training steps) to ``(step, value)`` pairs; steps of ``val/`` are epochs
         where there is ``epoch``.  Empty without a training.
     """
-    curves = {}
+    curves: dict[str, list[tuple[float, float]]] = {}
     starts = {path for path in folder.glob('*/vis_data') if path.is_dir()}
     for start in sorted({path.parent for path in starts} | {path.parent for path in folder.glob(f'*/{EVENTS}')}):
         found = _from_json(start / 'vis_data/scalars.json') or _from_events(start) or _from_events(start / 'vis_data')
@@ -92,7 +92,7 @@ def steps_per_epoch(curves: dict, trained: Trained) -> float | None:
     return max(math.ceil(max((step / epoch for step, epoch in curves['epoch'] if epoch and abs(step / epoch) < 1e15), default=1)), 1)
 
 
-def thinned(pairs: list, count: int = 300) -> list:
+def thinned(pairs: list[tuple[float, float]], count: int = 300) -> list[tuple[float, float]]:
     """At most ``count`` points: means of as many equal stretches, in place of more."""
     if len(pairs) <= count:
         return pairs

@@ -11,14 +11,11 @@ from typing import NamedTuple
 
 import torch
 from tiny import ROOT, write_config, write_weights
-from zygote import Zygote
+from zygote import STOCK, Zygote
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 
-OURS, STOCK = (
-    'mmseg_fundus',
-    'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.visualization',
-)
+OURS = 'mmseg_fundus'
 
 
 class Wrong(Exception):

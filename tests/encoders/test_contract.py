@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmseg.models.backbones import ResNet
 from mmseg.registry import MODELS
+from tiny import TINY
 from torch import nn
 
 import mmseg_fundus
 from mmseg_fundus.components import arguments
-from mmseg_fundus.errors import ConfigError, WeightsError
+from mmseg_fundus.errors import CheckpointError, ConfigError, WeightsError
 from mmseg_fundus.models import FrozenVisionTransformer
 from mmseg_fundus.models.encoders import FrozenEncoder, encoder_in, encoder_of
 from mmseg_fundus.models.encoders.contract import MEMBERS, Encoder, keeps_contract
@@ -142,6 +144,49 @@ def test_a_class_that_keeps_a_part_of_the_contract_is_told_what_is_missing():
     assert 'Half keeps only a part of the contract of encoders (missing: own_tensors, fingerprint,' in encoder_of(Half()).why_unknown()
 
 
+class Core(Plain):
+    """The eight members that outside code asks, and nothing else."""
+
+    source, normalisation, patch_size, embed_dims, trainable = None, None, 8, 4, {}
+
+    def __init__(self, setting=1):
+        super().__init__()
+        self.setting = setting
+
+    def fingerprint(self):
+        return bytes(32)
+
+    def identity(self):
+        return {'setting': self.setting}
+
+    def map_shape(self, height, width):
+        return 1, height // 8, width // 8, 4
+
+
+def test_the_core_of_the_contract_is_enough_to_be_told_from_others():
+    backbone = Core(setting=2)
+    encoder = encoder_of(backbone.requires_grad_(False))
+    assert keeps_contract(backbone) and encoder.identity()['says'] == {'setting': 2} and encoder.map_shape(64, 32) == (1, 8, 4, 4)
+    torch.manual_seed(1)
+    assert encoder.identity()['tensors'] != encoder_of(Core(2)).identity()['tensors']  # its fingerprint says nothing
+    assert encoder.identity() != encoder_of(Core(3)).identity() and not encoder.in_weights_file and encoder.trainable == {}
+    assert encoder_of(backbone.requires_grad_(True)).trainable
+    backbone.register_forward_hook(lambda *arguments: None)
+    assert encoder.identity() is None and 'hooked on' in encoder.why_unknown()
+
+
+def test_a_slim_checkpoint_loads_into_a_stock_vit_with_the_same_tensors_and_into_no_other(tiny_config):
+    cfg = Config.fromfile(str(tiny_config())).model
+    ours = MODELS.build(cfg)
+    slim = ours.slim_state_dict(ours.state_dict())
+    stock = dict(type='mmpretrain.VisionTransformer', arch=TINY, img_size=64, out_indices=(0, 1, 2, 3), out_type='featmap')
+    model = MODELS.build({**cfg, 'backbone': dict(stock, norm_cfg=dict(type='LN', eps=1e-6))})
+    with pytest.raises(CheckpointError, match='trained with another frozen encoder .* than the one of this config'):
+        model.load_state_dict(dict(slim))  # a random one had been taken
+    model.backbone.load_state_dict(ours.backbone.state_dict())
+    model.load_state_dict(dict(slim))
+
+
 # ---- the constructor of ours
 
 
@@ -172,6 +217,3 @@ def test_the_branch_of_a_file_is_said_in_weights_or_as_in_old_configs(tiny_vit, 
     for weights, words in ((dict(fil=str(path)), "has 'fil'; write weights=dict.file="), (dict(key='student'), 'names no file')):
         with pytest.raises(WeightsError, match=words):
             tiny_vit(weights=weights)
-
-
-TINY = dict(embed_dims=48, num_layers=4, num_heads=3, feedforward_channels=96)

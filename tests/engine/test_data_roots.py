@@ -7,6 +7,7 @@ from mmengine.dataset import ConcatDataset
 
 from mmseg_fundus.datasets import DRIVEVesselDataset
 from mmseg_fundus.engine import load_config
+from mmseg_fundus.engine.data_roots import roots as roots_of
 from mmseg_fundus.engine.inputs import check_inputs, repeated, tell_repeated
 from mmseg_fundus.errors import ConfigError
 
@@ -126,3 +127,43 @@ def test_plain_folders_of_other_names_are_found_below_by_their_name(tiny_config,
         data_root=tmp_path,
     )
     assert (roots(cfg), roots(cfg, 'test_dataloader')) == ([f'{tmp_path}/DRIVE'], [f'{tmp_path}/mine'])
+
+
+SOURCES = """
+_both = dict(_delete_=True, type='FundusVessels', source=[dict(type='DRIVE', root='data/DRIVE'), dict(type='STARE', root='data/STARE')])
+train_dataloader['dataset'] = dict(_both, view=dict(size=(64, 64)))
+val_dataloader['dataset'] = dict(_both, split='val')
+test_dataloader['dataset'] = dict(_delete_=True, type='FundusVessels', source=dict(type='DRIVE', root='data/DRIVE'), split='test')
+del _both
+"""
+
+
+def source_roots(cfg, *splits):
+    return [one.path for one in roots_of(cfg, splits)]
+
+
+def test_each_source_of_one_data_set_has_its_own_folder(tiny_config, tmp_path, told):
+    for name in ('DRIVE', 'STARE'):
+        (tmp_path / 'all' / name).mkdir(parents=True)
+    cfg = load_config(tiny_config(SOURCES), data_root=tmp_path / 'all', splits=('train', 'val'))
+    both = [f'{tmp_path}/all/DRIVE', f'{tmp_path}/all/STARE']
+    assert source_roots(cfg, 'train', 'val', 'test') == [*both, *both, both[0]] and len(told) == 1
+    assert source_roots(load_config(tiny_config(SOURCES), data_root='/d', splits=('test',)), 'train', 'test') == ['/d', 'data/STARE', '/d']
+    with pytest.raises(ConfigError, match='DRIVEVesselDataset in data/DRIVE, STAREVesselDataset in data/STARE') as refused:
+        load_config(tiny_config(SOURCES), data_root=tmp_path, splits=('train',))
+    advice = str(refused.value).split('--cfg-options ')[1].split()
+    assert advice == ['train_dataloader.dataset.source.0.root=DIR', 'train_dataloader.dataset.source.1.root=DIR']
+    options = {option.split('=')[0]: folder for option, folder in zip(advice, ('/a', '/b'))}
+    assert source_roots(load_config(tiny_config(SOURCES), options), 'train') == ['/a', '/b']
+    config = tiny_config(SOURCES)
+    inherited = tiny_config(SOURCES.replace('_delete_=True, ', ''), name='inherited.py')
+    assert source_roots(load_config(config), 'test') == ['data/DRIVE'] == source_roots(load_config(inherited), 'test')
+
+
+@pytest.mark.parametrize(
+    'key, meant', [('source.0.rooot', 'root'), ('view.rotat', 'rotate'), ('view.look.blurr', 'blur'), ('veiw', 'view')]
+)
+def test_a_misspelt_setting_of_a_source_or_a_view_is_one_line(tiny_config, key, meant):
+    look = SOURCES.replace('view=dict(', 'view=dict(look=dict(blur=0.5), ')
+    with pytest.raises(ConfigError, match=f'did you mean {meant!r}'):
+        load_config(tiny_config(look), {f'train_dataloader.dataset.{key}': 1})

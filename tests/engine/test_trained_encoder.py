@@ -108,7 +108,8 @@ def test_a_block_that_a_hook_unfreezes_is_refused_if_the_optimizer_does_not_hold
 def test_it_trains_as_the_refusal_advises_without_stale_maps_and_is_saved(train, tiny_vit, epoch, said_last):
     runner, said = train(f"custom_hooks = [dict(type='UnfreezeHook', epoch={epoch})]", **VIEWS, **HOLDS_ALL)
     assert said[-1].startswith(f'feature cache: {said_last}')
-    assert runner.model.encoder.off and runner.model.encoder.encoder is runner.model.backbone
+    encoder = runner.model.encoder
+    assert encoder.off and encoder.encoder is runner.model.backbone
     own = tiny_vit(out_indices=(0, 1, 2, 3)).state_dict()
     saved = safe_load(Path(runner.work_dir) / 'epoch_2.pth')['state_dict']
     for name, tensor in own.items():

@@ -100,6 +100,11 @@ def test_what_was_allowed_for_the_configs_file_is_not_for_the_remembered_one(tin
     cfg = load_config(tiny_config("model['backbone'].update(weights='missing.pth', allow_unsafe=True)"))
     settle_files(cfg, tmp_path / 'c.pth')
     assert cfg.model.backbone.weights == str(files[0]) and cfg.model.backbone.allow_unsafe is False
+    cfg = load_config(
+        tiny_config("model['backbone']['weights'] = dict(_delete_=True, file='missing.pth', key='student', allow_unsafe=True)")
+    )
+    settle_files(cfg, tmp_path / 'c.pth')
+    assert cfg.model.backbone.weights == dict(file=str(files[0]), key='student', allow_unsafe=False)
 
 
 EACH = 'for _loader in (train_dataloader, val_dataloader, test_dataloader):\n    _loader["dataset"].update({})\ndel _loader\n'

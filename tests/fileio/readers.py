@@ -10,6 +10,7 @@ Example:
 
 import argparse
 import copy
+import faulthandler
 import json
 import os
 import re
@@ -127,6 +128,7 @@ def tried(reader, path: Path) -> str:
     out, into = os.pipe()
     child = os.fork()
     if not child:
+        faulthandler.disable()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         os.write(into, _in_child(reader, path).encode())
         os._exit(0)

@@ -13,18 +13,15 @@ import pytest
 def shell(tmp_path, root, zygote):
     """Run a command in a folder that is not the checkout; returns the finished process, output joined.
 
-    Our own tools, also those that a script starts, are forks of a process that has imported the package. They are not if ``PYTHONPATH`` is
-    given, which decides what is imported.
+    Our own tools, also those that a script starts, are forks of a process that has imported the package.
     """
 
     def run(*command, **env):
         command = [str(part) for part in command]
         clean = {k: v for k, v in os.environ.items() if k not in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'PORT', 'MASTER_PORT')}
-        clean.update(VIRTUAL_ENV=sys.prefix, OMP_NUM_THREADS='1', **env)
-        if 'PYTHONPATH' not in env:
-            if command[0] == sys.executable and Path(command[1]).parent == root / 'tools':
-                return zygote.run(command, tmp_path, clean, 300)
-            clean['VIRTUAL_ENV'] = str(zygote.environment)
+        clean.update(VIRTUAL_ENV=str(zygote.environment), OMP_NUM_THREADS='1', **env)
+        if command[0] == sys.executable and Path(command[1]).parent == root / 'tools':
+            return zygote.run(command, tmp_path, clean, 300)
         streams = dict(stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return subprocess.run(command, cwd=tmp_path, env=clean, text=True, timeout=300, **streams)
 

@@ -46,7 +46,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         weights (str | Path | dict): A VisionFM / iBOT checkpoint (:data:`~mmseg_fundus.models.encoders.layouts.LAYOUTS` has the families);
             ``'random'`` for an untrained encoder; ``'from_checkpoint'`` if a full training checkpoint brings the encoder, in which
             case a forward pass before that is an error.  ``dict(file=..., key='student', allow_unsafe=True)`` says which branch of a
-            file that holds two, and that the file may be unpickled without restrictions, which runs code in it.
+            file that holds two, and that the file may be unpickled without restrictions, which runs code in it (``_delete_=True`` in it
+            where a config inherits a name).
         arch (str | dict): An mmpretrain ViT arch: ``'base'``, ``'large'``, ``'deit-small'``, or a dict with ``embed_dims``,
             ``num_layers``, ``num_heads``, ``feedforward_channels``.
         patch_size (int): Pixels on the side of a patch.

@@ -1,16 +1,18 @@
-"""Backbones that are no encoders of ours, or have one in them, made to keep the contract (see :mod:`.contract`)."""
+"""Backbones that are no encoders of ours, or have one in them, made to keep the contract (see :mod:`.protocol`)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ...fileio.checksum import tensors_sha256
+from .identity import UnknownError, code_of
 from .normalisation import Normalisation
+from .protocol import Encoder
 from .weights import EncoderWeights
 
-if TYPE_CHECKING:
-    from .contract import Encoder
+# what a class of one's own must have at least; the others have a default in FrozenEncoder and in CoreEncoder
+CORE = ('source', 'fingerprint', 'identity', 'map_shape', 'patch_size', 'embed_dims', 'trainable', 'normalisation')
 
 
 class _Adapter:
@@ -42,7 +44,7 @@ class WrappedEncoder(_Adapter):
         encoder (Encoder): In it.
     """
 
-    def __init__(self, backbone: nn.Module, encoder: 'Encoder'):
+    def __init__(self, backbone: nn.Module, encoder: Encoder):
         super().__init__(backbone)
         self.inner = encoder
 
@@ -132,6 +134,78 @@ class ForeignBackbone(_Adapter):
         raise ConfigError(
             f'the sizes of the maps of {type(self.backbone).__name__} are not known: its class has no map_shape(height, width)'
         )
+
+    def check_trainable(self) -> None:
+        pass
+
+    def make_plain(self) -> None:
+        pass
+
+
+class CoreEncoder(_Adapter):
+    """A backbone whose class has the core of the contract (:data:`CORE`) and does not inherit from :class:`.frozen.FrozenEncoder`.
+
+    It is cached by its own ``identity()``.  Checkpoints hold all of it: that its file has every tensor is not known.
+
+    Args:
+        backbone (nn.Module): With the members of the core.
+    """
+
+    has_weights = True
+    in_weights_file = False
+
+    @property
+    def source(self) -> EncoderWeights | None:
+        source = self.backbone.source
+        return source if isinstance(source, EncoderWeights) else None
+
+    @property
+    def patch_size(self) -> int:
+        return int(self.backbone.patch_size)  # type: ignore[arg-type]
+
+    @property
+    def embed_dims(self) -> int:
+        return int(self.backbone.embed_dims)  # type: ignore[arg-type]
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        found = self.backbone.normalisation
+        return found if isinstance(found, Normalisation) else None
+
+    def own_tensors(self) -> dict[str, Tensor]:
+        return dict(self.backbone.state_dict(keep_vars=True))
+
+    def fingerprint(self) -> bytes:
+        return bytes(self.backbone.fingerprint())  # type: ignore[operator]
+
+    def identity(self) -> dict[str, Any] | None:
+        if self.why_unknown():
+            return None
+        return {
+            'class': f'{type(self.backbone).__module__}.{type(self.backbone).__qualname__}',
+            'code': code_of(self.backbone),
+            'tensors': tensors_sha256(self.own_tensors()).hex(),  # also where its own fingerprint leaves some out
+            'says': self._says(),
+        }
+
+    def _says(self) -> Any:
+        return self.backbone.identity()  # type: ignore[operator]
+
+    def why_unknown(self) -> str | None:
+        name = type(self.backbone).__name__
+        if self._says() is None:
+            return f'the identity() of the backbone {name} is None, its maps cannot be told from those of another'
+        if any(part._forward_hooks or part._forward_pre_hooks for part in self.backbone.modules()):
+            return f'something was hooked on the encoder {name}, which may change its maps'
+        try:
+            code_of(self.backbone)
+        except UnknownError as reason:
+            return f'the backbone {name} cannot be told from others: {reason}'
+        return None
+
+    def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
+        levels, high, wide, channels = self.backbone.map_shape(height, width)  # type: ignore[operator]
+        return int(levels), int(high), int(wide), int(channels)
 
     def check_trainable(self) -> None:
         pass

@@ -1,77 +1,13 @@
-"""What everything else may ask an encoder, and the one way to reach it."""
+"""The contract of encoders: the members are in :mod:`.protocol`, here is the one way to reach an encoder."""
 
-from typing import Any, Protocol
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from .adapters import ForeignBackbone, WrappedEncoder
-from .normalisation import Normalisation
-from .weights import EncoderWeights
+from .adapters import CORE, CoreEncoder, ForeignBackbone, WrappedEncoder
+from .protocol import Encoder
 
-
-class Encoder(Protocol):
-    """A picture in, maps out; in most cases frozen.
-
-    :class:`.frozen.FrozenEncoder` keeps the contract for a new encoder that inherits from it.  :func:`encoder_of` hands out a backbone
-    itself if it keeps the contract, or else an adapter, so that nobody has to ask whether a member exists.
-    """
-
-    @property
-    def source(self) -> EncoderWeights | None:
-        """The weights file that its tensors were read from; ``None`` if there is none."""
-
-    @property
-    def patch_size(self) -> int:
-        """Pictures are padded to multiples of it (pixels); 1 if it is not known."""
-
-    @property
-    def embed_dims(self) -> int:
-        """Channels of a map; 0 if that is not known."""
-
-    @property
-    def normalisation(self) -> Normalisation | None:
-        """What its pictures were normalised with when it was trained; ``None`` if that is not known."""
-
-    @property
-    def has_weights(self) -> bool:
-        """Whether it can run: ``False`` until a checkpoint brings its tensors."""
-
-    @property
-    def in_weights_file(self) -> bool:
-        """Whether all of :meth:`own_tensors` can be read again from the file of :attr:`source`: none is trained or changed."""
-
-    @property
-    def trainable(self) -> dict[str, nn.Parameter]:
-        """The parameters that require a gradient, by name, those of what was put around or into the encoder among them."""
-
-    def own_tensors(self) -> dict[str, Tensor]:
-        """Parameters and buffers that it was built with, by their names then: without adapters that were put in since."""
-
-    def fingerprint(self) -> bytes:
-        """SHA-256 of :meth:`own_tensors`, names and values (32 bytes)."""
-
-    def identity(self) -> dict[str, Any] | None:
-        """All that decides the maps of a given input, in plain values; ``None`` if it cannot be told (see :meth:`why_unknown`)."""
-
-    def why_unknown(self) -> str | None:
-        """Why :meth:`identity` cannot tell its maps from those of another encoder, in words; ``None`` if it can."""
-
-    def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """``(levels, h, w, channels)`` of the maps of an input of this size in pixels.
-
-        Raises:
-            ConfigError: If that cannot be known without running it.
-        """
-
-    def check_trainable(self) -> None:
-        """Raise :class:`ConfigError` if what it was asked to train is not trained, or the other way around."""
-
-    def make_plain(self) -> None:
-        """From now on compute in float32 and uncompiled, as an exporter needs it."""
-
-    def __call__(self, inputs: Tensor, /) -> tuple[Tensor, ...]:
-        """Maps ``(N, C, h, w)`` of normalised pictures ``(N, 3, H, W)``, one for each level."""
-
+__all__ = ['MEMBERS', 'Encoder', 'backbone_of', 'encoder_in', 'encoder_of', 'keeps_contract']
 
 # what a class must have of it; the others may be attributes that a constructor sets
 MEMBERS = ('own_tensors', 'fingerprint', 'identity', 'why_unknown', 'map_shape', 'check_trainable', 'make_plain', 'trainable')
@@ -88,7 +24,7 @@ def _encoders_in(backbone: nn.Module) -> list[nn.Module]:
 
 def keeps_contract(backbone: nn.Module) -> bool:
     """Whether a backbone, or one module in it, is an encoder that keeps the contract; another is only adapted to it."""
-    return len(_encoders_in(backbone)) == 1
+    return len(_encoders_in(backbone)) == 1 or isinstance(encoder_of(backbone), CoreEncoder)
 
 
 def encoder_of(backbone: nn.Module) -> Encoder:
@@ -99,10 +35,14 @@ def encoder_of(backbone: nn.Module) -> Encoder:
 
     Returns:
         Encoder: The backbone itself if its class keeps the contract.  If one module in it does (mmpretrain's ``LoRAModel`` around an
-        encoder), an adapter that runs the whole backbone and answers for that encoder.  Otherwise (mmseg's ``ResNet``) an adapter
-        that says what is known: no source, no identity.
+        encoder), an adapter that runs the whole backbone and answers for that encoder.  If its class has the core of the contract
+        (:data:`.adapters.CORE`), an adapter that has the rest.  Otherwise (mmseg's ``ResNet``) an adapter that says what is known: no
+        source, no identity.
     """
     found: list[Any] = _encoders_in(backbone)
+    own = all(hasattr(type(backbone), name) for name in ('fingerprint', 'identity', 'map_shape'))  # not passed on by a wrapper
+    if not found and own and all(hasattr(backbone, name) for name in CORE):
+        return CoreEncoder(backbone)
     if len(found) != 1:
         parts = [name for name in MEMBERS if hasattr(type(backbone), name)]
         return ForeignBackbone(backbone, [name for name in MEMBERS if name not in parts] if 'identity' in parts else [])

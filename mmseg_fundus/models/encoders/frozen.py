@@ -19,7 +19,7 @@ Self = TypeVar('Self', bound='FrozenEncoder')
 
 
 class FrozenEncoder(nn.Module):
-    """Base of an encoder that is loaded exactly and then left alone; keeps the contract :class:`.contract.Encoder`.
+    """Base of an encoder that is loaded exactly and then left alone; keeps the contract :class:`.protocol.Encoder`.
 
     A new encoder is a class that
 
