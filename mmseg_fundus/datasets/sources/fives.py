@@ -26,7 +26,7 @@ class FIVES(Source):
     layout = "`data/FIVES/{train,test}/{Original,Ground truth}`, or the guide's `data/FIVES/{images,annotations}/{train,test}`"
     pictures = '800 of 2048x2048'
     usual_division = '600 train, 200 test'
-    licence = 'CC BY 4.0'
+    licence = 'as its page says'
     address = 'https://doi.org/10.6084/m9.figshare.19688169'
 
     def list_samples(self, root: Path, part: str) -> list[dict[str, Any]]:
