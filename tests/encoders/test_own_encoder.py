@@ -1,6 +1,7 @@
 """An encoder of somebody else's package: a short class trains, caches, resumes, is saved slim, tested, predicted with, exported."""
 
 import contextlib
+import importlib
 import runpy
 import shutil
 import sys
@@ -158,9 +159,7 @@ def test_an_edited_class_is_another_encoder(weights, tmp_path, monkeypatch):
         (folder / 'edited.py').write_text(text)
         monkeypatch.syspath_prepend(str(folder))
         sys.modules.pop('edited', None)
-        import edited
-
-        found.append(getattr(edited, f'Edited{number}')(str(weights)).identity())
+        found.append(getattr(importlib.import_module('edited'), f'Edited{number}')(str(weights)).identity())
     assert found[0]['fingerprint'] == found[1]['fingerprint'] and found[0]['code'] != found[1]['code']
 
 

@@ -186,4 +186,4 @@ class VesselSegmentor(EncoderDecoder):
     def _loss_terms(self, logits: Tensor, label: Tensor) -> dict:
         loss = self.decode_head.loss_decode
         terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
-        return {name: float(value) for name, value in terms.items()}
+        return {name: float(value.detach()) for name, value in terms.items()}
