@@ -49,7 +49,7 @@ def test_the_threshold_is_the_callers_else_the_checkpoints_else_the_configs(infe
 def test_poses_are_averaged_where_they_are_asked_for(infer, drive_like):
     path = drive_like / 'test/images/01_test.tif'
     plain, averaged = infer()(path), infer(tta=True)(path)
-    assert not np.allclose(plain.probability, averaged.probability) and abs(plain.probability - averaged.probability).max() < 0.5
+    assert not np.allclose(plain.probability, averaged.probability) and abs(plain.probability - averaged.probability).mean() < 0.1
 
 
 @pytest.mark.parametrize('shape', [(1, 1, 3), (3, 200, 3), (97, 31, 3)])
