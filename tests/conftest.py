@@ -1,6 +1,7 @@
 """Small synthetic stand-ins that the tests share: a tiny ViT's weights file, a DRIVE-like folder, a config."""
 
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,8 @@ from mmseg_fundus.models import FrozenVisionTransformer  # noqa: E402
 
 DRIVE = ROOT.parent / 'shared' / 'data' / 'DRIVE'
 spare_repetition()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a suite in the background: its processes would ignore Ctrl-C too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,6 +1,7 @@
 """What every command line tool shares: short options, and errors of one line."""
 
 import argparse
+import io
 import logging
 import os
 import re
@@ -199,6 +200,8 @@ def run(main) -> None:
     """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
     logging.FileHandler.handleError = _cannot_log
     threading.excepthook = _of_a_thread
+    if isinstance(sys.stdout, io.TextIOWrapper):  # an error comes last, also where output and errors go into one file
+        sys.stdout.reconfigure(line_buffering=True)
     if callable(signal.getsignal(signal.SIGINT)):  # tools/_interrupt.py ended the process at once while it imported
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
