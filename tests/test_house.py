@@ -112,25 +112,6 @@ def test_the_room_for_files_knows_nothing_of_models_and_data_sets():
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def is_guess(node: ast.AST) -> bool:
-    """Whether a piece of code asks an encoder for what it may not have."""
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-        return False
-    if node.func.id == 'isinstance':
-        return 'FrozenVisionTransformer' in ast.unparse(node.args[1])
-    asked = node.func.id in ('hasattr', 'getattr')
-    return asked and re.search(r'(backbone|encoder|find_encoder\(.*\)|encoder_of\(.*\))$', ast.unparse(node.args[0])) is not None
-
-
-def test_an_encoder_is_asked_by_its_contract_alone():
-    found = []
-    for path in PACKAGE.rglob('*.py'):
-        if not {'encoders', 'backbones'} & set(path.parts):
-            nodes = ast.walk(ast.parse(path.read_text()))
-            found += [f'{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}' for node in nodes if is_guess(node)]
-    assert found == []
-
-
 def registered(registry, module: str) -> dict:
     """{name: class} of what the modules below ``mmseg_fundus.<module>`` registered."""
     for info in pkgutil.walk_packages([str(PACKAGE / module.replace('.', '/'))], f'mmseg_fundus.{module}.'):

@@ -65,7 +65,7 @@ def main():
 def fill(model, loader, epochs, batch_size: int) -> int:
     """Compute the maps that are missing of all views; returns how many those were."""
     sampler, dataset = loader.sampler, loader.dataset
-    views = [sampler.view(index, drawn) for drawn in range(sampler.views_in(epochs)) for index in range(len(dataset))]
+    views = sampler.different_views(epochs)
     bar, computed = ProgressBar(len(views)), 0
     for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
         shown = [sample.get('shown') for sample in batch['data_samples']]

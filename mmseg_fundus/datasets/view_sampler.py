@@ -37,7 +37,7 @@ class ViewSampler(DefaultSampler):
         members = _members(dataset)
         self.repeats = repeats
         self.views = views
-        self._turns = _turns(members)
+        self._turns, self._first = _turns(members)
         self._sources = None
         count = len(members)
         if draw == 'balanced':
@@ -62,17 +62,23 @@ class ViewSampler(DefaultSampler):
             drawn = max(-(-drawn * share // len(source)) for source in self._sources)
         return min(self.views, drawn * max(turns for _, turns in self._turns))
 
+    def different_views(self, epochs: int | None) -> list[View]:
+        """The ``views`` that so many epochs draw, each once; all of every picture if their number is not known."""
+        if epochs is None:
+            return [View(index, number) for number in range(self.views) for index in dict.fromkeys(self._first)]
+        drawn = (self._drawn(i, epoch) for epoch in range(epochs) for i in range(self.pictures * self.repeats))
+        return list({(self._first[view.index], view.number): view for view in drawn}.values())
+
     def __iter__(self) -> Iterator[View]:
-        draw = self._natural if self._sources is None else self._balanced
-        return (self.view(*draw(i)) for i in super().__iter__())
+        return (self._drawn(i, self.epoch) for i in super().__iter__())
 
-    def _natural(self, i: int) -> tuple[int, int]:
-        return i % self.pictures, self.epoch * self.repeats + i // self.pictures
-
-    def _balanced(self, i: int) -> tuple[int, int]:
+    def _drawn(self, i: int, epoch: int) -> View:
+        """View ``i`` of an epoch, before it is shuffled."""
+        if self._sources is None:
+            return self.view(i % self.pictures, epoch * self.repeats + i // self.pictures)
         share = self.pictures * self.repeats // len(self._sources)
-        source, at = self._sources[i // share], self.epoch * share + i % share
-        return source[at % len(source)], at // len(source)
+        source, at = self._sources[i // share], epoch * share + i % share
+        return self.view(source[at % len(source)], at // len(source))
 
 
 def _members(dataset) -> list:
@@ -89,14 +95,16 @@ def _members(dataset) -> list:
     return [(dataset, i) for i in range(len(dataset))]
 
 
-def _turns(members: list) -> list:
-    """For each index, ``(how often its picture stood before it, how often it stands there at all)``."""
-    counts, before = {}, []
-    for dataset, i in members:
-        key = (id(dataset), i)
-        before.append((key, counts.get(key, 0)))
-        counts[key] = counts.get(key, 0) + 1
-    return [(turn, counts[key]) for key, turn in before]
+def _turns(members: list) -> tuple[list, list]:
+    """For each index, ``(how often its picture stood before it, how often it stands there at all)``; and where it stands first."""
+    places = {}
+    for index, (dataset, i) in enumerate(members):
+        places.setdefault((id(dataset), i), []).append(index)
+    turns, first = [None] * len(members), [None] * len(members)
+    for found in places.values():
+        for turn, index in enumerate(found):
+            turns[index], first[index] = (turn, len(found)), found[0]
+    return turns, first
 
 
 def _sources(dataset, members: list) -> list:

@@ -196,6 +196,14 @@ def test_another_packages_source_is_tested_by_its_name(tmp_path, clinic, tiny_co
         use_dataset(cfg, 'FundusVessels', tmp_path)
 
 
+def test_a_source_that_finds_no_pictures_is_told_what_to_write(tmp_path):
+    class Unwritten(Source):
+        pass
+
+    with pytest.raises(ConfigError, match=r'the source Unwritten has no list_samples\(self, root, part\)'):
+        FundusVessels(Unwritten(str(tmp_path)), 'trainval')
+
+
 def test_an_installed_packages_entry_point_is_imported(tmp_path):
     about = tmp_path / 'clinic-1.0.dist-info'
     about.mkdir()

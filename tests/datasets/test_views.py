@@ -95,7 +95,12 @@ def test_joined_and_repeated_pictures_are_the_views_of_the_data_set_alone(drive_
     for (repeated, _, _), found in numbers.items():  # of 2 epochs x 2 repeats, x 3 where the data set is repeated
         expected = range(12 if repeated else 4)
         assert sorted(found) == sorted(number if views is None else number % views for number in expected)
-    assert ViewSampler(dataset, repeats=2, views=100).views_in(2) == 12 and sampler.views_in(None) == views
+    many = ViewSampler(dataset, repeats=2, views=100)
+    assert many.views_in(2) == 12 and len(many.different_views(2)) == 6 * 4 + 4 * 12 and sampler.views_in(None) == views
+    if views is not None:
+        assert (
+            len(sampler.different_views(2)) == 6 * min(views, 4) + 4 * min(views, 12) and len(sampler.different_views(None)) == 10 * views
+        )
 
 
 def test_a_balanced_draw_takes_each_source_equally_often_and_goes_on_where_an_epoch_ended(drive_like, tmp_path):
@@ -110,7 +115,7 @@ def test_a_balanced_draw_takes_each_source_equally_often_and_goes_on_where_an_ep
             drawn += now
         found = {index: sorted(view.number for view in drawn if view == View(index, view.number, 0)) for index in range(8)}
         assert all(found[index] == list(range(4)) for index in range(6)) and found[6] == found[7] == list(range(12))
-        assert sampler.views_in(3) == 12
+        assert sampler.views_in(3) == 12 and set(sampler.different_views(3)) == set(drawn) and len(sampler.different_views(3)) == len(drawn)
         assert list(sampler) == list(sampler)
     with pytest.raises(ConfigError, match="draw='balanced' needs several sources"):
         ViewSampler(DATASETS.build(member(drive_like)), draw='balanced')

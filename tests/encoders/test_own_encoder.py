@@ -252,6 +252,8 @@ def test_mistakes_in_its_class_are_named(own, weights, config):
 
     with pytest.raises(ConfigError, match=r'Wrong.encode\(\) gives maps \(1, 24, 8, 8\), its levels.*say 2 of \(1, 24, 8, 8\)'):
         Wrong(str(weights))(torch.zeros(1, 3, 64, 64))
+    with pytest.raises(ConfigError, match=r'the encoder FrozenEncoder has no encode\(self, inputs\)'):
+        FrozenEncoder().encode(torch.zeros(1, 3, 8, 8))
     with pytest.raises(ConfigError, match='Unfrozen is not finished: its constructor must end with self.freeze'):
 
         class Unfrozen(Forgetful):

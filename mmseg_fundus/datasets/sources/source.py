@@ -107,7 +107,9 @@ class Source:
         Returns:
             list[dict]: With ``img_path``, ``seg_map_path`` and perhaps ``fov_path``, see :func:`.layout.pair`.
         """
-        raise NotImplementedError(f'{type(self).__name__} does not list its samples')
+        raise ConfigError(
+            f'the source {type(self).__name__} has no list_samples(self, root, part), which finds its pictures; see docs/extending.md'
+        )
 
     @property
     def undivided(self) -> str:

@@ -55,7 +55,7 @@ class FrozenEncoder(nn.Module):
 
     def encode(self, inputs: Tensor) -> Iterable[Tensor]:
         """Maps ``(N, embed_dims, H / patch_size, W / patch_size)`` of pictures whose sides are multiples of ``patch_size``."""
-        raise NotImplementedError
+        raise ConfigError(f'the encoder {type(self).__name__} has no encode(self, inputs), which makes its maps; see docs/extending.md')
 
     def settings(self) -> dict[str, Any]:
         """What beside the weights decides the maps, in plain values: the constructor's arguments, from attributes of their names."""
