@@ -10,6 +10,7 @@ from mmseg_fundus.datasets.reading import read_picture
 from mmseg_fundus.errors import CheckpointError, ConfigError, DataError
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings('ignore:dataset_meta or class names')
 def test_a_file_and_its_array_give_the_same_vessels_as_mmsegmentation(infer, tiny_checkpoint, drive_like):
     path = drive_like / 'test/images/01_test.tif'

@@ -46,6 +46,7 @@ def test_pictures_come_as_stored_in_bgr(drive):
     assert np.array_equal(dataset[1]['inputs'].numpy().transpose(1, 2, 0)[:, :, ::-1], stored)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('suffix', ['.tif', '.jpg', '.png'])
 @pytest.mark.parametrize('drawn', [True, False], ids=['view', 'whole'])
 def test_a_picture_damaged_after_the_start_is_named(tmp_path, drive, suffix, drawn):
@@ -70,6 +71,7 @@ def test_a_picture_damaged_after_the_start_is_named(tmp_path, drive, suffix, dra
         dataset[View(1, 0, 0) if drawn else 1]
 
 
+@pytest.mark.slow
 def test_fives_reads_the_guides_folders_and_holds_out_a_seeded_tenth(tmp_path):
     root = write_fives_layout(tmp_path / 'FIVES', training=20, test=3, size=32)
     train, val = FIVESVesselDataset(root, 'train'), FIVESVesselDataset(root, 'val')
@@ -135,6 +137,7 @@ SPOIL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', SPOIL)
 def test_a_spoilt_data_set_is_refused_at_start_naming_the_file(drive, kind):
     DRIVEVesselDataset(drive, 'trainval')
@@ -151,6 +154,7 @@ def test_a_relative_root_says_where_it_was_looked_for(tmp_path, monkeypatch):
         DRIVEVesselDataset('data/X')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'arguments, error',
     [

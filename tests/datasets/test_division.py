@@ -82,6 +82,7 @@ def test_wrong_divisions_are_refused(division, error):
         divide(SAMPLES, division, ROOT)
 
 
+@pytest.mark.slow
 def test_a_data_set_divides_as_told(tmp_path):
     root = write_stare(tmp_path / 'STARE')
     assert len(STAREVesselDataset(root, 'trainval', division=dict(first=16))) == 16

@@ -37,6 +37,7 @@ INVERTED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('options', [{}, dict(fov_dir=None)], ids=['shipped', 'found'])
 @pytest.mark.parametrize('kind', INVERTED)
 def test_an_inverted_label_is_one_line(own, kind, options):

@@ -101,6 +101,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('change, at_least', CASES, ids=lambda value: getattr(value, '__name__', str(value)))
 def test_fov_is_found_whatever_happened_to_the_picture(eyes, change, at_least):
     for picture, _, fov in eyes:
@@ -124,6 +125,7 @@ def test_what_is_no_picture_is_refused(picture):
         find_fov(picture)
 
 
+@pytest.mark.slow
 def test_fov_of_drive_agrees_with_the_shipped_masks(real_drive):
     values = []
     for split in ('trainval', 'test'):

@@ -51,6 +51,7 @@ def test_an_incomplete_stare_keeps_each_picture_on_its_side(tmp_path):
     assert names(STAREVesselDataset(root, 'test'))[0] == 'im0162.ppm' and len(STAREVesselDataset(root, 'trainval')) == 9
 
 
+@pytest.mark.slow
 def test_chase_db1(tmp_path):
     root = layouts.write_chase(tmp_path)
     train, test = ChaseDB1VesselDataset(root, 'trainval'), ChaseDB1VesselDataset(root, 'test')
@@ -89,6 +90,7 @@ def test_fives_in_both_layouts(tmp_path, write):
     assert label_files(test) == names(test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'kind, ids, suffixes, second',
     [
@@ -167,6 +169,7 @@ def test_a_missing_extra_or_truncated_file_is_named_in_one_line(tmp_path, case):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.slow
 def test_pictures_that_are_missing_altogether_are_told(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr('mmseg_fundus.datasets.verify.print_log', lambda text, **kwargs: said.append(text))

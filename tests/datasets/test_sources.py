@@ -71,6 +71,7 @@ def write_clinic(root):
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', WRITERS)
 def test_each_public_set_is_read_by_its_source_as_by_its_class(tmp_path, name):
     kind = known_sources()[name]
@@ -204,6 +205,7 @@ def test_a_source_that_finds_no_pictures_is_told_what_to_write(tmp_path):
         FundusVessels(Unwritten(str(tmp_path)), 'trainval')
 
 
+@pytest.mark.slow
 def test_an_installed_packages_entry_point_is_imported(tmp_path):
     about = tmp_path / 'clinic-1.0.dist-info'
     about.mkdir()

@@ -44,6 +44,7 @@ def source(tmp_path):
     return tmp_path / 'source'
 
 
+@pytest.mark.slow
 def test_drive_from_an_archive_of_archives(source, tmp_path):
     write_drive_layout(source, size=32)
     inner = [zipped(source / part, tmp_path / f'{part}.zip', below=f'{part}/') for part in ('training', 'test')]

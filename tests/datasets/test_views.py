@@ -147,6 +147,7 @@ def test_the_order_and_the_numbers_of_one_data_set_are_those_of_before(drive_lik
     assert [(view.index, view.number, view.seed) for view in sampler] == [(i % 6, 2 + i // 6, 7) for i in order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('folder', ['images', '1st_manual', 'mask'])
 def test_a_file_that_vanishes_is_named_by_a_worker_too(tmp_path, folder):
     root = write_drive_layout(tmp_path / 'DRIVE', training=2, test=1, size=64)

@@ -79,6 +79,7 @@ def test_a_folder_without_photographs_is_named(tmp_path):
         DATASETS.build(dict(type='FundusPhotographsDataset', data_root=str(tmp_path), augmentation=dict()))
 
 
+@pytest.mark.slow
 def test_what_was_pretrained_is_the_frozen_encoder(photographs, tmp_path):
     runner = pretraining(tmp_path / 'work', photographs)
     before = {name: tensor.clone() for name, tensor in runner.model.backbone.state_dict().items()}
@@ -96,6 +97,7 @@ def test_what_was_pretrained_is_the_frozen_encoder(photographs, tmp_path):
     assert any('32 views of 4 photographs without labels' in note and str(photographs) in note for note in frozen.source.notes)
 
 
+@pytest.mark.slow
 def test_pretraining_goes_on_where_it_was(photographs, tmp_path):
     runner = pretraining(tmp_path / 'work', photographs, epochs=1)
     runner.train()

@@ -65,6 +65,7 @@ def test_outputs_are_checkpoints_curves_and_overlays(trained):
     assert len(list(work.rglob('vis_image/val_*.png'))) == 4
 
 
+@pytest.mark.slow
 def test_a_checkpoint_tests_and_resumes(trained, tiny_config):
     runner, _ = trained
     path = str(Path(runner.work_dir) / 'epoch_4.pth')

@@ -51,6 +51,7 @@ def test_one_class_alone_has_no_area():
     assert np.isnan(histogram.auc_roc()[0]) and histogram.average_precision()[0] == 1
 
 
+@pytest.mark.slow
 def test_the_threshold_with_the_best_dice_is_found():
     p, y = scores('good', np.random.default_rng(1))
     histogram = ScoreHistogram()

@@ -52,6 +52,7 @@ def test_every_size_is_dynamic(model, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_pictures_are_rgb_of_0_to_255(model, tmp_path):
     segmentor = model()
     export_onnx(segmentor, tmp_path / 'a.onnx')
@@ -95,6 +96,7 @@ def test_metadata_say_how_to_predict(model, tmp_path):
     assert facts['weights_sha256'] == segmentor.backbone.source.sha256 and len(facts['mean']) == len(facts['std']) == 3
 
 
+@pytest.mark.slow
 def test_a_model_that_differs_is_not_kept(model, tmp_path):
     segmentor = model('detail', **{'model.decode_head.context': 'noise'})
     folder = tmp_path / 'out'
@@ -147,6 +149,7 @@ def test_other_segmentors_are_refused():
         VesselGraph(MODELS.get('EncoderDecoder').__new__(MODELS.get('EncoderDecoder')))
 
 
+@pytest.mark.slow
 def test_mmseg_is_as_it_was_after_an_export(model, tmp_path):
     forward = Upsample.forward
     export_onnx(model('paper'), tmp_path / 'a.onnx')

@@ -16,6 +16,7 @@ def test_a_fault_leaves_one_clear_line_and_loses_nothing(scenario, zygote, tmp_p
     assert attempt(scenario, tmp_path / 'trial', 1, zygote) == ''
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', KINDS)
 def test_a_spoilt_file_is_refused_or_read(kind, tmp_path, capfd):
     found = fuzz(kind, 400, 1, tmp_path / 'files')

@@ -86,6 +86,7 @@ def test_a_window_that_another_way_of_predicting_shares_is_found_and_others_are_
         assert sum(seen) >= 4, change
 
 
+@pytest.mark.slow
 def test_each_part_of_what_an_input_shows_tells_its_maps_from_others(cached, seen):
     x, half = pictures(size=(64, 64)), np.zeros((64, 64), np.uint8)
     half[16:48, 16:48] = 1

@@ -78,6 +78,7 @@ def test_leaf_configs_are_short(root, path):
         assert len(config.read_text().splitlines()) <= limit, config
 
 
+@pytest.mark.slow
 def test_the_ablation_changes_one_thing_each_and_never_meets_a_test_picture(root):
     paths = sorted((root / 'configs/ablation').glob('*.py'))
     assert len(paths) > 5

@@ -71,6 +71,7 @@ def test_one_window_over_the_whole_picture_equals_whole_mode(build, size):
     assert torch.allclose(whole, slide, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('size', [(565, 584), (999, 960), (700, 605), (301, 1024), (70, 3504), (1, 1)], ids=str)
 @pytest.mark.parametrize('cfg', [dict(), dict(zoom=1.37), dict(tta=dict(scales=(1, 0.8)))], ids=str)
 def test_the_blend_of_a_constant_is_constant_at_the_pictures_own_size(build, size, cfg):
@@ -157,6 +158,7 @@ def test_poses_are_all_different_and_undone(setting, count):
     assert len(seen) == count and all(torch.equal(pose.undo(pose.apply(x)), x) for pose in poses)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('mode', [dict(mode='whole', size=(48, 64)), SLIDE, dict(mode='whole')], ids=['whole', 'slide', 'own size'])
 def test_augmented_prediction_is_the_mean_probability_of_all_poses(build, mode):
     x = torch.randn(1, 3, 70, 90)

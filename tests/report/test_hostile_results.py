@@ -25,6 +25,7 @@ def test_results_name_no_code_to_run(work, tmp_path):
     assert not (tmp_path / 'ran').exists() and len(gathered.pictures) == 5, 'the rest of the arguments is as it was'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'wrong', [dict(fov=['none']), dict(val_fraction='x'), dict(img_dir='{part.__class__}'), dict(img_dir='{part:>99}'), dict(division=[1])]
 )
@@ -44,6 +45,7 @@ def test_a_configuration_is_that_of_the_results_or_lies_beside_them(work, tmp_pa
     assert gather(work).configs['Configuration'] == 'kept = 1'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['x\0.py', '\ud800.py', '/\0/\ud800.py'])
 def test_a_name_that_no_file_can_have_is_shown_as_far_as_it_can(work, name):
     change(work, config=name, checkpoint=name, masks=name)

@@ -122,6 +122,7 @@ def validation(work):
     change(work, phase='val', report=None, epoch=3, masks=None, checkpoint=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'spoil, words',
     [
@@ -195,6 +196,7 @@ def test_no_other_file_than_a_config_is_shown(work):
     assert 'Configuration' not in gather(work).configs
 
 
+@pytest.mark.slow
 def test_a_page_of_many_large_pictures_stays_small(work):
     rng = np.random.default_rng(0)
     for name in NAMES:

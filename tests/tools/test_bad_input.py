@@ -107,6 +107,7 @@ SPOIL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', SPOIL)
 def test_unusable_data(call, tiny_config, folder, kind):
     spoil, words = SPOIL[kind]
@@ -166,6 +167,7 @@ def test_a_checkpoint_of_another_model_is_refused_by_test(call, tiny_config, tmp
     assert_one_line(*call('test', tiny_config(), tmp_path / 'other.pth'), 'checkpoint does not fit the model')
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_after_the_start_is_named_out_of_a_worker(call, tiny_config, folder):
     (folder / 'training/1st_manual/22_manual1.gif').write_bytes(b'broken')
     extra = (

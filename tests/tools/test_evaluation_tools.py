@@ -84,6 +84,7 @@ WRITERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', WRITERS)
 def test_probability_maps_of_any_kind_score_as_scikit_learn_says(drive, tmp_path, kind):
     write, rounding = WRITERS[kind]
@@ -103,6 +104,7 @@ def test_probability_maps_of_any_kind_score_as_scikit_learn_says(drive, tmp_path
     assert pooled['AUC-PR'] == pytest.approx(sk.average_precision_score(y, p), abs=1e-4 + rounding)
 
 
+@pytest.mark.slow
 def test_masks_of_any_kind_score_the_same_and_have_no_areas_under_curves(drive, tmp_path):
     dataset, reports = DRIVEVesselDataset(drive, 'test'), []
     for kind, scale in (('png', 255), ('png', 1), ('npy', 1), ('gif', 255)):

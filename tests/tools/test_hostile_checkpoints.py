@@ -184,6 +184,7 @@ def spoilt():
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('how', list(spoilt()))
 def test_parts_of_another_type_are_one_clear_error(tiny_checkpoint, how):
     path = tiny_checkpoint()[1]

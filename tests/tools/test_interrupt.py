@@ -39,12 +39,14 @@ def test_there_are_tools():
     assert {'train.py', 'test.py', 'predict.py', 'reproduce.py'} <= set(TOOLS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('tool', TOOLS)
 def test_a_tool_that_is_interrupted_while_it_imports_says_so_in_one_word(interrupted, root, tool):
     done = interrupted('cv2', sys.executable, root / 'tools' / tool)
     assert (done.returncode, done.stdout, done.stderr) == (130, '', 'interrupted\n')
 
 
+@pytest.mark.slow
 def test_an_interrupt_that_the_caller_ignores_is_ignored(interrupted, root):
     """As nohup and background jobs of scripts have it."""
     ignore = dict(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))

@@ -58,6 +58,7 @@ def test_what_mmengines_hooks_write_is_resumed_tested_and_exported(tool, tiny_co
     assert len(after['message_hub']['log_scalars']['train/loss'].data[0]) == (9 if by_epoch else 6)  # with those before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('hook', ['ours', 'stock'])
 def test_mmengines_runner_resumes_them_as_an_undisturbed_training(tiny_config, tmp_path, hook):
     stock = STOCK.format(interval='interval=1', more='') if hook == 'stock' else ''

@@ -106,6 +106,7 @@ def test_mlflow_gets_pictures_under_file_names_and_the_figures_of_training_and_t
     assert ('val/Dice', 2) in mlflow.metrics and ('test/Dice', 0) in mlflow.metrics
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'hook, kind',
     [
