@@ -1,9 +1,14 @@
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from ..errors import TrainingError
 from ..models.segmentors.norms import other_norm
@@ -17,10 +22,10 @@ class BatchNormHook(Hook):
     one; without this, torch would stop at the end of the first epoch.
     """
 
-    def __init__(self):
-        self._looking = []
+    def __init__(self) -> None:
+        self._looking: list[RemovableHandle] = []
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         model = getattr(runner.model, 'module', runner.model).train()  # as the loop will; a frozen encoder's norms stay as they are
         modules = ((name, module) for name, module in model.named_modules() if module.training)
         norms = {name: module for name, module in modules if isinstance(module, nn.modules.batchnorm._BatchNorm)}
@@ -30,14 +35,16 @@ class BatchNormHook(Hook):
         if remedy:
             self._looking = [norm.register_forward_pre_hook(self._refuse_single(name, remedy)) for name, norm in norms.items()]
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict[str, Any] | None = None
+    ) -> None:
         while self._looking:
             self._looking.pop().remove()
 
     @staticmethod
-    def _remedy(loop, other: str) -> str | None:
+    def _remedy(loop: BaseLoop, other: str) -> str | None:
         """What to do about the batch of one picture that an epoch brings; ``None`` if it brings none."""
-        loader = getattr(loop, 'dataloader', None)
+        loader: Any = getattr(loop, 'dataloader', None)
         size = getattr(loader, 'batch_size', None)
         if not isinstance(loop, EpochBasedTrainLoop) or not size:
             return None
@@ -53,8 +60,8 @@ class BatchNormHook(Hook):
         return f'{found} one: use --batch-size {nearest}{drop}, or {other}'
 
     @staticmethod
-    def _refuse_single(name: str, remedy: str):
-        def look(module, inputs):
+    def _refuse_single(name: str, remedy: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+        def look(module: nn.Module, inputs: tuple[Any, ...]) -> None:
             values = inputs[0]
             if module.training and isinstance(values, torch.Tensor) and values.ndim > 1 and values[:1, :1].numel() == 1:
                 raise TrainingError(

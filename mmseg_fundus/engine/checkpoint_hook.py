@@ -3,11 +3,13 @@ import re
 from bisect import bisect
 from glob import escape
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
 from ..errors import ConfigError
@@ -42,7 +44,15 @@ class VesselCheckpointHook(Hook):
     priority = 'VERY_LOW'
     out_dir = None  # mmengine prints it
 
-    def __init__(self, interval=None, max_keep_ckpts=3, save_best='Dice', rule=None, slim=True, by_epoch=None):
+    def __init__(
+        self,
+        interval: int | None = None,
+        max_keep_ckpts: int = 3,
+        save_best: str | None = 'Dice',
+        rule: str | None = None,
+        slim: bool = True,
+        by_epoch: bool | None = None,
+    ) -> None:
         if interval is not None and (not isinstance(interval, int) or interval < 1):
             raise ConfigError(f'VesselCheckpointHook: interval={interval!r} must be 1 epoch (iteration) or more')
         if rule not in (None, 'greater', 'less'):
@@ -55,11 +65,12 @@ class VesselCheckpointHook(Hook):
         self.rule = rule or (rule_of(save_best) if save_best else None)
         self.slim = slim
         self.by_epoch = by_epoch
-        self._lock = None
-        self._kind = None  # 'epoch' or 'iter', from the start of the training to its end
-        self._saved = None  # number of the newest periodic checkpoint of this training
+        self._lock: TextIO | None = None
+        self._every: int  # interval, once it is known what is counted
+        self._kind = ''  # 'epoch' or 'iter', from the start of the training to its end
+        self._saved: int | None = None  # number of the newest periodic checkpoint of this training
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         counted = not isinstance(runner.train_loop, IterBasedTrainLoop)
         if self.by_epoch not in (None, counted):
             raise ConfigError(
@@ -67,7 +78,7 @@ class VesselCheckpointHook(Hook):
                 f'{"epochs" if counted else "iterations"}; leave by_epoch out, interval counts what train_cfg counts'
             )
         self._kind = 'epoch' if counted else 'iter'
-        self.interval = self.interval or (5 if counted else 1000)
+        self._every = self.interval = self.interval or (5 if counted else 1000)
         self._check_best(runner)
         if not is_main_process():
             return
@@ -82,7 +93,7 @@ class VesselCheckpointHook(Hook):
             hint = f'what follows {self._kind} {done[self._kind]} is trained anew' if resumed else '--resume would have continued it'
             runner.logger.warning(f'{len(moved)} checkpoints of an earlier training were moved to {aside} ({hint})')
 
-    def _check_best(self, runner) -> None:
+    def _check_best(self, runner: Runner) -> None:
         """Forget a best score that is of another metric; say so if none will be known."""
         loop, info = runner.train_loop, runner.message_hub.runtime_info
         most = loop.max_epochs if self._kind == 'epoch' else loop.max_iters
@@ -96,15 +107,15 @@ class VesselCheckpointHook(Hook):
             info.pop('best_score')
         runner.message_hub.update_info('best_score_of', wanted)
 
-    def after_train(self, runner) -> None:
+    def after_train(self, runner: Runner) -> None:
         number = getattr(runner, self._kind)
         if self._saved is not None and self._saved != number:  # ended early, by EarlyStoppingHook
             self._save_periodic(runner, number, last=True)
-        self._kind = None
+        self._kind = ''
         if self._lock is not None:
             self._lock.close()
 
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         checkpoint.update({part: _without_numpy(checkpoint[part]) for part in ('message_hub', 'param_schedulers') if part in checkpoint})
         model = getattr(runner.model, 'module', runner.model)
         checkpoint['meta']['settings'] = flat_settings(runner.cfg.to_dict())
@@ -122,38 +133,40 @@ class VesselCheckpointHook(Hook):
                 averaged = checkpoint['ema_state_dict'].items()
                 checkpoint['ema_state_dict'] = {name: tensor for name, tensor in averaged if name not in left_out}
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict[str, Any] | None = None
+    ) -> None:
         if self._kind == 'iter':
             self._after_trained(runner, runner.iter + 1)
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         if self._kind == 'epoch':
             self._after_trained(runner, runner.epoch + 1)
 
-    def _after_trained(self, runner, number: int) -> None:
+    def _after_trained(self, runner: Runner, number: int) -> None:
         self._saved = self._saved or 0  # something was trained
         if not self._validates(runner, number):
             self._save_periodic(runner, number)
 
-    def after_val_epoch(self, runner, metrics=None) -> None:
-        if self._kind is None:  # a validation alone
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
+        if not self._kind:  # a validation alone
             return
         number = getattr(runner, self._kind)
         if self.save_best:
             self._save_best(runner, metrics or {}, number)
         self._save_periodic(runner, number)
 
-    def _last(self, runner) -> int:
+    def _last(self, runner: Runner) -> int:
         return runner.max_epochs if self._kind == 'epoch' else runner.max_iters
 
-    def _validates(self, runner, number: int) -> bool:
+    def _validates(self, runner: Runner, number: int) -> bool:
         loop = runner.train_loop
         if runner.val_loop is None or number < loop.val_begin:
             return False
         interval = loop.dynamic_intervals[bisect(loop.dynamic_milestones, number + 1) - 1]  # the loop's, after this hook
         return number % interval == 0 or number == self._last(runner)
 
-    def _save_best(self, runner, metrics: dict, number: int) -> None:
+    def _save_best(self, runner: Runner, metrics: dict[str, Any], number: int) -> None:
         if self.save_best not in metrics:
             raise ConfigError(f'VesselCheckpointHook: save_best={self.save_best!r} is no validation metric; there are {", ".join(metrics)}')
         score = float(metrics[self.save_best])
@@ -170,8 +183,8 @@ class VesselCheckpointHook(Hook):
                     old.unlink()
         runner.logger.info(f'best {self.save_best} so far, {score:.4f}, after {self._kind} {number}: {name}')
 
-    def _save_periodic(self, runner, number: int, last: bool = False) -> None:
-        if number % self.interval and number != self._last(runner) and not last:
+    def _save_periodic(self, runner: Runner, number: int, last: bool = False) -> None:
+        if number % self._every and number != self._last(runner) and not last:
             return
         self._saved = number
         name = f'{self._kind}_{number}.pth'
@@ -185,7 +198,7 @@ class VesselCheckpointHook(Hook):
                 old.unlink()
 
     @master_only
-    def _write(self, runner, name: str, number: int, optimizer: bool) -> None:
+    def _write(self, runner: Runner, name: str, number: int, optimizer: bool) -> None:
         folder = Path(runner.work_dir)
         # between the end of an epoch (iteration) and the loop's own count
         meta = dict(epoch=number, iter=runner.iter) if self._kind == 'epoch' else dict(epoch=0, iter=number)
@@ -197,7 +210,7 @@ class VesselCheckpointHook(Hook):
         )
 
 
-def _without_numpy(value):
+def _without_numpy(value: Any) -> Any:
     """``value`` with Python's numbers in place of numpy's, which ``torch.load`` refuses."""
     if isinstance(value, dict):
         return type(value)((key, _without_numpy(item)) for key, item in value.items())

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..datasets.naming import parts_of
@@ -18,17 +19,17 @@ class SaveEncoderHook(Hook):
         interval (int): Epochs between two writings; after the last one it is always written.
     """
 
-    def __init__(self, interval=50):
+    def __init__(self, interval: int = 50) -> None:
         if not isinstance(interval, int) or interval < 1:
             raise ConfigError(f'SaveEncoderHook: interval={interval!r} must be 1 epoch or more')
         self.interval = interval
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         model = getattr(runner.model, 'module', runner.model)
         encoder_tensors(backbone_of(model))  # raises now what it would after many epochs
 
     @master_only
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         epoch = runner.epoch + 1
         if epoch % self.interval and epoch != runner.max_epochs:
             return

@@ -3,7 +3,8 @@ import random
 import numpy as np
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
 
@@ -18,15 +19,15 @@ class EpochSeedHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train_epoch(self, runner: Runner) -> None:
         self._seed(runner, runner.epoch)
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             self._seed(runner, runner.iter)
 
     @staticmethod
-    def _seed(runner, number: int) -> None:
+    def _seed(runner: Runner, number: int) -> None:
         state = np.random.SeedSequence((runner.seed, number, runner.rank)).generate_state(1)[0]
         random.seed(int(state))
         np.random.seed(state)

@@ -1,16 +1,20 @@
 import glob
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import ClassBalancedDataset, ConcatDataset, RepeatDataset
+from mmengine.dataset import BaseDataset, ClassBalancedDataset, ConcatDataset, RepeatDataset
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 from mmseg.structures import SegDataSample
+from torch.utils.data import DataLoader
 
 from ..datasets import ViewSampler
 from ..datasets.fov_cache import field_of_view
@@ -23,6 +27,7 @@ from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
 from ..geometry import fov_scale
 from ..models.encoders.contract import encoder_in
+from ..models.encoders.protocol import Encoder
 from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.windows import window_starts
 
@@ -44,7 +49,7 @@ class FeatureCacheHook(Hook):
         enabled (bool): ``False`` turns the cache off.
     """
 
-    def __init__(self, folder=None, max_gb=20.0, validation=True, enabled=True):
+    def __init__(self, folder: str | None = None, max_gb: float = 20.0, validation: bool = True, enabled: bool = True) -> None:
         if not isinstance(max_gb, (int, float)) or not max_gb > 0:
             raise ConfigError(f'FeatureCacheHook: max_gb={max_gb!r} must be a number above 0, in units of 10^9 bytes')
         if not isinstance(enabled, bool) or not isinstance(validation, bool):
@@ -54,14 +59,16 @@ class FeatureCacheHook(Hook):
         self.validation = validation
         self.enabled = enabled
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         model, loop = getattr(runner.model, 'module', runner.model), runner.train_loop
         if not isinstance(loop, EpochBasedTrainLoop):  # mmengine's iteration loops have started their workers already
             print_log(f'feature cache: off, train_cfg.type is {type(loop).__name__}, not EpochBasedTrainLoop', logger='current')
             return
         self.connect(model, loop.dataloader, runner.val_loop.dataloader if runner.val_loop else None, loop.max_epochs)
 
-    def connect(self, model, train_loader, val_loader=None, epochs=None) -> bool:
+    def connect(
+        self, model: BaseModel, train_loader: DataLoader[Any], val_loader: DataLoader[Any] | None = None, epochs: int | None = None
+    ) -> bool:
         """Have a model and its data sets use the cache; ``False`` if there is something that cannot be kept.
 
         Args:
@@ -80,7 +87,8 @@ class FeatureCacheHook(Hook):
         encoder, test_cfg = encoder_in(model), model.test_cfg or {}
         identity = encoder.identity()
         maker = digest(identity, _normalisation(model.data_preprocessor))
-        views, need, there, parts, caches = train_loader.sampler.views_in(epochs), 0, 0, [], []
+        sampler: Any = train_loader.sampler  # a ViewSampler: there is no obstacle
+        views, need, there, parts, caches = sampler.views_in(epochs), 0, 0, [], []
         for leaf in _leaves(train_loader):
             samples, size = leaf.samples(), leaf.views.size
             caches.append(FeatureCache(folder, samples, repr(leaf.views), maker, size, encoder.map_shape(*size)))
@@ -92,19 +100,19 @@ class FeatureCacheHook(Hook):
             kept = [windows.size([f'{glob.escape(info["name"])}-????????-*']) for info in held_out]
             need, there = need + sum(sizes), there + sum(map(min, sizes, kept))  # other ways of predicting lie there too
             parts.append(f'{len(held_out)} validation pictures, {sum(sizes) / GB:.2f} GB')
-        self._check_room(need, there, ', '.join(parts), folder, identity.get('precision', 'its own precision'))
+        self._check_room(need, there, ', '.join(parts), folder, (identity or {}).get('precision', 'its own precision'))
         for leaf, cache in zip(_leaves(train_loader), caches):
             leaf.views = CachedViews(leaf.views, cache)
         model.use_encoder(CachedEncoder(encoder, windows if held_out else None))
         return True
 
-    def _held_out(self, val_loader, test_cfg: dict) -> list:
+    def _held_out(self, val_loader: DataLoader[Any] | None, test_cfg: dict[str, Any]) -> list[dict[str, Any]]:
         """The samples of validation pictures whose maps are kept; those of test-time augmentation, of many sizes, are not."""
         leaves = _leaves(val_loader) if val_loader and self.validation and not test_cfg.get('tta') else []
         return [info for leaf in leaves for info in leaf.samples()] if all(hasattr(leaf, 'samples') for leaf in leaves) else []
 
     @staticmethod
-    def _obstacle(model, loader) -> str | None:
+    def _obstacle(model: BaseModel, loader: DataLoader[Any]) -> str | None:
         """Why the maps of this training cannot be kept, in words."""
         if not isinstance(model, VesselSegmentor):
             return f'{type(model).__name__} is no VesselSegmentor'
@@ -147,27 +155,28 @@ class FeatureCacheHook(Hook):
         )
 
 
-def _leaves(loader) -> list:
+def _leaves(loader: DataLoader[Any]) -> list[Any]:
     """The data sets that a loader reads, each once."""
     return list({id(part): part for part in parts_of(loader.dataset)}.values())
 
 
-def _wrapped_in(dataset) -> list:
+def _wrapped_in(dataset: BaseDataset) -> list[type]:
     """The classes of what data sets are in, one in another."""
     inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
     return [type(dataset)] * bool(inner) + [kind for one in inner for kind in _wrapped_in(one)]
 
 
-def _normalisation(preprocessor) -> int:
+def _normalisation(preprocessor: BaseDataPreprocessor) -> int:
     """Checksum of what a data preprocessor makes of every grey value in every channel."""
     probe = torch.stack([torch.arange(256).roll(85 * channel).reshape(16, 16) for channel in range(3)]).to(torch.uint8)
     inputs = preprocessor(dict(inputs=[probe], data_samples=[SegDataSample()]), training=False)['inputs']
     return checksum(inputs.cpu().numpy())
 
 
-def _prediction_size(info: dict, test_cfg: dict, encoder) -> int:
+def _prediction_size(info: dict[str, Any], test_cfg: dict[str, Any], encoder: Encoder) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
     height, width = picture_size(info['img_path'])
+    size: Sequence[int] = test_cfg.get('size') or (height, width)
     windows = 1
     if test_cfg.get('mode') == 'slide':
         zoom = test_cfg.get('zoom', 1.0)
@@ -175,8 +184,6 @@ def _prediction_size(info: dict, test_cfg: dict, encoder) -> int:
             fov = field_of_view(info, read_picture(info['img_path']))
             zoom *= fov_scale(fov, test_cfg['pixels_per_degree'], info['field_angle'])
         scaled = [max(round(side * zoom), 1) for side in (height, width)]
-        windows = np.prod([len(window_starts(*sides)) for sides in zip(scaled, test_cfg['crop_size'], test_cfg['stride'])])
+        windows = int(np.prod([len(window_starts(*sides)) for sides in zip(scaled, test_cfg['crop_size'], test_cfg['stride'])]))
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]
-    else:
-        size = test_cfg.get('size') or (height, width)
-    return int(windows) * RecordFolder.record_size(encoder.map_shape(*size), np.float16)
+    return windows * RecordFolder.record_size(encoder.map_shape(*size), np.float16)

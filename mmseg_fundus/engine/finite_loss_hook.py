@@ -1,8 +1,10 @@
 import math
+from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
 from ..errors import TrainingError
@@ -18,7 +20,9 @@ class FiniteLossHook(Hook):
 
     priority = 'VERY_HIGH'
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict[str, Any] | None = None
+    ) -> None:
         loss = float(torch.as_tensor((outputs or {}).get('loss', 0.0)).detach())
         if math.isfinite(loss):
             return
@@ -30,15 +34,15 @@ class FiniteLossHook(Hook):
             '(optim_wrapper.clip_grad=dict(max_norm=1.0)), or look at these pictures and their labels; then go on with --resume'
         )
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         self._check_weights(runner, f'epoch {runner.epoch + 1}')
 
-    def before_save_checkpoint(self, runner, checkpoint) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         if isinstance(runner.train_loop, IterBasedTrainLoop):
             self._check_weights(runner, f'iteration {checkpoint["meta"]["iter"]}')
 
     @staticmethod
-    def _check_weights(runner, when: str) -> None:
+    def _check_weights(runner: Runner, when: str) -> None:
         model = getattr(runner.model, 'module', runner.model)
         trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
         spoilt = [name for name, tensor in {**trained, **dict(model.named_buffers())}.items() if not torch.isfinite(tensor).all()]

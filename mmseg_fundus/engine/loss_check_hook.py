@@ -1,5 +1,8 @@
+from typing import Any
+
 import torch
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
@@ -15,10 +18,10 @@ class LossCheckHook(Hook):
     predicted there.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._checked = False
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict[str, Any] | None = None) -> None:
         if self._checked:
             return
         samples = [sample for sample in (data_batch or {}).get('data_samples', []) if 'gt_sem_seg' in sample]
@@ -32,6 +35,6 @@ class LossCheckHook(Hook):
             check_losses(head, device)
 
 
-def _listed(heads) -> list:
+def _listed(heads: nn.Module | None) -> list[nn.Module]:
     """One head, several or none, as a list."""
     return list(heads) if isinstance(heads, nn.ModuleList) else [heads] if heads is not None else []

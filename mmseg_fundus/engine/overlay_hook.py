@@ -1,5 +1,10 @@
+from collections.abc import Sequence
+from typing import Any
+
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
+from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..datasets.naming import sample_names
@@ -17,28 +22,28 @@ class VesselOverlayHook(Hook):
         wait_time (float): Seconds a window stays.
     """
 
-    def __init__(self, val_pictures=3, draw=False, show=False, wait_time=0.0):
+    def __init__(self, val_pictures: int = 3, draw: bool = False, show: bool = False, wait_time: float = 0.0) -> None:
         self.val_pictures = val_pictures
         self.draw = draw
         self.show = show
         self.wait_time = wait_time
         self._drawn = 0
 
-    def before_val_epoch(self, runner) -> None:
+    def before_val_epoch(self, runner: Runner) -> None:
         self._drawn = 0
 
-    def before_test_epoch(self, runner) -> None:
+    def before_test_epoch(self, runner: Runner) -> None:
         self._drawn = 0
 
-    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Sequence[Any] | None = None) -> None:
         if is_main_process():
-            self._draw(runner, 'val', outputs, data_batch, runner.iter, self.val_pictures - self._drawn)
+            self._draw(runner, 'val', outputs or (), data_batch, runner.iter, self.val_pictures - self._drawn)
 
-    def after_test_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Sequence[Any] | None = None) -> None:
         if self.draw or self.show:
-            self._draw(runner, 'test', outputs, data_batch, 0, len(outputs))
+            self._draw(runner, 'test', outputs or (), data_batch, 0, len(outputs or ()))
 
-    def _draw(self, runner, phase: str, samples, data_batch, step: int, most: int) -> None:
+    def _draw(self, runner: Runner, phase: str, samples: Sequence[Any], data_batch: DATA_BATCH, step: int, most: int) -> None:
         for sample, name in list(zip(samples, sample_names(samples, data_batch)))[: max(most, 0)]:
             self._drawn += 1
             runner.visualizer.add_datasample(

@@ -1,17 +1,21 @@
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import is_main_process, master_only
+from mmengine.evaluator import Evaluator
 from mmengine.hooks import Hook
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
+from torch import nn
+from torch.utils.data import DataLoader
 
 from ..datasets.naming import parts_of
 from ..evaluation import PredictedMasks, VesselMetric
 from ..models.encoders.contract import encoder_in
 from ..results import Chosen, DataSet, Prediction, Report, Results, Trained, Weights, described, without_nan
-from ..results.provenance import difference, git_state, merged, seen_before, versions
+from ..results.provenance import Files, difference, git_state, merged, seen_before, versions
 from .metric_rules import check_rules
 from .picture_names_hook import dataset_names
 
@@ -27,20 +31,20 @@ class ResultsHook(Hook):
     configuration, and the pictures' names and hashes; a test that meets pictures of the training says so.
     """
 
-    def __init__(self):
-        self._trained = None
-        self._seen = None
+    def __init__(self) -> None:
+        self._trained: dict[str, Any] | None = None
+        self._seen: list[str] | None = None
         self._seconds_before = 0.0
         self._began = time.monotonic()
 
-    def after_load_checkpoint(self, runner, checkpoint) -> None:
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         meta = checkpoint.get('meta') or {}
         training = meta.get('training')
         self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(training if isinstance(training, dict) else {})}
         if runner._resume:
             self._seconds_before = self._trained.get('seconds') or 0.0
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         self._began = time.monotonic()
         check_rules(runner)
         git_state()  # as it is now
@@ -52,7 +56,7 @@ class ResultsHook(Hook):
         if differ:
             runner.logger.warning(f'the pictures of this training are not those that the resumed checkpoint was trained on: {differ}')
 
-    def before_save_checkpoint(self, runner, checkpoint) -> None:
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         info = checkpoint.get('message_hub', {}).get('runtime_info', {})
         for name in [name for name in info if name.startswith(('val/', 'test/'))]:
             info.pop(name)  # what a metric returned that is no number: an array would need unpickling
@@ -69,17 +73,17 @@ class ResultsHook(Hook):
             'git': git_state(),
         }
 
-    def _known(self) -> dict:
+    def _known(self) -> Files:
         """Pictures that what was loaded was trained on, in whatever trainings."""
         trained = self._trained or {}
         return merged(trained.get('files'), trained.get('earlier_files'))
 
     @staticmethod
-    def _split(runner) -> dict:
+    def _split(runner: Runner) -> dict[str, Files | None]:
         validation = _files(runner.val_dataloader) if runner.val_loop is not None else None
         return {'files': _files(runner.train_dataloader), 'validation_files': validation}
 
-    def before_test(self, runner) -> None:
+    def before_test(self, runner: Runner) -> None:
         self._began = time.monotonic()
         files = _named_files(runner.test_dataloader)
         if files is None or self._trained is None:
@@ -97,18 +101,18 @@ class ResultsHook(Hook):
             )
 
     @master_only
-    def after_val_epoch(self, runner, metrics=None) -> None:
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
         counts_epochs = not isinstance(runner._train_loop, IterBasedTrainLoop)
         self._write(runner, 'val', metrics, epoch=runner.epoch if counts_epochs else None, checkpoint=None)
 
     @master_only
-    def after_test_epoch(self, runner, metrics=None) -> None:
+    def after_test_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
         epochs = (self._trained or {}).get('epochs')
         numbers = {f'test/{name}': float(value) for name, value in without_nan(metrics).items() if type(value) in (int, float)}
         runner.visualizer.add_scalars(numbers, step=epochs if isinstance(epochs, int) else 0)
         self._write(runner, 'test', metrics, epoch=None, checkpoint=runner._load_from)
 
-    def _write(self, runner, phase: str, metrics: dict, epoch, checkpoint) -> None:
+    def _write(self, runner: Runner, phase: str, metrics: dict[str, Any] | None, epoch: int | None, checkpoint: str | None) -> None:
         loader, evaluator = (
             (runner.val_dataloader, runner.val_evaluator) if phase == 'val' else (runner.test_dataloader, runner.test_evaluator)
         )
@@ -142,19 +146,19 @@ class ResultsHook(Hook):
         results.save(runner.work_dir)
 
 
-def _chosen(runner) -> Chosen | None:
+def _chosen(runner: Runner) -> Chosen | None:
     """What :func:`.choose_threshold` found, if it was asked."""
     chosen = getattr(runner, 'threshold_chosen_on', None)
     return Chosen.of(chosen) if chosen else None
 
 
-def _files(loader) -> dict | None:
+def _files(loader: DataLoader[Any]) -> Files | None:
     """Hashes of the files of a data set, or of all that it is made of; ``None`` if one does not know its own."""
     parts = parts_of(loader.dataset)
     return merged(*(part.files() for part in parts)) if all(hasattr(part, 'files') for part in parts) else None
 
 
-def _named_files(loader) -> dict | None:
+def _named_files(loader: DataLoader[Any]) -> Files | None:
     """:func:`_files` under the names that the pictures have in the tables."""
     parts, names = parts_of(loader.dataset), dataset_names(loader.dataset)
     if names is None or not all(hasattr(part, 'files') for part in parts):
@@ -163,16 +167,18 @@ def _named_files(loader) -> dict | None:
     return dict(zip(names, digests)) if len(names) == len(digests) else _files(loader)
 
 
-def _masks(evaluator, work_dir) -> str | None:
+def _masks(evaluator: Evaluator, work_dir: str) -> str | None:
     """Folder of the masks that were written, from the work folder on if it lies in there; ``None`` if there is none."""
-    ours = [metric.output_dir for metric in evaluator.metrics if isinstance(metric, (VesselMetric, PredictedMasks))]
-    written = next(filter(None, ours), None)
+    ours: list[str | Path | None] = [
+        metric.output_dir for metric in evaluator.metrics if isinstance(metric, (VesselMetric, PredictedMasks))
+    ]
+    written = next((folder for folder in ours if folder), None)
     if written is None:
         return None
-    written, work_dir = Path(written).resolve(), Path(work_dir).resolve()
-    return str(written.relative_to(work_dir) if written.is_relative_to(work_dir) else written)
+    folder, above = Path(written).resolve(), Path(work_dir).resolve()
+    return str(folder.relative_to(above) if folder.is_relative_to(above) else folder)
 
 
-def _device(model) -> str:
+def _device(model: nn.Module) -> str:
     device = next(model.parameters()).device
     return torch.cuda.get_device_name(device) if device.type == 'cuda' else f'{device.type}, {torch.get_num_threads()} threads'

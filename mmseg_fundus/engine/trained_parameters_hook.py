@@ -1,9 +1,16 @@
+from typing import Any
+
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.hooks.hook import DATA_BATCH
 from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.runner import Runner
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import HOOKS
 from torch import nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
 
 from ..errors import ConfigError
 from ..models.encoders.contract import backbone_of, keeps_contract
@@ -24,18 +31,18 @@ class TrainedParametersHook(Hook):
 
     priority = 'VERY_LOW'  # behind hooks that unfreeze something
 
-    def __init__(self):
-        self._shared = None  # ids of what required a gradient when the processes met
-        self._known = set()
-        self._waiting = {}  # id: name, of parameters whose first gradient has not come
-        self._handles = []
+    def __init__(self) -> None:
+        self._shared: set[int] | None = None  # ids of what required a gradient when the processes met
+        self._known: set[int] = set()
+        self._waiting: dict[int, str] = {}  # id: name, of parameters whose first gradient has not come
+        self._handles: list[RemovableHandle] = []
         self._steps = 0
 
-    def before_run(self, runner) -> None:
+    def before_run(self, runner: Runner) -> None:
         if get_world_size() > 1:
             self._shared = {id(parameter) for parameter in runner.model.parameters() if parameter.requires_grad}
 
-    def before_train(self, runner) -> None:
+    def before_train(self, runner: Runner) -> None:
         if runner._load_from or runner._resume:
             return
         heads = {name: module for name, module in _bare(runner).named_modules() if isinstance(module, BaseDecodeHead)}
@@ -47,7 +54,7 @@ class TrainedParametersHook(Hook):
                 "model.backbone=dict(type='mmpretrain.LoRAModel', module=...); or start from a trained checkpoint (load_from)"
             )
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None) -> None:
         trained = {id(parameter): (name, parameter) for name, parameter in _bare(runner).named_parameters() if parameter.requires_grad}
         new = [number for number in trained if number not in self._known]
         if not new:
@@ -74,12 +81,14 @@ class TrainedParametersHook(Hook):
             self._waiting[number] = name
             self._handles.append(parameter.register_hook(lambda gradient, number=number: self._waiting.pop(number, None) and None))
 
-    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict[str, Any] | None = None
+    ) -> None:
         self._steps += 1
         if self._handles and (not self._waiting or self._steps >= PATIENCE):
             self._finish(_bare(runner))
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         if self._handles:
             self._finish(_bare(runner))
 
@@ -102,14 +111,14 @@ class TrainedParametersHook(Hook):
             )
 
 
-def _bare(runner) -> nn.Module:
+def _bare(runner: Runner) -> nn.Module:
     return getattr(runner.model, 'module', runner.model)
 
 
-def _optimizers(wrapper) -> list:
+def _optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> list[Optimizer]:
     """One, or those of an ``OptimWrapperDict``."""
     return [inner.optimizer for inner in wrapper.values()] if hasattr(wrapper, 'values') else [wrapper.optimizer]
 
 
-def _some(names: list) -> str:
+def _some(names: list[str]) -> str:
     return ', '.join(names[:3]) + (', ...' if names[3:] else '')
