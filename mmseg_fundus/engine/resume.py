@@ -1,11 +1,15 @@
 """Going on with a training from a checkpoint that may hold anything: checked before a step is trained."""
 
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.hooks import EarlyStoppingHook, EMAHook
 from mmengine.logging import HistoryBuffer
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from ..errors import CheckpointError, FundusError
@@ -17,15 +21,15 @@ from .settings import changed_settings, flat_settings
 MOST = 10**12  # steps or epochs of any training
 
 
-def _count(value) -> bool:
+def _count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST
 
 
-def _number(value) -> bool:
+def _number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _unfit_curves(hub) -> list:
+def _unfit_curves(hub: Any) -> list[Any]:
     """Names of curves that mmengine would go on with and cannot."""
     curves = hub.get('log_scalars') if isinstance(hub, dict) else None
     if not isinstance(curves, dict):
@@ -35,7 +39,7 @@ def _unfit_curves(hub) -> list:
     ]
 
 
-def check_resumable(found: dict, path) -> None:
+def check_resumable(found: dict[str, Any], path: str | Path) -> None:
     """Refuse a checkpoint whose account of the training so far cannot be one.
 
     Raises:
@@ -74,7 +78,16 @@ class ResumingRunner(ConsoleRunner):
     is an error that names the checkpoint.
     """
 
-    def resume(self, filename, resume_optimizer=True, resume_param_scheduler=True, map_location='default') -> None:
+    optim_wrapper: OptimWrapper | OptimWrapperDict
+    param_schedulers: list[_ParamScheduler] | dict[str, list[_ParamScheduler]] | None
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: str | Callable[..., Any] = 'default',
+    ) -> None:
         """As :meth:`mmengine.runner.Runner.resume`; raises :class:`CheckpointError`."""
         found = load_from_anywhere(filename)
         check_resumable(found, filename)
@@ -112,7 +125,7 @@ class ResumingRunner(ConsoleRunner):
             self.logger.warning(f'{filename} is resumed: {line}')
         self._say_if_through(filename)
 
-    def _position(self, meta: dict, path) -> tuple:
+    def _position(self, meta: dict[str, Any], path: str) -> tuple[int, int]:
         """Epochs and steps that are done, counted as this training counts them."""
         epoch, step, loop = meta['epoch'], meta['iter'], self.train_loop
         if isinstance(loop, IterBasedTrainLoop):
@@ -126,7 +139,7 @@ class ResumingRunner(ConsoleRunner):
             )
         return epoch, epoch * len(self.train_dataloader)
 
-    def _check_hooks(self, found: dict, path) -> None:
+    def _check_hooks(self, found: dict[str, Any], path: str) -> None:
         if 'ema_state_dict' in found and not any(isinstance(hook, EMAHook) for hook in self.hooks):
             raise CheckpointError(
                 f'{path} cannot be continued without an EMAHook: its weights are averages that one made, which the optimizer knows nothing '
@@ -135,7 +148,7 @@ class ResumingRunner(ConsoleRunner):
         if any(isinstance(hook, EarlyStoppingHook) for hook in self.hooks):
             self.logger.warning(f'{path} is resumed: EarlyStoppingHook counts anew, mmengine keeps its patience in no checkpoint')
 
-    def _say_if_through(self, path) -> None:
+    def _say_if_through(self, path: str) -> None:
         if isinstance(self.train_loop, IterBasedTrainLoop):
             done, most, words = self.iter, self.max_iters, 'iterations, train_cfg.max_iters is {}'
         else:
@@ -144,7 +157,7 @@ class ResumingRunner(ConsoleRunner):
             self.logger.warning(f'nothing to train: {path} has {done} {words.format(most)}')
 
     @staticmethod
-    def _check_moments(wrapper, filename) -> None:
+    def _check_moments(wrapper: OptimWrapper, filename: str) -> None:
         for parameter, state in wrapper.optimizer.state.items():
             for name, value in state.items():
                 shaped = isinstance(value, torch.Tensor) and value.ndim > 0

@@ -3,8 +3,10 @@
 import inspect
 import math
 import warnings
+from pathlib import Path
+from typing import Any
 
-from mmengine.optim import OptimWrapperDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 
 from ..errors import CheckpointError
 
@@ -20,12 +22,12 @@ _WORDS = {'lr': 'learning rate'}
 _LIFE = {'begin', 'end'}  # of such a one, which stops with the training
 
 
-def named(found) -> dict:
+def named(found: Any) -> dict[str, Any]:
     """Something of each optimizer by the optimizer's name, ``''`` if there is one."""
     return dict(found.items()) if isinstance(found, (dict, OptimWrapperDict)) else {'': found}
 
 
-def replay(schedulers: list, epochs: int, steps: int) -> None:
+def replay(schedulers: list[_ParamScheduler], epochs: int, steps: int) -> None:
     """Bring new schedules to where a training from the start has them.
 
     Each value of a schedule is computed from the one before (``CosineAnnealingLR`` ...) and several are chained, so the steps are
@@ -48,7 +50,7 @@ def replay(schedulers: list, epochs: int, steps: int) -> None:
                     scheduler.step()
 
 
-def _same(first, second) -> bool:
+def _same(first: Any, second: Any) -> bool:
     if callable(first) or callable(second):
         return getattr(first, '__name__', None) == getattr(second, '__name__', None)
     if isinstance(first, (list, tuple)) and isinstance(second, (list, tuple)):
@@ -58,16 +60,16 @@ def _same(first, second) -> bool:
     return type(first) is type(second) and first == second
 
 
-def _definition(state: dict) -> dict:
+def _definition(state: dict[str, Any]) -> dict[str, Any]:
     plateau = _PLATEAU <= state.keys()
     return {name: value for name, value in state.items() if name not in _PROGRESS | (_PLATEAU | _LIFE if plateau else set())}
 
 
-def _shown(value) -> str:
+def _shown(value: Any) -> str:
     return f'{value:.4g}' if isinstance(value, float) else str(value)[:40]
 
 
-def _base(group: dict, name: str):
+def _base(group: dict[str, Any], name: str) -> Any:
     return group.get(f'initial_{name}', group.get(name))
 
 
@@ -83,7 +85,7 @@ class ResumedSchedule:
         steps (int): Iterations that are done, counted as this training counts them.
     """
 
-    def __init__(self, wrapper, schedulers: list, epochs: int, steps: int):
+    def __init__(self, wrapper: OptimWrapper, schedulers: list[_ParamScheduler], epochs: int, steps: int) -> None:
         self.wrapper = wrapper
         self.schedulers = schedulers
         self.scheduled = list(dict.fromkeys(['lr', *(scheduler.param_name for scheduler in schedulers)]))
@@ -96,7 +98,7 @@ class ResumedSchedule:
             for group in wrapper.param_groups
         ]
 
-    def settle(self, states, path) -> list:
+    def settle(self, states: Any, path: str | Path) -> list[str]:
         """Decide between the checkpoint's values, which the optimizer has now, and the config's.
 
         Nothing is touched if the schedules and their base are the checkpoint's.  Otherwise each value becomes the one that this config
@@ -144,7 +146,7 @@ class ResumedSchedule:
             scheduler._last_value = [group[scheduler.param_name] for group in loaded]
         return said
 
-    def check_kind(self, groups, path) -> None:
+    def check_kind(self, groups: Any, path: str | Path) -> None:
         """Refuse parameter groups that another kind of optimizer has made.
 
         Args:
@@ -165,9 +167,9 @@ class ResumedSchedule:
                     'was trained with, or start from its weights with --cfg-options load_from=FILE'
                 )
 
-    def _rebased(self, loaded: list) -> str:
+    def _rebased(self, loaded: list[dict[str, Any]]) -> str:
         """Which values from which the schedules start are not as in the checkpoint, in words."""
-        found = {}
+        found: dict[str, str] = {}
         for group, new in zip(loaded, self.groups):
             for name in self.scheduled:
                 old, base = _base(group, name), _base(new, name)
@@ -175,10 +177,10 @@ class ResumedSchedule:
                     found.setdefault(name, f'its base {_shown(old)} -> {_shown(base)}')
         return '; '.join(found.values())
 
-    def _settle_options(self, loaded: list) -> list:
+    def _settle_options(self, loaded: list[dict[str, Any]]) -> list[str]:
         """Take the config's options of the optimizer (weight decay, betas ...) that are not scheduled."""
         arguments = inspect.signature(type(self.wrapper.optimizer).__init__).parameters
-        found = {}
+        found: dict[str, str] = {}
         for group, new in zip(loaded, self.groups):
             for name in new.keys() & arguments.keys() - set(self.scheduled):
                 if not _same(group.get(name), new[name]):
@@ -186,7 +188,7 @@ class ResumedSchedule:
                     group[name] = new[name]
         return list(found.values())
 
-    def _changed(self, states: list) -> str:
+    def _changed(self, states: list[dict[str, Any]]) -> str:
         """What of the schedules is not as in the checkpoint, in words; '' if nothing."""
         own = [scheduler.state_dict() for scheduler in self.schedulers]
         if len(own) != len(states):
@@ -203,7 +205,7 @@ class ResumedSchedule:
                 found.append(f'step {_shown(old.get("_global_step"))} -> {new["_global_step"]} of the schedule')
         return ', '.join(found)
 
-    def _take_past(self, states: list, path) -> None:
+    def _take_past(self, states: list[dict[str, Any]], path: str | Path) -> None:
         for scheduler, state in zip(self.schedulers, states):
             for name in _PLATEAU | {'last_step'} if getattr(scheduler, 'need_val_args', False) else ():
                 if type(state.get(name)) not in (int, float):

@@ -1,6 +1,7 @@
 """The settings of a training as plain texts, to be kept in its checkpoints and compared when it is resumed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..errors import printable
 
@@ -23,8 +24,9 @@ _OTHER = (
 _OTHER_ENDS = ('num_workers', 'persistent_workers', 'prefetch_factor', 'pin_memory')
 
 
-def flat_settings(node, name: str = '') -> dict:
+def flat_settings(node: Any, name: str = '') -> dict[str, str]:
     """``{'train_cfg.max_epochs': '100', ...}`` of a config: each setting by its dotted name, its value as a text."""
+    parts: Iterable[tuple[Any, Any]]
     if isinstance(node, Mapping) and node:
         parts = node.items()
     elif isinstance(node, (list, tuple)) and any(isinstance(item, (Mapping, list, tuple)) for item in node):
@@ -34,7 +36,7 @@ def flat_settings(node, name: str = '') -> dict:
     return {key: value for part, below in parts for key, value in flat_settings(below, f'{name}.{part}' if name else str(part)).items()}
 
 
-def changed_settings(new: dict, old) -> str:
+def changed_settings(new: dict[str, str], old: Any) -> str:
     """What differs between two of :func:`flat_settings`, in words; '' if nothing, or if the old ones are not known.
 
     Args:

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -18,7 +19,7 @@ from ..results import described
 from .data_roots import leaves_of, name_of
 
 
-def threshold_dataset(cfg: Config, split: str) -> dict:
+def threshold_dataset(cfg: Config, split: str) -> dict[str, Any]:
     """The validation data set of a config, set to ``split`` (``'train'``, ``'val'``, ``'trainval'``).
 
     Raises:
@@ -34,7 +35,7 @@ def threshold_dataset(cfg: Config, split: str) -> dict:
     return dataset
 
 
-def choose_threshold(runner: Runner, dataset: dict) -> None:
+def choose_threshold(runner: Runner, dataset: dict[str, Any]) -> None:
     """Predict training pictures and set ``test_cfg.threshold`` to the value with the best pooled Dice inside the field of view.
 
     Every process predicts its share.  The choice, the Dice at every threshold from .01 to .99 and the pictures' origin go into
@@ -53,6 +54,8 @@ def choose_threshold(runner: Runner, dataset: dict) -> None:
         for batch in loader:
             metric.process(batch, [sample.to_dict() for sample in runner.model.test_step(batch)])
     metric.evaluate(len(loader.dataset))
+    if metric.histogram is None:
+        raise RuntimeError('VesselMetric made no histogram')
     choice = best_threshold(metric.histogram)
     model = getattr(runner.model, 'module', runner.model)
     model.test_cfg['threshold'] = runner.cfg.model.test_cfg['threshold'] = choice['threshold']
@@ -65,7 +68,7 @@ def choose_threshold(runner: Runner, dataset: dict) -> None:
     )
 
 
-def store_threshold(checkpoint, chosen: dict) -> None:
+def store_threshold(checkpoint: str | Path, chosen: dict[str, Any]) -> None:
     """Keep a chosen threshold with the checkpoint it was chosen for, where prediction looks for it; the file is whole or as it was.
 
     Args:

@@ -1,6 +1,7 @@
 import inspect
+from typing import Any
 
-from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS, OPTIMIZERS
 from torch import nn
 
@@ -16,17 +17,17 @@ class TrainableOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     Arguments as in ``DefaultOptimWrapperConstructor``.
     """
 
-    def __call__(self, model: nn.Module):
+    def __call__(self, model: nn.Module) -> OptimWrapper:
         """Build the optimizer wrapper over the parameters that require a gradient; raises :class:`ConfigError` if there is none."""
         model = getattr(model, 'module', model)
         trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         if not trainable:
             raise ConfigError('nothing in the model requires a gradient: there is nothing to train')
-        groups = trainable
+        groups: list[nn.Parameter] | list[dict[str, Any]] = trainable
         if self.paramwise_cfg:
-            groups = []
-            self.add_params(groups, model)
-            groups = [group for group in groups if group['params'][0].requires_grad]
+            made: list[dict[str, Any]] = []
+            self.add_params(made, model)
+            groups = [group for group in made if group['params'][0].requires_grad]
         optimizer_cfg = self.optimizer_cfg.copy()
         kind = component(optimizer_cfg['type'], OPTIMIZERS)
         if kind is None:

@@ -6,7 +6,9 @@ is read as every other; a folder, if the config's own is missing and it held the
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from mmengine.config import Config
 
@@ -21,7 +23,14 @@ from .encoder_config import encoder_config, forbid_unsafe, set_weights_file, wei
 ENVIRONMENT = 'FUNDUS_WEIGHTS'  # names the encoder's weights file
 
 
-def settle_files(cfg: Config, checkpoint=None, weights=None, data_root=None, options=None, splits=()) -> None:
+def settle_files(
+    cfg: Config,
+    checkpoint: str | Path | None = None,
+    weights: str | None = None,
+    data_root: str | Path | None = None,
+    options: Iterable[str] | None = None,
+    splits: Sequence[str] = (),
+) -> None:
     """Set the encoder's weights file, and the folders of data sets that are missing, in a config.
 
     Weights: ``--weights`` (which :func:`.config.load_config` has set), ``$FUNDUS_WEIGHTS``, the config's file, the file that the
@@ -56,58 +65,57 @@ def settle_files(cfg: Config, checkpoint=None, weights=None, data_root=None, opt
 class _Remembered:
     """What a checkpoint says about the files it was made with; read when it is asked."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path | None) -> None:
         self.path = path
-        self._found = None
+        self._found: dict[str, Any] | None = None
 
     @property
-    def found(self) -> dict:
+    def found(self) -> dict[str, Any]:
         if self._found is None:
-            self._found = load_from_anywhere(self.path) if self.path else {}
+            self._found = load_from_anywhere(str(self.path)) if self.path else {}
         return self._found
 
-    def _part(self, name: str) -> dict:
+    def _part(self, name: str) -> dict[str, Any]:
         meta = self.found.get('meta')
         part = meta.get(name) if isinstance(meta, dict) else None
         return part if isinstance(part, dict) else {}
 
-    def weights(self) -> tuple:
+    def weights(self) -> tuple[str, str] | tuple[None, None]:
         """Path and SHA-256 of the encoder's weights file; ``(None, None)`` where nothing usable is said."""
         file, digest = (self._part('encoder').get(name) for name in ('file', 'sha256'))
-        usable = _is_path(file) and isinstance(digest, str) and len(digest) == 64
-        return (file, digest) if usable else (None, None)
+        return (file, digest) if _is_path(file) and isinstance(digest, str) and len(digest) == 64 else (None, None)
 
     def brings_encoder(self) -> bool:
         """Whether the encoder's tensors are in it."""
         state = self.found.get('state_dict')
         return isinstance(state, dict) and any(str(name).startswith('backbone.') for name in state)
 
-    def folders(self) -> dict:
+    def folders(self) -> dict[str, list[str]]:
         """Class name of each data set that was trained on to the folders that exist of it."""
         data = self._part('training').get('data')
         data = data if isinstance(data, dict) else {}
-        inner = data.get('parts') if isinstance(data.get('parts'), list) else []
-        found = {}
-        for one in (part for part in (data, *inner) if isinstance(part, dict)):
+        inner = data.get('parts')
+        found: dict[str, dict[str, str]] = {}
+        for one in (part for part in (data, *(inner if isinstance(inner, list) else [])) if isinstance(part, dict)):
             root = one.get('root')
             if isinstance(one.get('class'), str) and _is_path(root) and Path(root).is_dir():
                 found.setdefault(one['class'], {})[str(Path(root).resolve())] = root
         return {name: list(roots.values()) for name, roots in found.items()}
 
 
-def _is_path(text) -> bool:
+def _is_path(text: Any) -> TypeGuard[str]:
     """Whether a text out of a checkpoint is an absolute path that nothing in it expands."""
     return isinstance(text, str) and len(text) < 4096 and text.isprintable() and text.startswith('/') and '$' not in text
 
 
-def _existing(name) -> Path | None:
+def _existing(name: str | None) -> Path | None:
     if not name:
         return None
     path = Path(os.path.expandvars(str(name))).expanduser().absolute()
     return path if path.is_file() else None
 
 
-def _settle_weights(encoder: dict, known: _Remembered) -> None:
+def _settle_weights(encoder: dict[str, Any], known: _Remembered) -> None:
     named, asked = weights_file(encoder), os.environ.get(ENVIRONMENT)
     if named in (RANDOM, FROM_CHECKPOINT):
         return
@@ -139,7 +147,7 @@ def _settle_weights(encoder: dict, known: _Remembered) -> None:
         forbid_unsafe(encoder)  # that was allowed for another file
 
 
-def _take_from_checkpoint(encoder: dict, known: _Remembered, remembered) -> None:
+def _take_from_checkpoint(encoder: dict[str, Any], known: _Remembered, remembered: str | None) -> None:
     """There is no weights file: take the encoder out of the checkpoint, if it is in there, or say which file it was."""
     if known.path and known.brings_encoder():
         encoder_file = weights_file(encoder)
@@ -152,12 +160,12 @@ def _take_from_checkpoint(encoder: dict, known: _Remembered, remembered) -> None
         )
 
 
-def _settle_folders(cfg: Config, known: _Remembered, splits) -> None:
-    used = [one for one in roots(cfg, splits) if isinstance(one.path, str)]
+def _settle_folders(cfg: Config, known: _Remembered, splits: Sequence[str]) -> None:
+    used = [(one.name, one.path, one.public) for one in roots(cfg, splits) if isinstance(one.path, str)]
     if not used or not known.path:
         return
     trained = [(one.name, one.path) for one in roots(cfg, ['train'])]
-    for name, old, public in dict.fromkeys((one.name, one.path, one.public) for one in used):
+    for name, old, public in dict.fromkeys(used):
         if not (public or (name, old) in trained):
             continue  # the same class may be other pictures
         folders = known.folders().get(name, [])

@@ -14,12 +14,14 @@ class WholeConfig(Config):
         object.__setattr__(cfg, '__class__', cls)
         return cfg
 
-    def dump(self, file=None):
+    def dump(self, file: str | Path | None = None) -> str | None:
         """As :meth:`mmengine.config.Config.dump`.
 
         Raises:
             WriteError: If the file could not be written.
         """
         if file is None or not str(file).endswith('.py'):
-            return super().dump(file)
-        return write_whole(Path(file), lambda temporary: temporary.write_text(self.pretty_text, encoding='utf-8'))
+            dumped: str | None = super().dump(file)
+            return dumped
+        write_whole(Path(file), lambda temporary: temporary.write_text(self.pretty_text, encoding='utf-8'))
+        return None

@@ -4,6 +4,7 @@ import fcntl
 import itertools
 import re
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import ConfigError
 from ..fileio.archive import is_whole
@@ -11,17 +12,17 @@ from ..fileio.archive import is_whole
 KINDS = ('epoch', 'iter')
 
 
-def _numbered(folder: Path, begin: str, kind: str) -> list:
+def _numbered(folder: Path, begin: str, kind: str) -> list[tuple[int, Path]]:
     matches = [(re.fullmatch(rf'{begin}{kind}_(\d+)\.pth', path.name), path) for path in folder.glob(f'*{kind}_*.pth')]
     return sorted((int(match.group(1)), path) for match, path in matches if match)
 
 
-def numbered_checkpoints(folder: Path, kind: str = 'epoch') -> list:
+def numbered_checkpoints(folder: Path, kind: str = 'epoch') -> list[Path]:
     """``epoch_N.pth`` files of a folder, or ``iter_N.pth``, lowest number first."""
     return [path for _, path in _numbered(folder, '', kind)]
 
 
-def _last_named(folder: Path) -> list:
+def _last_named(folder: Path) -> list[Path]:
     """What mmengine's hook noted in ``last_checkpoint``, which may have any name; seen from this folder, which may have been moved."""
     try:
         path = folder / Path((folder / 'last_checkpoint').read_text().strip()).name
@@ -30,7 +31,7 @@ def _last_named(folder: Path) -> list:
         return []
 
 
-def latest_whole_checkpoint(folder) -> tuple:
+def latest_whole_checkpoint(folder: str | Path) -> tuple[Path | None, list[Path]]:
     """The newest checkpoint of a folder that is whole, for resuming; none is unpickled to find out.
 
     By number among the ``epoch_N.pth`` and among the ``iter_N.pth``; between these, and what ``last_checkpoint`` names, by time.
@@ -41,7 +42,8 @@ def latest_whole_checkpoint(folder) -> tuple:
     Returns:
         tuple[Path | None, list[Path]]: The file, and newer ones that were passed over because they are damaged.
     """
-    folder, damaged = Path(folder), []
+    folder = Path(folder)
+    damaged: list[Path] = []
     waiting = [numbered_checkpoints(folder, kind) for kind in KINDS]
     waiting.append([path for path in _last_named(folder) if not any(path in paths for paths in waiting)])
     while any(waiting):
@@ -53,7 +55,7 @@ def latest_whole_checkpoint(folder) -> tuple:
     return None, damaged
 
 
-def move_aside(folder: Path, resumed: Path | None, done: dict, timestamp: str) -> tuple:
+def move_aside(folder: Path, resumed: Path | None, done: dict[str, int], timestamp: str) -> tuple[Path | None, list[Path]]:
     """Move the checkpoints that are not of the training that begins now to ``before_<timestamp>``.
 
     Args:
@@ -65,12 +67,13 @@ def move_aside(folder: Path, resumed: Path | None, done: dict, timestamp: str) -
     Returns:
         tuple[Path | None, list[Path]]: Where they are now, and what they were; ``None`` and none if there was nothing to move.
     """
-    own = resumed is not None and resumed.resolve().parent == folder.resolve()
+    kept = resumed.resolve() if resumed is not None else None
+    own = kept is not None and kept.parent == folder.resolve()
     foreign = [
         path
         for kind in KINDS
         for number, path in _numbered(folder, '(?:best_.+_)?', kind)
-        if not own or (number > done[kind] and path.resolve() != resumed.resolve())
+        if not own or (number > done[kind] and path.resolve() != kept)
     ]
     if not foreign:
         return None, []
@@ -82,7 +85,7 @@ def move_aside(folder: Path, resumed: Path | None, done: dict, timestamp: str) -
     return aside, foreign
 
 
-def occupy(folder: Path):
+def occupy(folder: Path) -> TextIO:
     """Keep other trainings out of a work folder as long as this process lives, or until what is returned is closed.
 
     Raises:
