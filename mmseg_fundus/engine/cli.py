@@ -9,8 +9,10 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import DictAction
 from mmseg import registry as seg
@@ -56,7 +58,7 @@ def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True,
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
-def common_options(args) -> dict:
+def common_options(args: argparse.Namespace) -> dict[str, Any]:
     """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`.
 
     Raises:
@@ -100,7 +102,7 @@ def explain_unknown_type(error: Exception) -> str | None:
     return None
 
 
-def _meant(word: str, known) -> str:
+def _meant(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, list(known), n=1)
     return f'; did you mean {close[0]!r}?' if close else ''
 
@@ -196,9 +198,9 @@ def one_line(error: FundusError) -> str:
     return printable(' '.join(text.split()))
 
 
-def run(main) -> None:
+def run(main: Callable[[], object]) -> None:
     """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
-    logging.FileHandler.handleError = _cannot_log
+    logging.FileHandler.handleError = _cannot_log  # type: ignore[assignment, method-assign]
     threading.excepthook = _of_a_thread
     if isinstance(sys.stdout, io.TextIOWrapper):  # an error comes last, also where output and errors go into one file
         sys.stdout.reconfigure(line_buffering=True)
@@ -231,7 +233,7 @@ def _cannot_log(handler: logging.FileHandler, record: logging.LogRecord) -> None
     logging.Handler.handleError(handler, record)
 
 
-def _of_a_thread(found) -> None:
+def _of_a_thread(found: threading.ExceptHookArgs) -> None:
     """For ``threading``: TensorBoard's writer hands a full disk on to the main thread, which says it; here it would be said twice."""
     if not (isinstance(found.exc_value, OSError) and found.exc_value.errno in FULL):
         threading.__excepthook__(found)

@@ -1,8 +1,10 @@
 """Loading a config file, with the short options of the tools, and refusing keys that would do nothing."""
 
 import inspect
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -11,7 +13,7 @@ from mmseg.registry import DATASETS, MODELS
 from ..components import component, is_a
 from ..datasets import FundusVesselDataset, FundusVessels
 from ..datasets.by_name import class_by_name, registered_class
-from ..datasets.public_sets import data_set_of
+from ..datasets.public_sets import public_sets
 from ..datasets.sources import known_sources
 from ..errors import ConfigError
 from ..fileio.whole_files import FULL
@@ -36,7 +38,14 @@ _SETTINGS = (
 )
 
 
-def load_config(path, options: dict | None = None, work_dir=None, data_root=None, weights=None, splits=SPLITS) -> Config:
+def load_config(
+    path: str | Path,
+    options: dict[str, Any] | None = None,
+    work_dir: str | None = None,
+    data_root: str | Path | None = None,
+    weights: str | None = None,
+    splits: Sequence[str] = SPLITS,
+) -> Config:
     """Read a config file and apply command line options to it.
 
     Args:
@@ -102,7 +111,7 @@ def _first_import(error: Exception) -> Exception:
     return _first_import(inner) if isinstance(error, ImportError) and isinstance(inner, ImportError) else error
 
 
-def check_loaders(cfg: Config, splits) -> None:
+def check_loaders(cfg: Config, splits: Sequence[str]) -> None:
     """Raise :class:`ConfigError` if a config, such as one of pretraining, has no data of one of the ``splits``."""
     for split in splits:
         if not cfg.get(f'{split}_dataloader'):
@@ -110,7 +119,7 @@ def check_loaders(cfg: Config, splits) -> None:
             raise ConfigError(f'{cfg.filename} has no {split}_dataloader, which this tool needs{hint}')
 
 
-def check_prediction_options(cfg: Config, options: dict) -> None:
+def check_prediction_options(cfg: Config, options: dict[str, Any]) -> None:
     """Raise :class:`ConfigError` if an option sets ``model.test_cfg`` of a model that does not read it.
 
     Args:
@@ -124,7 +133,7 @@ def check_prediction_options(cfg: Config, options: dict) -> None:
         )
 
 
-def use_dataset(cfg: Config, name: str, data_root=None) -> None:
+def use_dataset(cfg: Config, name: str, data_root: str | Path | None = None) -> None:
     """Have a config test on the test pictures of another data set, read and predicted as it reads and predicts its own.
 
     Args:
@@ -144,19 +153,21 @@ def use_dataset(cfg: Config, name: str, data_root=None) -> None:
     kept = {key: value for key, value in cfg.test_dataloader.dataset.items() if key in ('pipeline', 'test_mode')}
     if issubclass(kind, FundusVessels):
         kept['split'] = 'test'
-    source = next((source for source in known_sources().values() if kind is data_set_of(source)), None)
+    source = next((known_sources()[name] for name, found in public_sets().items() if kind is found), None)
     if source and component(kind.__name__, DATASETS) is not kind:  # known as a source alone
         folder = {'root': str(data_root)} if data_root else {}
         cfg.test_dataloader.dataset = dict(type='FundusVessels', source=dict(type=source.name, **folder), **kept)
         return
-    if data_root or source:
-        kept['data_root'] = str(data_root or Path('data') / source.name)
+    if data_root:
+        kept['data_root'] = str(data_root)
+    elif source:
+        kept['data_root'] = str(Path('data') / source.name)
     elif inspect.signature(kind).parameters['data_root'].default in (None, inspect.Parameter.empty):
         raise ConfigError(f'--dataset {name}: name its folder with --data-root DIR')
     cfg.test_dataloader.dataset = dict(type=kind.__name__, **kept)
 
 
-def _check_options(cfg: Config, options: dict) -> None:
+def _check_options(cfg: Config, options: dict[str, Any]) -> None:
     for dotted in options:
         first, *rest = dotted.split('.')
         if first not in cfg and first not in _KNOWN:
@@ -186,7 +197,7 @@ def _check_names(cfg: Config, path: Path) -> None:
             raise ConfigError(f'{path}: unknown top-level name {name!r}{_suggest(name, _KNOWN)}')
 
 
-def _suggest(name: str, known, first: str | None = None) -> str:
+def _suggest(name: str, known: Iterable[str], first: str | None = None) -> str:
     if get_close_matches(name.replace('_', ''), ['dataroot'], cutoff=0.8):
         return '; the folder of the data set is train_dataloader.dataset.data_root (also val_, test_), or --data-root for all three'
     close = get_close_matches(first or name, list(known), n=1)

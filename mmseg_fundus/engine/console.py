@@ -2,6 +2,7 @@
 
 import logging
 import re
+from typing import Any
 
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
@@ -25,7 +26,7 @@ class ConsoleRunner(Runner):
     ``log_level = 'DEBUG'`` shows them too.
     """
 
-    def build_logger(self, *args, **kwargs) -> MMLogger:
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """As :meth:`mmengine.runner.Runner.build_logger`, and a line that says where the whole log is."""
         logger = super().build_logger(*args, **kwargs)
         console = [handler for handler in logger.handlers if not isinstance(handler, logging.FileHandler)]

@@ -4,15 +4,16 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.registry import Registry
 from mmseg.registry import DATASETS
 
 from ..components import component, is_a
 from ..datasets import FundusVessels
-from ..datasets.sources import SOURCES, source_class
+from ..datasets.sources import SOURCES, Source, source_class
 from ..errors import ConfigError
 
 SPLITS = ('train', 'val', 'test')
@@ -24,7 +25,7 @@ def tell(text: str, level: int = logging.INFO) -> None:
         print_log(text, logger='current', level=level)
 
 
-def leaves(cfg, splits=SPLITS) -> dict:
+def leaves(cfg: Config, splits: Sequence[str] = SPLITS) -> dict[str, dict[str, Any]]:
     """The data sets of some loaders that read files themselves, not through ``ConcatDataset``, ``RepeatDataset`` and the like.
 
     Args:
@@ -37,7 +38,7 @@ def leaves(cfg, splits=SPLITS) -> dict:
     Raises:
         ConfigError: If a data set is a list, which no loader takes.
     """
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for split in splits:
         loader = cfg.get(f'{split}_dataloader')
         dataset = loader.get('dataset') if isinstance(loader, dict) else None
@@ -49,7 +50,7 @@ def leaves(cfg, splits=SPLITS) -> dict:
     return found
 
 
-def leaves_of(dataset, where='dataset') -> dict:
+def leaves_of(dataset: Any, where: str = 'dataset') -> dict[str, dict[str, Any]]:
     """The same of one data set's config, which stands at a dotted place."""
     if isinstance(dataset, (list, tuple)):
         return {place: leaf for i, one in enumerate(dataset) for place, leaf in leaves_of(one, f'{where}.{i}').items()}
@@ -71,7 +72,7 @@ class Root(NamedTuple):
         public: Whether the name says which pictures these are.
     """
 
-    holder: dict
+    holder: dict[str, Any]
     key: str
     place: str
     name: str
@@ -91,32 +92,32 @@ def roots(cfg: Config, splits: Sequence[str] = SPLITS) -> list[Root]:
     return [root for place, leaf in leaves(cfg, splits).items() for root in _roots_of(leaf, place)]
 
 
-def _roots_of(leaf: dict, place: str) -> list[Root]:
+def _roots_of(leaf: dict[str, Any], place: str) -> list[Root]:
     sources = leaf.get('source')
     if is_a(leaf, FundusVessels, DATASETS) and isinstance(sources, (dict, list, tuple)):
         several = isinstance(sources, (list, tuple))
         found = []
         for i, holder in enumerate(sources if several else [sources]):
-            kind = source_class(component(holder.get('type'), SOURCES)) if isinstance(holder, dict) else None
-            if kind:
+            known = source_class(component(holder.get('type'), SOURCES)) if isinstance(holder, dict) else None
+            if known:
                 where = f'{place}.source.{i}' if several else f'{place}.source'
-                found.append(Root(holder, 'root', f'{where}.root', kind.data_set or kind.name, kind.name, not kind.general))
+                found.append(Root(holder, 'root', f'{where}.root', known.data_set or known.name, known.name, not known.general))
         return found
     if 'data_root' not in leaf and not is_a(leaf, FundusVessels, DATASETS):
         return []
-    kind = getattr(component(leaf.get('type'), DATASETS), 'SOURCE', None)
+    kind: type[Source] | None = getattr(component(leaf.get('type'), DATASETS), 'SOURCE', None)
     name = name_of(leaf)
     public = kind is not None and not kind.general and name == kind.data_set
-    return [Root(leaf, 'data_root', f'{place}.data_root', name, kind.name if public else name, public)]
+    return [Root(leaf, 'data_root', f'{place}.data_root', name, kind.name if kind is not None and public else name, public)]
 
 
-def name_of(part: dict, registry=DATASETS) -> str:
+def name_of(part: dict[str, Any], registry: Registry = DATASETS) -> str:
     """Class name of a data set's config, or of another component's."""
     found = component(part.get('type'), registry)
     return getattr(found, '__name__', str(part.get('type')))
 
 
-def set_data_root(cfg: Config, root, splits=SPLITS) -> None:
+def set_data_root(cfg: Config, root: str | Path, splits: Sequence[str] = SPLITS) -> None:
     """Have a config read its data set from another folder, in every loader that reads it.
 
     Where ``splits`` read several data sets, each is looked for below ``root``, by the name of its folder or by its public name.
@@ -136,8 +137,9 @@ def set_data_root(cfg: Config, root, splits=SPLITS) -> None:
     if len(before) == 1:
         places = {old: str(root) for old in before}
     else:
-        places = {old: _below(Path(root), one) for old, one in before.items()}
-        if None in places.values() or len(set(places.values())) < len(places):
+        below = {old: _below(Path(root), one) for old, one in before.items()}
+        places = {old: place for old, place in below.items() if place is not None}
+        if len(set(places.values())) < len(before):
             sets = ', '.join(f'{one.name} in {old}' for old, one in before.items())
             names = ' and '.join(Path(old or one.known_as).name for old, one in before.items())
             each = ' '.join(f'{one.place}=DIR' for one in used)

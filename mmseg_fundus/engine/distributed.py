@@ -4,6 +4,7 @@ import gc
 import inspect
 import os
 from datetime import timedelta
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -59,7 +60,7 @@ def prepare_launcher(cfg: Config, launcher: str) -> None:
         print_log('SyncBN works on GPUs alone: here each process has batch norm over its own pictures', logger='current', level=30)
 
 
-def _to_batch_norm(node) -> int:
+def _to_batch_norm(node: Any) -> int:
     """Change every ``type='SyncBN'`` in a config to ``'BN'``; how many there were."""
     if isinstance(node, (list, tuple)):
         return sum(_to_batch_norm(item) for item in node)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from mmengine.config import Config, ConfigDict
 from mmseg.registry import MODELS
 
@@ -24,19 +26,19 @@ def encoder_config(cfg: Config) -> ConfigDict | None:
     return None
 
 
-def weights_file(encoder: dict | None) -> str | None:
+def weights_file(encoder: dict[str, Any] | None) -> str | None:
     """The file that an encoder's config names in ``weights``, written as its name or as ``dict(file=...)``."""
     named = (encoder or {}).get('weights')
     return named.get('file') if isinstance(named, dict) else named
 
 
-def set_weights_file(encoder: dict, file: str) -> None:
+def set_weights_file(encoder: dict[str, Any], file: str) -> None:
     """Name another file; which branch of it is read, and whether it may be unpickled, stays."""
     named = encoder.get('weights')
     encoder['weights'] = {**named, 'file': file} if isinstance(named, dict) else file
 
 
-def forbid_unsafe(encoder: dict) -> None:
+def forbid_unsafe(encoder: dict[str, Any]) -> None:
     """Take back that the weights file may be unpickled without restrictions."""
     for place in (encoder, encoder.get('weights')):
         if isinstance(place, dict) and place.get('allow_unsafe'):

@@ -25,7 +25,7 @@ def leave_out_training(cfg: Config) -> None:
     cfg.custom_hooks = [hook for hook in hooks if not is_a(hook, EarlyStoppingHook, HOOKS)]
 
 
-def write_masks(cfg: Config, folder=None) -> None:
+def write_masks(cfg: Config, folder: str | Path | None = None) -> None:
     """Have the predicted masks written, as PNG of 0 and 255 under the pictures' names, whichever evaluators the config has.
 
     Args:
@@ -34,7 +34,7 @@ def write_masks(cfg: Config, folder=None) -> None:
             :class:`VesselMetric` of the config names no other.
     """
     given = cfg.test_evaluator
-    inner = given.metrics if isinstance(given, dict) and 'metrics' in given else given
+    inner = given['metrics'] if isinstance(given, dict) and 'metrics' in given else given
     metrics = list(inner) if isinstance(inner, (list, tuple)) else [inner]
     ours = next((metric for metric in metrics if is_a(metric, VesselMetric, METRICS)), None)
     if ours is not None:
@@ -44,10 +44,10 @@ def write_masks(cfg: Config, folder=None) -> None:
     if inner is given:
         cfg.test_evaluator = metrics
     else:
-        given.metrics = metrics
+        given['metrics'] = metrics
 
 
-def draw_overlays(cfg: Config, show: bool, folder=None, wait_time: float = 2) -> None:
+def draw_overlays(cfg: Config, show: bool, folder: str | Path | None = None, wait_time: float = 2) -> None:
     """Have an overlay of each picture shown in a window, or written into a folder.
 
     Args:

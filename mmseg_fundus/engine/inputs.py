@@ -4,6 +4,8 @@ import copy
 import hashlib
 import logging
 import os
+from collections.abc import Sequence
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
@@ -21,7 +23,7 @@ from .encoder_config import encoder_config
 PROBE = 2**16  # bytes out of a picture file's middle, which tell most pictures apart
 
 
-def check_inputs(cfg: Config, splits) -> None:
+def check_inputs(cfg: Config, splits: Sequence[str]) -> None:
     """Raise in the first second what would otherwise be found behind pages of log.
 
     Weights: that the file is there, can be read and fits by name and shape (its checksum and values are looked at when the model is
@@ -37,15 +39,16 @@ def check_inputs(cfg: Config, splits) -> None:
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     encoder = encoder_config(cfg)
-    if encoder is not None and is_a(encoder, FrozenEncoder, MODELS):
-        component(encoder['type'], MODELS).check_file(**{k: v for k, v in encoder.items() if k != 'type'})
+    kind = component(encoder.get('type'), MODELS) if encoder is not None else None
+    if encoder is not None and isinstance(kind, type) and issubclass(kind, FrozenEncoder):
+        kind.check_file(**{k: v for k, v in encoder.items() if k != 'type'})
     for split in splits:
         found = leaves(cfg, [split]).values()
         if found and all(is_a(leaf, BaseDataset, DATASETS) for leaf in found):
             tell_repeated(build_unverified(cfg[f'{split}_dataloader'].dataset), f'{split}_dataloader')
 
 
-def build_unverified(dataset):
+def build_unverified(dataset: dict[str, Any]) -> BaseDataset:
     """Build a data set from its config without decoding its files, where it would."""
     dataset = copy.deepcopy(dataset)
     for leaf in leaves_of(dataset).values():
@@ -54,7 +57,7 @@ def build_unverified(dataset):
     return DATASETS.build(dataset)
 
 
-def tell_repeated(dataset, where: str) -> str:
+def tell_repeated(dataset: BaseDataset, where: str) -> str:
     """Log a warning, which is returned, if parts of a concatenation hold the same picture, by path or contents; '' if none does."""
     found = [part for part in parts_of(dataset) if hasattr(part, 'get_data_info')]
     if sum(len(part.sources) if isinstance(part, FundusVessels) else 1 for part in found) < 2:
@@ -73,9 +76,10 @@ def tell_repeated(dataset, where: str) -> str:
     return text
 
 
-def repeated(paths: list) -> list:
+def repeated(paths: list[str]) -> list[tuple[str, str]]:
     """Pairs of files with the same contents, ``(the first, one that repeats it)``; those that cannot be read have none."""
-    groups, found = {}, []
+    groups: dict[tuple[int, bytes], list[str]] = {}
+    found: list[tuple[str, str]] = []
     for path in paths:
         try:
             with open(path, 'rb') as file:
@@ -85,7 +89,7 @@ def repeated(paths: list) -> list:
         except OSError:
             continue
     for alike in (group for group in groups.values() if len(group) > 1):
-        seen = {}
+        seen: dict[str, str] = {}
         for path in alike:
             digest = file_sha256(path)
             if digest in seen:

@@ -1,5 +1,8 @@
 """Configs whose training counts iterations (``IterBasedTrainLoop``): what else of them counts epochs, and has to follow."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import IterBasedTrainLoop
@@ -14,7 +17,7 @@ _AS_LONG = ('CosineAnnealing', 'Poly', 'Linear', 'Constant')
 _SETTLED = ('ReduceOnPlateau',)  # counts validations
 
 
-def counts_iterations(train_cfg) -> bool:
+def counts_iterations(train_cfg: dict[str, Any]) -> bool:
     """Whether a ``train_cfg`` makes a loop that counts iterations."""
     kind = train_cfg.get('type')
     if kind is None:
@@ -56,12 +59,12 @@ def follow_iterations(cfg: Config) -> None:
         print_log(f'train_cfg counts iterations: so do {", ".join(followed)}', logger='current')
 
 
-def schedule_name(schedule) -> str:
+def schedule_name(schedule: dict[str, Any]) -> str:
     """Name of the class of a schedule's config."""
     return getattr(component(schedule['type'], PARAM_SCHEDULERS), '__name__', str(schedule['type']))
 
 
-def each_schedule(node, name: str = 'param_scheduler'):
+def each_schedule(node: Any, name: str = 'param_scheduler') -> Iterator[tuple[str, dict[str, Any]]]:
     """Name in the config, and config, of each schedule of a ``param_scheduler``: of one optimizer or several."""
     if isinstance(node, dict) and 'type' in node:
         yield name, node
@@ -70,7 +73,7 @@ def each_schedule(node, name: str = 'param_scheduler'):
             yield from each_schedule(below, f'{name}[{key!r}]')
 
 
-def _count_iterations(name: str, schedule) -> None:
+def _count_iterations(name: str, schedule: dict[str, Any]) -> None:
     fixed = [key for key in ('begin', 'end', 'T_max', 'milestones', 'step_size', 'periods', 'total_steps') if schedule.get(key)]
     if fixed or not schedule_name(schedule).startswith(_AS_LONG):
         counted = ', '.join(f'{key}={schedule[key]}' for key in fixed) or 'an epoch is its step'

@@ -1,6 +1,7 @@
 """Which figures of :class:`~mmseg_fundus.evaluation.VesselMetric` are better when greater, and which when less."""
 
 from mmengine.hooks import CheckpointHook, EarlyStoppingHook
+from mmengine.runner import Runner
 
 from ..errors import ConfigError
 from ..evaluation.scores import NAMES
@@ -24,7 +25,7 @@ def register_rules() -> None:
             setattr(hook, names, [*known, *(name for name in ours if name not in known)])
 
 
-def check_rules(runner) -> None:
+def check_rules(runner: Runner) -> None:
     """Raise :class:`ConfigError` if something that watches one of our figures takes the worse for the better.
 
     mmengine finds ``dice`` in ``vessel/loss_dice``; its ``ReduceOnPlateau`` schedules take less for better, whatever they watch.

@@ -10,11 +10,13 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import BaseDataset, pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
@@ -47,7 +49,7 @@ class Row:
     detail: str
 
 
-def _tensors(found) -> list:
+def _tensors(found: Any) -> list[torch.Tensor]:
     """The floating point tensors in what a model returns."""
     if isinstance(found, torch.Tensor):
         return [found] if found.is_floating_point() else []
@@ -62,16 +64,17 @@ class Preflight:
         processes (int): How many processes the training will have.
     """
 
-    def __init__(self, cfg: Config, processes: int = 1):
+    def __init__(self, cfg: Config, processes: int = 1) -> None:
         self.cfg = cfg
         self.processes = processes
         self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        self.model = None
-        self.datasets = {}
-        self.batch = None
-        self.rows = []
+        self.model: BaseModel  # this one, the batch and the bytes are there once the check that makes them is through
+        self.datasets: dict[str, BaseDataset] = {}
+        self.batch: dict[str, Any]
+        self.saved: int
+        self.rows: list[Row] = []
 
-    def run(self) -> list:
+    def run(self) -> list[Row]:
         """Run every check; returns the rows."""
         init_default_scope(self.cfg.get('default_scope', 'mmseg'))
         for name, check, needs in (
@@ -155,7 +158,7 @@ class Preflight:
         return f'{", ".join(found)}; {width}x{height} pixels the first; {", ".join(roots)}'
 
     @staticmethod
-    def _decode(dataset, split: str) -> int:
+    def _decode(dataset: BaseDataset, split: str) -> int:
         """Decode some pictures of a data set: with their labels and masks if it is one of ours, or else as it loads them."""
         chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MOST_PICTURES)).round().astype(int))
         if isinstance(dataset, FundusVessels):
@@ -208,9 +211,10 @@ class Preflight:
             )
         self.model.train()
         before = {name: p.detach().clone() for name, p in self.model.named_parameters() if not p.requires_grad}
-        storages, start = {}, time.perf_counter()
+        storages: dict[int, int] = {}
+        start = time.perf_counter()
 
-        def count(tensor):
+        def count(tensor: torch.Tensor) -> torch.Tensor:
             storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
             return tensor
 

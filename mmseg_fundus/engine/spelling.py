@@ -1,7 +1,10 @@
 """Finding misspelt keys in a config: what a component does not take, and what would be ignored without a word."""
 
 import inspect
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from difflib import get_close_matches
+from typing import Any
 
 from mmengine import registry as mm
 from mmengine.config import Config
@@ -42,12 +45,12 @@ PARAMWISE = {
 }
 
 
-def _taken(*kinds) -> set:
+def _taken(*kinds: Any) -> set[str]:
     """Names that one of several classes or functions takes."""
     return set().union(*(arguments(kind)[0] for kind in kinds))
 
 
-def _plain_parts() -> dict:
+def _plain_parts() -> dict[str, set[str]]:
     """Names that parts of a config without a ``type`` may hold, by place."""
     loader = {*inspect.signature(DataLoader.__init__).parameters, 'num_batch_per_epoch', 'disable_subprocess_warning'}
     return {
@@ -69,13 +72,13 @@ def _plain_parts() -> dict:
     }
 
 
-def _standard(constructor) -> bool:
+def _standard(constructor: Any) -> bool:
     """Whether ``paramwise_cfg`` goes to mmengine's own constructor, or ours, which takes the same."""
     found = component(constructor, seg.OPTIM_WRAPPER_CONSTRUCTORS) if constructor else DefaultOptimWrapperConstructor
     return found in (DefaultOptimWrapperConstructor, TrainableOptimWrapperConstructor)
 
 
-def check_spelling(cfg: Config, origin: str, options=()) -> None:
+def check_spelling(cfg: Config, origin: str, options: Iterable[str] = ()) -> None:
     """Refuse a key that a component does not take, or that nothing reads, where it looks like one that is meant.
 
     What is unlike every known name is left to the component, as is one whose names cannot be known (``**kwargs`` that go elsewhere).
@@ -95,8 +98,9 @@ def check_spelling(cfg: Config, origin: str, options=()) -> None:
     _check_hooks(cfg.get('default_hooks'), walk)
 
 
-def _check_hooks(hooks, walk) -> None:
-    for name, hook in (hooks or {}).items():
+def _check_hooks(hooks: dict[str, Any] | None, walk: '_Walk') -> None:
+    hooks = hooks or {}
+    for name, hook in hooks.items():
         if isinstance(hook, dict) and 'type' not in hook and name not in MMENGINE_HOOKS:
             walk.refuse('default_hooks', name, [*MMENGINE_HOOKS, *(known for known in hooks if known != name)], 'takes no {}', 0.6)
             raise ConfigError(f'{walk.origin}: default_hooks.{name} has no type; every hook but {", ".join(MMENGINE_HOOKS)} needs one')
@@ -107,12 +111,12 @@ def _check_hooks(hooks, walk) -> None:
 class _Walk:
     """A config's parts, one below the other."""
 
-    def __init__(self, origin: str, options):
+    def __init__(self, origin: str, options: Iterable[str]) -> None:
         self.origin = origin
         self.options = set(options)
         self.plain = _plain_parts()
 
-    def visit(self, node, where: str, registry, scope) -> None:
+    def visit(self, node: Any, where: str, registry: mm.Registry, scope: str | None) -> None:
         """Check a part and what is below it.
 
         Args:
@@ -143,7 +147,7 @@ class _Walk:
             if key not in NOT_COMPONENTS or place in self.plain:
                 self.visit(value, place, below, scope)
 
-    def _component(self, node: dict, where: str, registry, scope) -> None:
+    def _component(self, node: dict[str, Any], where: str, registry: mm.Registry, scope: str | None) -> None:
         kind = node['type']
         scoped = isinstance(kind, str) and scope and '.' not in kind
         found = (component(f'{scope}.{kind}', registry) if scoped else None) or component(kind, registry)
@@ -161,19 +165,19 @@ class _Walk:
             for key in ('augmentation', 'view'):
                 self._view(node.get(key), f'{where}.{key}')
 
-    def _view(self, view, where: str) -> None:
+    def _view(self, view: Any, where: str) -> None:
         """Check the arguments of a random view, and of the look within."""
         if isinstance(view, dict):
             self._compare(view, where, _taken(RandomFundusView), 'takes no {}', 0.6)
             look = view.get('look')
             self._compare(look if isinstance(look, dict) else {}, f'{where}.look', set(CameraLook._fields), 'takes no {}', 0.6)
 
-    def _compare(self, node: dict, where: str, known: set, verdict: str, cutoff: float) -> None:
+    def _compare(self, node: dict[str, Any], where: str, known: AbstractSet[str], verdict: str, cutoff: float) -> None:
         for key in node:
             if isinstance(key, str) and key not in known and key not in COMMON:
                 self.refuse(where, key, known, verdict, cutoff)
 
-    def refuse(self, where: str, key: str, known, verdict: str, cutoff: float) -> None:
+    def refuse(self, where: str, key: str, known: Iterable[str], verdict: str, cutoff: float) -> None:
         """Raise if ``key`` is like one of the ``known`` names."""
         close = get_close_matches(key, list(known), n=1, cutoff=cutoff)
         if close:

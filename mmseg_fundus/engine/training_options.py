@@ -1,6 +1,7 @@
 """The short options of ``tools/train.py``, applied to a config."""
 
 import os
+from pathlib import Path
 
 import torch
 from mmengine.config import Config
@@ -20,18 +21,19 @@ from .stock_settings import check_stock_settings
 from .work_folder import latest_whole_checkpoint
 
 
-def _at_least_one(option: str, value) -> None:
+def _at_least_one(option: str, value: int | None) -> None:
     if value is not None and value < 1:
         raise ConfigError(f'{option} {value}: 1 or more was expected')
 
 
-def epochs_asked(epochs=None):
+def epochs_asked(epochs: int | None = None) -> int | None:
     """``--epochs``, or else ``$FUNDUS_EPOCHS``, which shortens every training of a script; ``None`` leaves it to the config.
 
     Raises:
         ConfigError: If it is not a whole number of 1 or more.
     """
-    name, value = '--epochs', epochs
+    name: str = '--epochs'
+    value: int | str | None = epochs
     if epochs is None and os.environ.get('FUNDUS_EPOCHS'):
         name, value = 'FUNDUS_EPOCHS', os.environ['FUNDUS_EPOCHS']
     if value is not None and not (str(value).isdecimal() and int(value) >= 1):
@@ -39,7 +41,15 @@ def epochs_asked(epochs=None):
     return None if value is None else int(value)
 
 
-def apply_training_options(cfg: Config, batch_size=None, accumulate=None, epochs=None, lr=None, seed=None, amp=False) -> None:
+def apply_training_options(
+    cfg: Config,
+    batch_size: int | None = None,
+    accumulate: int | None = None,
+    epochs: int | None = None,
+    lr: float | None = None,
+    seed: int | None = None,
+    amp: bool = False,
+) -> None:
     """Change a config in place.
 
     Args:
@@ -116,7 +126,7 @@ def _enable_amp(cfg: Config) -> None:
     wrapper.update(dict(dtype='bfloat16') if bfloat16 else dict(dtype='float16', loss_scale='dynamic'))
 
 
-def choose_checkpoint(cfg: Config, resume, seed=None) -> None:
+def choose_checkpoint(cfg: Config, resume: str | Path | None, seed: int | None = None) -> None:
     """Decide what a training starts from: ``--resume [PATH]``, or else what the config says.
 
     Args:
@@ -148,7 +158,7 @@ def choose_checkpoint(cfg: Config, resume, seed=None) -> None:
         _take_seed(cfg, seed)
 
 
-def _take_seed(cfg: Config, asked) -> None:
+def _take_seed(cfg: Config, asked: int | None) -> None:
     """Go on with the seed of the checkpoint: mmengine would change to it after the sampler was made with another."""
     meta = load_from_anywhere(cfg.load_from).get('meta')
     seed = meta.get('seed') if isinstance(meta, dict) else None
