@@ -29,10 +29,14 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def imported(path: Path) -> set:
-    """Names of all that a module of the package imports, inside functions too, with relative imports written out."""
+    """Names of all that a module of the package imports when it runs, inside functions too, with relative imports written out."""
     package = path.relative_to(ROOT).parts[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    found, nodes = set(), list(ast.walk(ast.parse(path.read_text())))
+    types = [node for node in nodes if isinstance(node, ast.If) and ast.unparse(node.test) == 'TYPE_CHECKING']
+    unread = {id(inner) for block in types for node in block.body for inner in ast.walk(node)}  # by Python: annotations alone need it
+    for node in nodes:
+        if id(node) in unread:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> dict[str, type[FundusVesselDataset]]:
     if name == 'PUBLIC':  # the table as it is now: packages may have added to it
         return public_sets()
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

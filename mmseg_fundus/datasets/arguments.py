@@ -1,6 +1,8 @@
 """Refusing arguments of a vessel data set that would be read wrongly without a word."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
+from typing import Any, ClassVar, Protocol
 
 import mmcv.transforms
 import mmseg.datasets
@@ -9,10 +11,17 @@ from mmseg.registry import TRANSFORMS
 from ..components import arguments, component
 from ..errors import ConfigError
 
+
+class TakesKeywords(Protocol):
+    """A data set's class that says which keywords its ``**kwargs`` may hold."""
+
+    KEYWORDS: ClassVar[tuple[str, ...]]
+
+
 LOADERS = (mmcv.transforms.LoadAnnotations, mmseg.datasets.LoadAnnotations)
 
 
-def check_pipeline(owner: str, steps) -> None:
+def check_pipeline(owner: str, steps: Sequence[Any]) -> None:
     """Refuse mmseg's ``LoadAnnotations``, also within steps of steps: it takes the 255 of a black and white label for "ignored".
 
     Args:
@@ -40,7 +49,7 @@ def _refuse_loader(owner: str, found: bool) -> None:
         )
 
 
-def check_classes(owner: str, metainfo, classes) -> None:
+def check_classes(owner: str, metainfo: dict[str, Any] | None, classes: Sequence[str]) -> None:
     """Refuse other classes than background and vessel, in this order; raises :class:`ConfigError`."""
     given = metainfo.get('classes') if isinstance(metainfo, dict) else None
     if given is not None and tuple(given) != tuple(classes):
@@ -50,7 +59,7 @@ def check_classes(owner: str, metainfo, classes) -> None:
         )
 
 
-def check_keywords(kind: type, given: dict, base: type) -> None:
+def check_keywords(kind: type, given: dict[str, Any], base: type[TakesKeywords]) -> None:
     """Refuse keywords of a data set that it does not take, as Python does where all are named; raises :class:`TypeError`.
 
     Args:

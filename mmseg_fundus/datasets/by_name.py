@@ -2,8 +2,10 @@
 
 import contextlib
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
+from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS as ALL_DATASETS
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
@@ -13,10 +15,10 @@ from ..errors import ConfigError, DataError
 from .fundus_vessels import FundusVessels
 from .public_sets import data_set_of, public_sets
 from .sources import known_sources, source_class
-from .vessel_dataset import OF_SOURCE
+from .vessel_dataset import OF_SOURCE, FundusPhotographsDataset, FundusVesselDataset
 
 
-def dataset_by_name(name: str, data_root=None, **settings):
+def dataset_by_name(name: str, data_root: str | Path | None = None, **settings: Any) -> BaseDataset:
     """A data set, by the name of a public one, by the folder it lies in, or as a config's test data set.
 
     Args:
@@ -30,7 +32,7 @@ def dataset_by_name(name: str, data_root=None, **settings):
         DataError: If the data set cannot be read, or the folder holds none of the public ones.
     """
     kind = class_by_name(name)
-    if kind:
+    if kind and kind not in (FundusVessels, FundusPhotographsDataset):  # which are not made of a folder alone
         return kind(data_root or Path('data') / public_name(kind), **settings)
     if name.endswith('.py') and Path(name).is_file():
         return config_dataset(name, data_root, **settings)
@@ -39,7 +41,7 @@ def dataset_by_name(name: str, data_root=None, **settings):
     raise ConfigError(f'{name!r} is no data set ({", ".join(known_sources())}), no folder and no config file')
 
 
-def config_dataset(config, data_root=None, **settings):
+def config_dataset(config: str | Path, data_root: str | Path | None = None, **settings: Any) -> BaseDataset:
     """The test data set of a config file, which is run, with what it imports (``custom_imports``); see :func:`dataset_by_name`."""
     try:
         cfg = Config.fromfile(str(config))
@@ -74,7 +76,7 @@ def config_dataset(config, data_root=None, **settings):
         raise ConfigError(f'{config}: its test data set cannot be made ({reason})') from error
 
 
-def _put_root(arguments: dict, root: str) -> None:
+def _put_root(arguments: dict[str, Any], root: str) -> None:
     sources = arguments.get('source')
     if isinstance(sources, (list, tuple)) and len(sources) > 1:
         raise ConfigError(f'--data-root {root}: the config reads several data sets, of which one folder cannot hold all')
@@ -84,19 +86,19 @@ def _put_root(arguments: dict, root: str) -> None:
         arguments['data_root'] = root
 
 
-def class_by_name(name: str):
+def class_by_name(name: str) -> type[Any] | None:
     """Class of the data set of a known source (or of plain folders) by either name, of another that is registered, or ``None``.
 
-    Nothing is imported: the name may come from a file that nobody vouches for.
+    Each takes arguments of its own.  Nothing is imported: the name may come from a file that nobody vouches for.
     """
     source = source_class(name)
     if source:
-        return data_set_of(source)
+        return data_set_of(source)  # type: ignore[arg-type]  # a class is hashable
     registered = registered_class(name)
     return registered if registered and issubclass(registered, FundusVessels) else None
 
 
-def registered_class(name: str):
+def registered_class(name: str) -> type | None:
     """Class of any data set that is registered under a name, with or without its scope, or ``None``; nothing is imported."""
     found = next(
         (
@@ -110,12 +112,12 @@ def registered_class(name: str):
     return found if isinstance(found, type) else None
 
 
-def public_name(kind) -> str:
+def public_name(kind: type) -> str:
     """``DRIVE`` for ``DRIVEVesselDataset``; another class's own name."""
     return next((name for name, found in public_sets().items() if found is kind), kind.__name__)
 
 
-def _recognise(folder: Path):
+def _recognise(folder: Path) -> type[FundusVesselDataset]:
     """Class of the public data set that lies in a folder."""
     found = []
     for kind in public_sets().values():

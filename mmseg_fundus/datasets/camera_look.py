@@ -38,7 +38,7 @@ class CameraLook(NamedTuple):
     def draw(self, picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """A random look of a picture ``(H, W, 3)`` uint8, the same for the same state of ``random``."""
 
-        def around(limit: float, size=None):
+        def around(limit: float, size: int | None = None) -> float | np.ndarray:
             return random.uniform(-limit, limit, size)
 
         gain, contrast = 1 + around(self.brightness), 1 + around(self.contrast)

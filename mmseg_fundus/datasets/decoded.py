@@ -1,4 +1,6 @@
 import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from .reading import picture_size
 KEPT_BYTES = 4e9  # decoded pictures of a larger data set are not kept
 
 
-def sample_digest(info: dict) -> str:
+def sample_digest(info: dict[str, Any]) -> str:
     """16 hexadecimal digits for a sample's name and the contents of its files: what its views are made from."""
     found = hashlib.sha256(f'{info["name"]} {info["fov_mode"]} {info.get("label_values")} {FOUND_VERSION} {READING}'.encode())
     for key in ('img_path', 'seg_map_path', 'fov_path'):
@@ -31,18 +33,18 @@ class DecodedPictures:
         samples (Sequence[dict]): The data set's.
     """
 
-    def __init__(self, samples):
+    def __init__(self, samples: Sequence[dict[str, Any]]) -> None:
         self.records = RecordFolder(cache_folder() / 'decoded-v2')
-        self.sizes = {}
+        self.sizes: dict[str, tuple[int, int]] = {}
         for sample in samples:
             try:
                 self.sizes[sample['img_path']] = picture_size(sample['img_path'])
             except DataError:  # told when it is decoded
                 continue
         self.small = sum(5 * height * width for height, width in self.sizes.values()) <= KEPT_BYTES
-        self._digests = {}
+        self._digests: dict[str, str] = {}
 
-    def load(self, info: dict, decode) -> dict:
+    def load(self, info: dict[str, Any], decode: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
         """A sample with ``img`` ``(H, W, 3)``, ``gt_seg_map`` and ``fov`` ``(H, W)``, all uint8.
 
         Args:

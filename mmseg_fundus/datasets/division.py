@@ -71,7 +71,7 @@ class Division:
             samples = hold_out(samples, self.val_fraction, self.val_seed)[split == 'val']
         return samples, note
 
-    def _listed(self, source: Source, root: Path, part: str, split: str) -> tuple:
+    def _listed(self, source: Source, root: Path, part: str, split: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None]:
         """Samples of the split, before a hold-out is taken from them; and the hold-out that a split file names."""
         flat = bool(source.undivided)
         if part == 'test' and flat and self.way is None:
@@ -90,7 +90,7 @@ class Division:
         return divided[part], divided.get('val')
 
 
-def hold_out(samples: list, fraction: float, seed: int) -> tuple:
+def hold_out(samples: list[Any], fraction: float, seed: int) -> tuple[list[Any], list[Any]]:
     """Split training samples into (train, validation), the same on every machine.
 
     Args:
@@ -113,7 +113,7 @@ def hold_out(samples: list, fraction: float, seed: int) -> tuple:
     return [s for i, s in enumerate(samples) if i not in held], [s for i, s in enumerate(samples) if i in held]
 
 
-def divide(samples: list, division: dict, root: Path) -> dict:
+def divide(samples: list[dict[str, Any]], division: dict[str, Any], root: Path) -> dict[str, list[dict[str, Any]]]:
     """Divide all pictures of a data set in another way than the usual one.
 
     Args:
@@ -154,7 +154,7 @@ def divide(samples: list, division: dict, root: Path) -> dict:
     raise ConfigError(f'division={division!r}: expected {_WAYS}')
 
 
-def _fold(samples: list, folds: int, fold: int, seed: int) -> dict:
+def _fold(samples: list[dict[str, Any]], folds: int, fold: int, seed: int) -> dict[str, list[dict[str, Any]]]:
     if not 2 <= folds <= len(samples):
         raise DataError(f'division folds={folds}: between 2 and the number of pictures, {len(samples)}, was expected')
     if not 0 <= fold < folds:
@@ -165,20 +165,21 @@ def _fold(samples: list, folds: int, fold: int, seed: int) -> dict:
     return dict(training=[s for i, s in enumerate(samples) if i not in held], test=[s for i, s in enumerate(samples) if i in held])
 
 
-def _from_file(samples: list, file: Path, root: Path) -> dict:
+def _from_file(samples: list[dict[str, Any]], file: Path, root: Path) -> dict[str, list[dict[str, Any]]]:
     lists = read_json(file)
     kinds = lists.values() if isinstance(lists, dict) else [None]
     wrong = [kind for kind in kinds if not isinstance(kind, list) or not all(isinstance(name, str) for name in kind)]
     if wrong or not {'train', 'test'} <= set(lists) <= {'train', 'val', 'test'}:
         raise DataError(f'{file}: expected a JSON object with "train", "test" and perhaps "val", each a list of picture names')
-    by_name = {}
+    by_name: dict[str, list[dict[str, Any]]] = {}
     for sample in samples:
         path = PurePath(sample['img_path'])
         inside = path.relative_to(root) if path.is_relative_to(root) else path
         whole, bare = inside.as_posix(), (inside.parent / stem_of(path)).as_posix()
         for name in {path.name, stem_of(path), path.name.removesuffix('.gz'), whole, whole.removesuffix('.gz'), bare}:
             by_name.setdefault(name, []).append(sample)
-    chosen, where = {}, {}
+    chosen: dict[str, list[dict[str, Any]]] = {}
+    where: dict[str, str] = {}
     for part, names in lists.items():
         chosen['training' if part == 'train' else part] = found = []
         for name in names:
@@ -197,6 +198,6 @@ def _from_file(samples: list, file: Path, root: Path) -> dict:
     return chosen
 
 
-def _example(samples: list, root: Path) -> str:
+def _example(samples: list[dict[str, Any]], root: Path) -> str:
     path = PurePath(samples[0]['img_path'])
     return repr((path.relative_to(root) if path.is_relative_to(root) else path).as_posix())

@@ -1,5 +1,7 @@
 """Finding labels and field-of-view masks whose black and white are exchanged."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -13,10 +15,10 @@ _RIM = 0.95  # share of the frame below which a field of view leaves dark surrou
 def vessel_share(label: np.ndarray, fov: np.ndarray) -> float:
     """Share of vessel among the pixels ``(H, W)`` of a field of view that count; 0 without any."""
     counted = (label != IGNORE) & (fov > 0)
-    return np.count_nonzero((label == VESSEL) & counted) / max(np.count_nonzero(counted), 1)
+    return np.count_nonzero((label == VESSEL) & counted) / max(int(np.count_nonzero(counted)), 1)
 
 
-def check_label(label: np.ndarray, picture: np.ndarray, fov: np.ndarray, path) -> float:
+def check_label(label: np.ndarray, picture: np.ndarray, fov: np.ndarray, path: str | Path) -> float:
     """Refuse a label in which the retina is vessel and the vessels are background.
 
     It is one if vessels take more than half of the field of view, and are brighter than the rest or the whole eye is shown.  A label
@@ -48,7 +50,7 @@ def check_label(label: np.ndarray, picture: np.ndarray, fov: np.ndarray, path) -
     return share
 
 
-def check_fov(mask: np.ndarray, picture: np.ndarray, path) -> np.ndarray:
+def check_fov(mask: np.ndarray, picture: np.ndarray, path: str | Path) -> np.ndarray:
     """``mask``, unless the eye that its picture shows lies in its black part.
 
     Args:
@@ -67,7 +69,7 @@ def check_fov(mask: np.ndarray, picture: np.ndarray, path) -> np.ndarray:
     if inside.all() or not inside.any() or bright[inside].mean() >= bright[~inside].mean():
         return mask
     eye = cv2.resize(find_fov(picture), mask.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
-    outside = np.count_nonzero(eye & (mask == 0)) / max(np.count_nonzero(eye), 1)
+    outside = np.count_nonzero(eye & (mask == 0)) / max(int(np.count_nonzero(eye)), 1)
     if eye.all() or outside < 0.8:
         return mask
     raise DataError(

@@ -47,13 +47,13 @@ def find_fov(picture: np.ndarray) -> np.ndarray:
     region = _region(cv2.medianBlur(bright, 3), dark + _OUTLINE * (lit - dark))
     if circle is None:
         return region if _is_framed(small, dark, lit) else everything
-    disc = _draw(_cut_circle(circle, _region(small, dark + _OUTLINE * (lit - dark))), height, width, factor)
+    disc = _draw(circle, _cuts(circle, _region(small, dark + _OUTLINE * (lit - dark))), height, width, factor)
     agree = np.count_nonzero(region & disc) / np.count_nonzero(region | disc)
     clean = _sharp_share(_region(small, dark + _OUTLINE * (lit - dark)), small, dark + 0.4 * (lit - dark)) > 0.95  # e.g. an ellipse
     return region if agree > 0.975 or clean else disc
 
 
-def _brightness(small: np.ndarray) -> tuple:
+def _brightness(small: np.ndarray) -> tuple[float, float, float]:
     """Brightness of the dark surroundings (median, and what nearly all of them stay below) and of the retina (median of the middle)."""
     height, width = small.shape
     lit = float(np.median(small[height // 4 : height - height // 4, width // 4 : width - width // 4]))
@@ -67,7 +67,7 @@ def _brightness(small: np.ndarray) -> tuple:
 
 def _region(bright: np.ndarray, level: float) -> np.ndarray:
     """Largest connected region above ``level``, its holes filled, threads to other things cut."""
-    mask = (bright > level).astype(np.uint8)
+    mask: np.ndarray = (bright > level).astype(np.uint8)
     side = max(round(max(bright.shape) / 150), 1) * 2 + 1
     padded = cv2.copyMakeBorder(mask, side, side, side, side, cv2.BORDER_REPLICATE)
     mask = cv2.morphologyEx(padded, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))[side:-side, side:-side]
@@ -78,7 +78,7 @@ def _region(bright: np.ndarray, level: float) -> np.ndarray:
     return filled
 
 
-def _fit_circle(region: np.ndarray, bright: np.ndarray) -> tuple:
+def _fit_circle(region: np.ndarray, bright: np.ndarray) -> tuple[np.ndarray | None, float]:
     """Circle ``(x, y, radius)`` through a region's outline and the share of the circle's visible part that the outline follows."""
     height, width = region.shape
     outlines, _ = cv2.findContours(region, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -103,7 +103,7 @@ def _fit_circle(region: np.ndarray, bright: np.ndarray) -> tuple:
     return circle, _support(circle, points, bright)
 
 
-def _support(circle, points: np.ndarray, bright: np.ndarray) -> float:
+def _support(circle: np.ndarray, points: np.ndarray, bright: np.ndarray) -> float:
     """Share of the circle's visible part where the outline runs along it and the picture darkens outwards."""
     height, width = bright.shape
     x, y, radius = circle
@@ -117,7 +117,7 @@ def _support(circle, points: np.ndarray, bright: np.ndarray) -> float:
     return float((followed & visible & (inner > 1.6 * outer + 2)).sum() / max(visible.sum(), 30))
 
 
-def _ring(bright: np.ndarray, circle, factor: float, angles: np.ndarray) -> np.ndarray:
+def _ring(bright: np.ndarray, circle: np.ndarray, factor: float, angles: np.ndarray) -> np.ndarray:
     x = np.clip(np.round(circle[0] + factor * circle[2] * np.cos(angles)), 0, bright.shape[1] - 1).astype(int)
     y = np.clip(np.round(circle[1] + factor * circle[2] * np.sin(angles)), 0, bright.shape[0] - 1).astype(int)
     return bright[y, x].astype(float)
@@ -142,10 +142,10 @@ def _least_squares(points: np.ndarray) -> np.ndarray:
     return np.array([x, y, np.sqrt(max(c + x * x + y * y, 0.0))])
 
 
-def _cut_circle(circle, region: np.ndarray) -> tuple:
-    """The circle with the straight edges the region has inside it: ``(x, y, radius, top, bottom, left, right)``, ``None`` for no cut."""
+def _cuts(circle: np.ndarray, region: np.ndarray) -> list[float | None]:
+    """The straight edges the region has inside the circle, ``[top, bottom, left, right]``, ``None`` for no cut."""
     x, y, radius = circle
-    cuts = []
+    cuts: list[float | None] = []
     for lines, centre, other in ((region, y, x), (region.T, x, y)):  # columns, then rows, from one end to the other
         first = lines.argmax(axis=0)[lines.any(axis=0)]
         last = len(lines) - 1 - lines[::-1].argmax(axis=0)[lines.any(axis=0)]
@@ -158,13 +158,14 @@ def _cut_circle(circle, region: np.ndarray) -> tuple:
             flat = np.count_nonzero(np.abs(ends - edge) <= 1)
             straight = missing > 0.015 * radius and flat > max(0.45 * chord, 0.3 * radius)
             cuts.append(float(edge) if straight else None)
-    return (*circle, *cuts)
+    return cuts
 
 
-def _draw(cut_circle: tuple, height: int, width: int, factor: float) -> np.ndarray:
-    """The cut circle, found at ``factor`` times the size, as a mask ``(height, width)``."""
-    x, y, radius, top, bottom, left, right = (None if value is None else (value + 0.5) / factor - 0.5 for value in cut_circle)
-    radius = (cut_circle[2] + 0.5) / factor  # outlines run through the outermost pixels' centres
+def _draw(circle: np.ndarray, cuts: list[float | None], height: int, width: int, factor: float) -> np.ndarray:
+    """The circle with its cuts, found at ``factor`` times the size, as a mask ``(height, width)``."""
+    x, y = ((value + 0.5) / factor - 0.5 for value in circle[:2])
+    top, bottom, left, right = (None if value is None else (value + 0.5) / factor - 0.5 for value in cuts)
+    radius = (circle[2] + 0.5) / factor  # outlines run through the outermost pixels' centres
     rows, columns = np.ogrid[:height, :width]
     mask = (columns - x) ** 2 + (rows - y) ** 2 <= radius**2
     for line, low in ((top, True), (bottom, False)):
@@ -189,4 +190,4 @@ def _sharp_share(region: np.ndarray, bright: np.ndarray, bright_enough: float) -
 def _is_framed(small: np.ndarray, dark: float, lit: float) -> bool:
     """Whether a lit region that is no disc still stands in dark surroundings, rather than fading out as an unevenly lit retina does."""
     low, high = (_region(small, dark + level * (lit - dark)) for level in (_LEVELS[1], _LEVELS[3]))
-    return dark < 0.3 * lit and np.count_nonzero(high) > 0.9 * np.count_nonzero(low) and 0.1 < low.mean() < 0.97
+    return bool(dark < 0.3 * lit and np.count_nonzero(high) > 0.9 * np.count_nonzero(low) and 0.1 < low.mean() < 0.97)

@@ -1,5 +1,7 @@
 import contextlib
 import hashlib
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +18,7 @@ from .reading import opened, read_picture
 FOUND_VERSION = 1  # of find_fov: another number, other files
 
 
-def cached_fov(path) -> np.ndarray:
+def cached_fov(path: str | Path) -> np.ndarray:
     """Field of view of a picture file, found once and kept under the hash of the file's contents.
 
     A cache that cannot be written or read changes nothing but the time.
@@ -46,7 +48,7 @@ def cached_fov(path) -> np.ndarray:
     return fov
 
 
-def field_of_view(info: dict, picture: np.ndarray) -> np.ndarray:
+def field_of_view(info: dict[str, Any], picture: np.ndarray) -> np.ndarray:
     """Field of view of a sample: its mask file, the whole frame, or found.
 
     Args:
@@ -68,12 +70,12 @@ def field_of_view(info: dict, picture: np.ndarray) -> np.ndarray:
     return cached_fov(info['img_path']) if info.get('img_path') else find_fov(picture)
 
 
-def native_shape(info: dict, picture: np.ndarray) -> tuple:
+def native_shape(info: dict[str, Any], picture: np.ndarray) -> tuple[int, ...]:
     """Height and width of a sample's picture file: labels and masks are of that size, whatever a pipeline has made of the picture."""
     return tuple((info.get('ori_shape') or picture.shape)[:2])
 
 
-def check_size(mask: np.ndarray, picture: np.ndarray, path, info: dict) -> np.ndarray:
+def check_size(mask: np.ndarray, picture: np.ndarray, path: str | Path, info: dict[str, Any]) -> np.ndarray:
     """``mask``, if it is of its picture's native size; raises :class:`DataError` naming both files otherwise."""
     if mask.shape[:2] != native_shape(info, picture):
         (height, width), (h, w) = mask.shape[:2], native_shape(info, picture)

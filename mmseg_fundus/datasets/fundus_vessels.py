@@ -1,6 +1,8 @@
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from mmcv.transforms import BaseTransform
 from mmengine.dist import is_main_process
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
@@ -50,11 +52,23 @@ class FundusVessels(BaseSegDataset):
     """
 
     METAINFO = metainfo()
-    KEYWORDS = BASE
-    ANNOTATE = None  # the pipeline's second step, where it is not that of pictures with labels, or without
+    KEYWORDS: ClassVar[tuple[str, ...]] = BASE
+    ANNOTATE: ClassVar[type[BaseTransform] | None] = (
+        None  # the pipeline's second step, where it is not that of pictures with labels, or without
+    )
     _VIEW = 'view'  # what the argument is called
 
-    def __init__(self, source, split='train', division=None, view=None, pipeline=(), verify=True, keep_decoded=True, **base):
+    def __init__(
+        self,
+        source: Source | dict[str, Any] | Sequence[Source | dict[str, Any]],
+        split: str = 'train',
+        division: Division | dict[str, Any] | None = None,
+        view: dict[str, Any] | None = None,
+        pipeline: Sequence[Any] = (),
+        verify: bool = True,
+        keep_decoded: bool = True,
+        **base: Any,
+    ) -> None:
         owner = type(self).__name__
         if 'data_root' in base or 'augmentation' in base:
             raise ConfigError(
@@ -77,16 +91,17 @@ class FundusVessels(BaseSegDataset):
         self.divisions = [Division.of(division if one.division is None else one.division) for one in self.sources]
         self.verify = verify
         self.annotate = self.ANNOTATE or (LoadVesselAnnotations if self.sources[0].labelled else LoadFieldOfView)
-        self.views = None if view is None else Views(view, self.annotate, keep_decoded)
-        self._files = None
+        views = None if view is None else Views(view, self.annotate, keep_decoded)
+        self.views: Any = views  # or what somebody puts in their place, see Views
+        self._files: dict[str, dict[str, str]] | None = None
         super().__init__(
             data_root=', '.join(one.root for one in self.sources),
             data_prefix=dict(),
-            pipeline=list(pipeline) or (self.views.steps if self.views else plain_steps(self.annotate)),
+            pipeline=list(pipeline) or (views.steps if views else plain_steps(self.annotate)),
             **base,
         )
-        if self.views:
-            self.views.samples = self.samples
+        if views:
+            views.samples = self.samples
 
     def _checked(self, settings: Any) -> Source:
         source = build_source(settings)
@@ -112,7 +127,7 @@ class FundusVessels(BaseSegDataset):
 
     # ---- reading
 
-    def prepare_data(self, idx):
+    def prepare_data(self, idx: int) -> Any:
         """The sample at ``idx`` (int), or the random view of it that a :class:`View` stands for, through the pipeline.
 
         Raises:
@@ -129,7 +144,7 @@ class FundusVessels(BaseSegDataset):
             read_picture(info['img_path'])  # says which one it is, if it is the picture: mmcv's loader does not
             raise
 
-    def _prepare(self, idx):
+    def _prepare(self, idx: int) -> Any:
         if not isinstance(idx, View):
             return super().prepare_data(idx)
         info = self.get_data_info(idx.index)
@@ -158,7 +173,7 @@ class FundusVessels(BaseSegDataset):
         fov = ', '.join(dict.fromkeys(part['field_of_view'] for part in parts))
         return {'class': type(self).__name__, 'split': self.split, 'field_of_view': fov, 'pictures': len(samples), 'parts': parts}
 
-    def _describe(self, i: int, samples: list) -> dict[str, Any]:
+    def _describe(self, i: int, samples: list[dict[str, Any]]) -> dict[str, Any]:
         source, division = self.sources[i], self.divisions[i]
         root = Path(source.root).expanduser().absolute()
         shipped = bool(samples) and 'fov_path' in samples[0]

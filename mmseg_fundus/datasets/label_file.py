@@ -1,7 +1,10 @@
 """Reading vessel labels and field-of-view masks, whoever made them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
+from PIL import Image
 
 from ..classes import IGNORE
 from ..errors import DataError
@@ -17,7 +20,7 @@ _PRIMARIES = {1: 'blue', 2: 'green', 4: 'red', 7: 'white'}  # bits of red, green
 _ADVICE = 'the argument label_values of the data set says what its numbers mean'
 
 
-def read_label(path, values: str = 'auto') -> np.ndarray:
+def read_label(path: str | Path, values: str = 'auto') -> np.ndarray:
     """Read a vessel label as ``(H, W)`` uint8: 0 background, 1 vessel, 255 ignored.
 
     Args:
@@ -38,7 +41,7 @@ def read_label(path, values: str = 'auto') -> np.ndarray:
     return read_label_and_kind(path, values)[0]
 
 
-def read_label_and_kind(path, values: str = 'auto') -> tuple:
+def read_label_and_kind(path: str | Path, values: str = 'auto') -> tuple[np.ndarray, str]:
     """:func:`read_label`, and how it is stored: ``'indices'``, ``'ignoring'`` (0, 1 and 255), ``'white'``, ``'colours'`` or ``'any'``."""
     image = decoded(path)
     lossy = image.format in ('JPEG', 'WEBP')
@@ -77,7 +80,7 @@ def read_label_and_kind(path, values: str = 'auto') -> tuple:
     return vessel.astype(np.uint8), 'white'
 
 
-def read_mask(path) -> np.ndarray:
+def read_mask(path: str | Path) -> np.ndarray:
     """Read a field-of-view mask as ``(H, W)`` uint8 of 0 and 1: white is inside.
 
     Raises:
@@ -89,7 +92,7 @@ def read_mask(path) -> np.ndarray:
     return mask
 
 
-def _numbers(path, image, lossy: bool, values: str) -> tuple:
+def _numbers(path: str | Path, image: Image.Image, lossy: bool, values: str) -> tuple[np.ndarray | None, int, bool]:
     """A file's numbers ``(H, W)``, the one that is white, and whether they are indices; no numbers if only its colours say something."""
     if image.mode == 'P' and values == 'indices':
         return np.asarray(image), 255, True
@@ -114,7 +117,7 @@ def _numbers(path, image, lossy: bool, values: str) -> tuple:
     return (np.asarray(image.convert('L')) if lossy or values == 'white' else None), 255, False
 
 
-def _palette_numbers(image) -> tuple:
+def _palette_numbers(image: Image.Image) -> tuple[np.ndarray | None, int, bool]:
     """As :func:`_numbers`: the greys of a palette that is black and white, the indices of one that is not, or neither."""
     indices, palette = np.asarray(image), palette_of(image)
     used = np.flatnonzero(np.bincount(indices.ravel(), minlength=256))
@@ -127,7 +130,7 @@ def _palette_numbers(image) -> tuple:
     return (palette[:, 0][indices] if grey else None), 255, False
 
 
-def _opacity(path, image):
+def _opacity(path: str | Path, image: Image.Image) -> np.ndarray | None:
     """Opacity of a drawing on a transparent layer; ``None`` if nothing is transparent, or all of it."""
     layers = np.asarray(image.convert('RGBA'))
     opacity = layers[..., 3]
@@ -139,10 +142,10 @@ def _opacity(path, image):
     return opacity
 
 
-def _colours(path, colours: np.ndarray, values: str) -> np.ndarray:
+def _colours(path: str | Path, colours: np.ndarray, values: str) -> np.ndarray:
     """A label of colours on black."""
     if values == 'not_black' or _meaningful(_codes(colours)):
-        return colours.any(axis=2).astype(np.uint8)
+        return np.any(colours, axis=2).astype(np.uint8)
     raise DataError(
         f"{path} is coloured: red, green and blue, or one colour, on black are read as vessel; label_values='not_black' reads all that "
         'is not black so, or save it as black and white'
@@ -171,7 +174,7 @@ def _scaled(stored: np.ndarray, white: float) -> np.ndarray:
     return stored if white == 255 else stored * (255.0 / white)
 
 
-def _black_and_white(grey: np.ndarray, lossy: bool):
+def _black_and_white(grey: np.ndarray, lossy: bool) -> np.ndarray | None:
     """Where a grey picture is white, as bool; ``None`` if it is not black and white, with greys along edges alone."""
     if grey.min(initial=0) < 0:
         return None
@@ -197,7 +200,7 @@ def _black_and_white(grey: np.ndarray, lossy: bool):
     return grey > 127
 
 
-def _refused(path, found: np.ndarray, expected: str) -> DataError:
+def _refused(path: str | Path, found: np.ndarray, expected: str) -> DataError:
     some = ', '.join(f'{value:g}' for value in found[:6])
     classes = found.dtype.kind in 'ui' and 2 < len(found) <= 8 and found[0] == 0 and found[-1] < 128
     hint = "; label_values='not_black' reads all classes but 0 as vessel" if classes else ''

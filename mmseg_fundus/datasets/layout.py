@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError, NothingThereError
 from .reading import is_picture
@@ -9,7 +10,7 @@ from .reading import is_picture
 UNLABELLED = 'Pictures without labels are predicted with tools/predict.py FOLDER, which needs none'
 
 
-def find_root(data_root) -> Path:
+def find_root(data_root: str | Path) -> Path:
     """Absolute path of an existing data set folder.
 
     Raises:
@@ -26,7 +27,7 @@ def find_root(data_root) -> Path:
     return full.resolve()
 
 
-def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> dict:
+def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> dict[str, Path]:
     """Map picture ids to files: ``{match of pattern's group 1: path}``, sorted by id.
 
     Args:
@@ -42,7 +43,7 @@ def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> 
     """
     if not folder.is_dir():
         raise NothingThereError(f'folder not found: {folder} (expected there: files such as {example})')
-    found = {}
+    found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if not is_picture(path):
             continue
@@ -59,7 +60,7 @@ def index_folder(folder: Path, pattern: str, example: str, others: str = '') -> 
     return dict(sorted(found.items()))
 
 
-def pair(pictures: dict, labels: dict, fovs: dict | None = None) -> list:
+def pair(pictures: dict[str, Path], labels: dict[str, Path], fovs: dict[str, Path] | None = None) -> list[dict[str, Any]]:
     """Join pictures, labels and field-of-view masks by id.
 
     Args:
@@ -102,7 +103,7 @@ def converted(root: Path) -> bool:
     return all((root / kind / 'training').is_dir() for kind in ('images', 'annotations'))
 
 
-def list_converted(root: Path, part: str, label_suffix: str) -> list:
+def list_converted(root: Path, part: str, label_suffix: str) -> list[dict[str, Any]]:
     """Samples of a data set as mmsegmentation's converters write it: ``images|annotations/training|validation/*.png``, no masks.
 
     Args:
@@ -121,7 +122,7 @@ def list_converted(root: Path, part: str, label_suffix: str) -> list:
     return pair(index_folder(root / 'images' / folder, rf'{id}\.png', '<id>.png'), labels)
 
 
-def missing(samples: list, expected: list) -> str:
+def missing(samples: list[dict[str, Any]], expected: list[str]) -> str:
     """Which pictures of a public set, whose names begin with the ids ``expected``, are not among ``samples``, in words; '' if none."""
     names = [Path(sample['img_path']).name for sample in samples]
     gone = [id for id in expected if not any(re.match(rf'{id}(?!\d)', name, flags=re.IGNORECASE) for name in names)]

@@ -1,13 +1,23 @@
 """One name for each of many pictures: unique on any file system, the same in every process, and a file's name on its own."""
 
+from __future__ import annotations
+
 import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .reading import stem_of
 
+if TYPE_CHECKING:
+    from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
+    from mmseg.structures import SegDataSample
 
-def distinct_names(names: dict) -> dict:
+Key = TypeVar('Key')
+
+
+def distinct_names(names: dict[Key, Path]) -> dict[Key, Path]:
     """Names without suffixes, with them where two would be the same, numbered where that is not enough.
 
     Args:
@@ -20,13 +30,13 @@ def distinct_names(names: dict) -> dict:
     def stem(name: Path) -> Path:
         return name.with_name(Path(name.name.removesuffix('.gz')).stem)
 
-    def count(values) -> Counter:
+    def count(values: Iterable[Path]) -> Counter[str]:
         return Counter(str(value).casefold() for value in values)
 
     stems = count(map(stem, names.values()))
     whole = {k: stem(n) if stems[str(stem(n)).casefold()] == 1 else n.with_name(n.name.replace('.', '_')) for k, n in names.items()}
-    repeated, result = count(whole.values()), {}
-    taken, numbers = {key for key, number in repeated.items() if number == 1}, Counter()
+    repeated, result = count(whole.values()), dict[Key, Path]()
+    taken, numbers = {key for key, number in repeated.items() if number == 1}, Counter[str]()
     for key, name in whole.items():
         folded = str(name).casefold()
         while repeated[folded] > 1:
@@ -39,7 +49,7 @@ def distinct_names(names: dict) -> dict:
     return result
 
 
-def picture_names(infos: list) -> list:
+def picture_names(infos: list[dict[str, Any]]) -> list[str]:
     """A name for each picture of a data set, or of several that are joined: its own where no other has it.
 
     Equally named pictures get those folders in front that tell them apart (``DRIVE_01_test``, ``STARE_01_test``), else a number.
@@ -52,7 +62,7 @@ def picture_names(infos: list) -> list:
     """
     paths = [Path(os.path.abspath(info.get('img_path') or 'picture')) for info in infos]
     bases = [_plain(info.get('name') or stem_of(path)) for info, path in zip(infos, paths)]
-    alike = {}
+    alike: dict[str, list[int]] = {}
     for i, base in enumerate(bases):
         alike.setdefault(base.casefold(), []).append(i)
     for members in alike.values():
@@ -62,7 +72,7 @@ def picture_names(infos: list) -> list:
     return _distinct(bases, paths)
 
 
-def unique_names(paths, root: Path) -> list:
+def unique_names(paths: Sequence[str], root: Path) -> list[str]:
     """A name for each picture of one data set, no two the same, also where upper and lower case are one.
 
     It is the file's name without suffix; where that repeats (FIVES: ``1_A`` in train and test), with the folders before it: from
@@ -75,7 +85,8 @@ def unique_names(paths, root: Path) -> list:
     Returns:
         list[str]: In the order of ``paths``.
     """
-    files, same, bases = [Path(os.path.normpath(path)) for path in paths], {}, []
+    files, bases = [Path(os.path.normpath(path)) for path in paths], []
+    same: dict[str, list[Path]] = {}
     for file in files:
         same.setdefault(stem_of(file).casefold(), []).append(file)
     for file in files:
@@ -86,7 +97,7 @@ def unique_names(paths, root: Path) -> list:
     return _distinct(bases, files)
 
 
-def _distinct(bases: list, paths: list) -> list:
+def _distinct(bases: list[str], paths: list[Path]) -> list[str]:
     """``bases``, the files' suffixes or a number added where two are the same."""
     suffixes = [''.join(path.suffixes[-2:] if path.suffix == '.gz' else path.suffixes[-1:]) or '.picture' for path in paths]
     named = distinct_names({i: Path(base + suffix) for i, (base, suffix) in enumerate(zip(bases, suffixes))})
@@ -98,7 +109,7 @@ def _plain(name: str) -> str:
     return str(name).replace('/', '_').replace('\\', '_').replace('\0', '_')
 
 
-def _telling_apart(folders: list) -> list:
+def _telling_apart(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     """What is left of paths without the beginning and the end that all share."""
     shortest = min(map(len, folders))
     begin = next((i for i in range(shortest) if len({parts[i] for parts in folders}) > 1), shortest)
@@ -106,7 +117,7 @@ def _telling_apart(folders: list) -> list:
     return [parts[begin : len(parts) - end] for parts in folders]
 
 
-def sample_names(samples, data_batch=None) -> list:
+def sample_names(samples: Sequence[dict[str, Any] | SegDataSample], data_batch: dict[str, Any] | None = None) -> list[str]:
     """The names of predicted samples: their own, else those of the batch they were predicted from, else their files'.
 
     Args:
@@ -124,7 +135,7 @@ def sample_names(samples, data_batch=None) -> list:
     ]
 
 
-def parts_of(dataset) -> list:
+def parts_of(dataset: BaseDataset | ConcatDataset | RepeatDataset) -> list[BaseDataset]:
     """The data sets that a data set is made of (mmengine's ``ConcatDataset``, ``RepeatDataset``), or itself."""
     inner = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else [])
     return [part for one in inner for part in parts_of(one)] or [dataset]

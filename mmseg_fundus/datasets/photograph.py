@@ -24,7 +24,7 @@ _DEFLATED = b'1.2.840.10008.1.2.1.99'  # a DICOM file that is packed as a whole
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 
 
-def read_photograph(path) -> np.ndarray:
+def read_photograph(path: str | Path) -> np.ndarray:
     """Read a photograph of 8 or 16 bits, grey or colour, as ``(H, W, 3)`` uint8 RGB.
 
     As stored: an EXIF orientation is not applied, transparency is dropped, of several pages the first is read.  16-bit values are
@@ -50,11 +50,14 @@ def read_photograph(path) -> np.ndarray:
     return _read_deep(path, data)
 
 
-def _check_pixels(path, data: bytes) -> None:
+def _check_pixels(path: str | Path, data: bytes) -> None:
     """Refuse what OpenCV would make gigabytes of: it stops at six times as many pixels as Pillow."""
     try:
         if data.startswith((b'P5', b'P6')):
-            width, height = map(int, re.match(rb'P[56](?:\s+#[^\n]*)*\s+(\d{1,9})(?:\s+#[^\n]*)*\s+(\d{1,9})\s', data[:4096]).groups())
+            match = re.match(rb'P[56](?:\s+#[^\n]*)*\s+(\d{1,9})(?:\s+#[^\n]*)*\s+(\d{1,9})\s', data[:4096])
+            if match is None:
+                raise ValueError('its header names no width and height')
+            width, height = map(int, match.groups())
         else:
             header = data[: 16 if data[2:3] == b'+' or data[3:4] == b'+' else 8]
             tags = TiffImagePlugin.ImageFileDirectory_v2(header)
@@ -67,12 +70,12 @@ def _check_pixels(path, data: bytes) -> None:
     _check_number(path, width * height)
 
 
-def _check_number(path, pixels: int) -> None:
+def _check_number(path: str | Path, pixels: int) -> None:
     if pixels > MOST_PIXELS:
         raise DataError(f'{path} claims {pixels / 1e6:,.0f} megapixels; at most {MOST_PIXELS / 1e6:.0f} are read')
 
 
-def _read_deep(path, data: bytes) -> np.ndarray:
+def _read_deep(path: str | Path, data: bytes) -> np.ndarray:
     set_level = getattr(cv2, 'setLogLevel', None) or cv2.utils.logging.setLogLevel  # until 4.11, and from 4.12 on
     level = set_level(0)  # silent: it would print what the error below says
     try:
@@ -88,7 +91,7 @@ def _read_deep(path, data: bytes) -> np.ndarray:
     return _to_rgb(path, values)
 
 
-def _to_rgb(path, values: np.ndarray, bits: int | None = None) -> np.ndarray:
+def _to_rgb(path: str | Path, values: np.ndarray, bits: int | None = None) -> np.ndarray:
     """8-bit RGB of grey or RGB values of up to 16 bits."""
     if values.dtype.kind not in 'ui':
         raise DataError(f'{path} holds {values.dtype} values; 8 or 16 bits of grey or RGB were expected, convert it first')
@@ -101,7 +104,7 @@ def _to_rgb(path, values: np.ndarray, bits: int | None = None) -> np.ndarray:
     return np.ascontiguousarray(values, np.uint8)
 
 
-def _read_dicom(path, data: bytes) -> np.ndarray:
+def _read_dicom(path: str | Path, data: bytes) -> np.ndarray:
     try:
         import pydicom
     except ImportError as error:

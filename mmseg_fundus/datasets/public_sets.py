@@ -56,4 +56,4 @@ def data_set_of(source: type[Source]) -> type[FundusVesselDataset]:
 
 def public_sets() -> dict[str, type[FundusVesselDataset]]:
     """Name of each known source to the data set class of it alone."""
-    return {name: data_set_of(source) for name, source in known_sources().items()}
+    return {name: data_set_of(source) for name, source in known_sources().items()}  # type: ignore[arg-type]  # a class is hashable

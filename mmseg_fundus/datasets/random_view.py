@@ -1,5 +1,8 @@
 """Drawing a random view of a picture for training: the whole picture at the input size, or a crop at native scale."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -12,7 +15,7 @@ from ..geometry import box_around, fov_scale
 from .camera_look import CameraLook
 
 
-def _bounds(name: str, value, low: float, high: float) -> None:
+def _bounds(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         raise ConfigError(f'RandomFundusView: {name}={value} must lie in [{low:g}, {high:g}]')
 
@@ -48,17 +51,17 @@ class RandomFundusView(BaseTransform):
 
     def __init__(
         self,
-        size=(224, 224),
-        zoom=None,
-        pixels_per_degree=None,
-        crop_to_fov=False,
-        flip=0.5,
-        rotate=15.0,
-        quarter_turns=False,
-        scale=(0.8, 1.2),
-        look=None,
-        **flat,
-    ):
+        size: Sequence[int] = (224, 224),
+        zoom: float | None = None,
+        pixels_per_degree: float | None = None,
+        crop_to_fov: bool = False,
+        flip: float = 0.5,
+        rotate: float = 15.0,
+        quarter_turns: bool = False,
+        scale: Sequence[float] = (0.8, 1.2),
+        look: dict[str, float] | None = None,
+        **flat: float,
+    ) -> None:
         if len(size) != 2 or min(size) < 1:
             raise ConfigError(f'RandomFundusView: size={size} must be (height, width)')
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
@@ -73,18 +76,18 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: look={look!r} must be dict(brightness=..., contrast=..., ...)')
         _bounds('flip', flip, 0, 1)
         _bounds('rotate', rotate, 0, 180)
-        self.size = tuple(size)
+        self.size = (size[0], size[1])
         self.zoom = zoom
         self.pixels_per_degree = pixels_per_degree
         self.crop_to_fov = crop_to_fov
         self.flip = flip
         self.rotate = rotate
         self.quarter_turns = quarter_turns
-        self.scale = tuple(scale)
+        self.scale = (scale[0], scale[1])
         self.look = self._look(look or {}, flat).check('RandomFundusView')
 
     @staticmethod
-    def _look(look: dict, flat: dict) -> CameraLook:
+    def _look(look: dict[str, float], flat: dict[str, float]) -> CameraLook:
         for owner, given in (('look', look), ('RandomFundusView', flat)):
             unknown = [key for key in given if key not in CameraLook._fields]
             if unknown and owner == 'look':
@@ -96,7 +99,7 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: {twice[0]} is given twice, by itself and in look=dict(...); leave one of them out')
         return CameraLook(**{'brightness': 0.2, 'contrast': 0.2, **flat, **look})
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         fov = results.pop('fov', None)
         results.pop('label', None)
         if 'gt_seg_map' in results:
@@ -106,8 +109,8 @@ class RandomFundusView(BaseTransform):
             box = box_around(fov)
             results['img'], results['gt_seg_map'], fov = results['img'][box], results['gt_seg_map'][box], fov[box]
         height, width = self.size
-        view = results.get('view')
-        random = view.random() if view else np.random.default_rng(np.random.randint(2**31))
+        drawn = results.get('view')
+        random = drawn.random() if drawn else np.random.default_rng(np.random.randint(2**31))
         factor = random.uniform(*self.scale)
         if self.zoom is None:
             cut, scaled = None, (max(round(width * factor), 1), max(round(height * factor), 1))  # width first, as Pillow and OpenCV count
@@ -121,23 +124,23 @@ class RandomFundusView(BaseTransform):
         flips = [axis for axis in (1, 0) if random.random() < self.flip]
         turns = int(random.integers(4)) if self.quarter_turns else 0
 
-        rotation = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
+        rotation: np.ndarray = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
         rotation[:, 2] -= rotation[:, :2] @ np.round(offset)
 
-        def view(image: np.ndarray, resample, interpolation, border) -> np.ndarray:
+        def view(image: np.ndarray, resample: Image.Resampling, interpolation: int, border: int | tuple[int, ...]) -> np.ndarray:
             image = image if cut is None else _cut(image, cut, border)
             image = np.asarray(Image.fromarray(image).resize(scaled, resample))
             image = cv2.warpAffine(image, rotation, (width, height), flags=interpolation, borderValue=border)
-            return np.ascontiguousarray(np.rot90(np.flip(image, flips), turns))
+            return np.ascontiguousarray(np.rot90(np.flip(image, tuple(flips)), turns))
 
-        picture = view(results['img'], Image.BILINEAR, cv2.INTER_LINEAR, (0, 0, 0))
+        picture = view(results['img'], Image.Resampling.BILINEAR, cv2.INTER_LINEAR, (0, 0, 0))
         results['img'] = self.look.draw(picture, random)
         results['img_shape'] = self.size
         if 'gt_seg_map' in results:
-            results['gt_seg_map'] = view(results['gt_seg_map'], Image.NEAREST, cv2.INTER_NEAREST, IGNORE)
+            results['gt_seg_map'] = view(results['gt_seg_map'], Image.Resampling.NEAREST, cv2.INTER_NEAREST, IGNORE)
         return results
 
-    def _draw_window(self, results: dict, zoom: float, random: np.random.Generator) -> tuple:
+    def _draw_window(self, results: dict[str, Any], zoom: float, random: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, int]]:
         """A window of native pixels, with room to rotate, as ``(top, bottom, left, right)``, and its size after scaling ``(w, h)``."""
         shape = results['img'].shape[:2]
         label = results.get('gt_seg_map')
@@ -159,7 +162,7 @@ class RandomFundusView(BaseTransform):
         return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
 
 
-def _cut(image: np.ndarray, window: tuple, border) -> np.ndarray:
+def _cut(image: np.ndarray, window: tuple[int, ...], border: int | tuple[int, ...]) -> np.ndarray:
     """A window of an image, filled with ``border`` where it reaches over the frame."""
     top, bottom, left, right = window
     height, width = image.shape[:2]

@@ -3,7 +3,8 @@
 import contextlib
 import io
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePath
 
 import numpy as np
 from mmengine.fileio import register_backend
@@ -25,12 +26,12 @@ def is_picture(path: Path) -> bool:
     return not path.name.startswith('.') and Path(path.name.lower().removesuffix('.gz')).suffix in PICTURE_SUFFIXES
 
 
-def stem_of(path) -> str:
+def stem_of(path: str | PurePath) -> str:
     """A picture's name without its suffix: ``im0001`` for ``im0001.ppm.gz``."""
     return Path(Path(path).name.removesuffix('.gz')).stem
 
 
-def picture_size(path) -> tuple:
+def picture_size(path: str | Path) -> tuple[int, int]:
     """Height and width of a picture file in pixels, without decoding it; raises :class:`DataError` if it is none."""
     with opened(path, read_bytes(path)) as image:
         width, height = image.size
@@ -41,11 +42,11 @@ def picture_size(path) -> tuple:
 class GunzipBackend(LocalBackend):
     """Lets mmcv's ``LoadImageFromFile(backend_args=dict(backend='gunzip'))`` read gzipped pictures beside plain ones."""
 
-    def get(self, filepath) -> bytes:
+    def get(self, filepath: str | Path) -> bytes:
         return read_bytes(filepath)
 
 
-def check_scans(path, data: bytes) -> None:
+def check_scans(path: str | Path, data: bytes) -> None:
     """Refuse a JPEG of kilobytes whose decoding takes hours: of endlessly many passes over the picture, or segments before it."""
     scans, at = 0, 2
     for _ in range(100_000):
@@ -60,7 +61,7 @@ def check_scans(path, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def opened(path, data: bytes):
+def opened(path: str | Path, data: bytes) -> Iterator[Image.Image]:
     """``data`` as a Pillow image, whose decoder may raise nearly anything: it becomes a :class:`DataError` that names ``path``."""
     if data.startswith(b'\xff\xd8'):
         check_scans(path, data)
@@ -75,14 +76,14 @@ def opened(path, data: bytes):
         raise truncated(path, error) from error
 
 
-def decoded(path) -> Image.Image:
+def decoded(path: str | Path) -> Image.Image:
     """A whole file, decoded by Pillow; raises :class:`DataError` if that is impossible."""
     with opened(path, read_bytes(path)) as image:
         image.load()
         return image
 
 
-def read_picture(path) -> np.ndarray:
+def read_picture(path: str | Path) -> np.ndarray:
     """Read an 8-bit photograph as ``(H, W, 3)`` uint8 RGB, as stored (an EXIF orientation is not applied, as none is in labels).
 
     Raises:
@@ -100,7 +101,7 @@ def palette_of(image: Image.Image) -> np.ndarray:
     return np.concatenate([stored, np.zeros((256 - len(stored), 3), np.uint8)])
 
 
-def read_grey(path, strict: bool = False) -> tuple:
+def read_grey(path: str | Path, strict: bool = False) -> tuple[np.ndarray, float]:
     """Read a grey picture as it is stored.
 
     Args:

@@ -9,13 +9,21 @@ from PIL import Image
 _SUB = 4  # vessels are drawn at this many times the resolution (fixed-point bits of OpenCV take care of the rest)
 
 
-def _grow(rng, start, angle, width, length, depth: int, segments: list) -> None:
+def _grow(
+    rng: np.random.Generator,
+    start: np.ndarray,
+    angle: float,
+    width: float,
+    length: float,
+    depth: int,
+    segments: list[tuple[float, ...]],
+) -> None:
     """Add a tapering, meandering vessel and its branches as ``(x0, y0, x1, y1, width)``, all in shares of the picture side."""
     step = 0.012
     position = np.array(start, float)
     steps = max(int(length / step), 3)
     curl = rng.normal(0, 0.02)
-    forks = set(rng.choice(np.arange(2, steps), size=min(rng.integers(2, 5), steps - 2), replace=False).tolist()) if depth else set()
+    forks = set(rng.choice(np.arange(2, steps), size=min(int(rng.integers(2, 5)), steps - 2), replace=False).tolist()) if depth else set()
     for i in range(steps):
         angle += curl + rng.normal(0, 0.08)
         after = position + step * np.array([np.cos(angle), np.sin(angle)])
@@ -26,15 +34,15 @@ def _grow(rng, start, angle, width, length, depth: int, segments: list) -> None:
             _grow(rng, position, angle + side * rng.uniform(0.4, 1.0), width * 0.65, length * rng.uniform(0.4, 0.7), depth - 1, segments)
 
 
-def _draw_vessels(segments: list, size: int) -> np.ndarray:
+def _draw_vessels(segments: list[tuple[float, ...]], size: int) -> np.ndarray:
     canvas = np.zeros((size * _SUB, size * _SUB), np.uint8)
     for x0, y0, x1, y1, width in segments:
-        ends = [(int(round(x * size * _SUB)), int(round(y * size * _SUB))) for x, y in ((x0, y0), (x1, y1))]
-        cv2.line(canvas, *ends, 255, max(int(round(width * size * _SUB)), 1), cv2.LINE_AA)
+        begin, end = [(int(round(x * size * _SUB)), int(round(y * size * _SUB))) for x, y in ((x0, y0), (x1, y1))]
+        cv2.line(canvas, begin, end, 255, max(int(round(width * size * _SUB)), 1), cv2.LINE_AA)
     return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def synthetic_fundus(seed: int, size: int = 256) -> tuple:
+def synthetic_fundus(seed: int, size: int = 256) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw one made-up fundus photograph.
 
     A disc with dark surroundings (the field of view), uneven illumination, an optic disc, a macula, two arcades of branching,
@@ -57,7 +65,7 @@ def synthetic_fundus(seed: int, size: int = 256) -> tuple:
 
     disc = np.array([rng.choice([0.24, 0.76]), 0.5 + rng.uniform(-0.05, 0.05)])
     towards = 0.0 if disc[0] < 0.5 else np.pi
-    segments = []
+    segments: list[tuple[float, ...]] = []
     for upper in (-1, 1):
         for turn in (0.55, 1.1, 1.9):
             angle = towards + upper * (turn if towards == 0 else -turn) + rng.normal(0, 0.1)
@@ -84,7 +92,7 @@ def synthetic_fundus(seed: int, size: int = 256) -> tuple:
     return (np.clip(image, 0, 1) * 255).round().astype(np.uint8), label.astype(np.uint8) * 255, fov.astype(np.uint8) * 255
 
 
-def write_drive_layout(folder, training: int = 20, test: int = 20, size: int = 256, seed: int = 0) -> Path:
+def write_drive_layout(folder: str | Path, training: int = 20, test: int = 20, size: int = 256, seed: int = 0) -> Path:
     """Write synthetic pictures under DRIVE's file names (``training`` from id 21 on, ``test`` from 1 on).
 
     Args:
@@ -108,7 +116,7 @@ def write_drive_layout(folder, training: int = 20, test: int = 20, size: int = 2
     return folder
 
 
-def write_fives_layout(folder, training: int = 20, test: int = 20, size: int = 256, seed: int = 0) -> Path:
+def write_fives_layout(folder: str | Path, training: int = 20, test: int = 20, size: int = 256, seed: int = 0) -> Path:
     """Write synthetic pictures in the guide's FIVES folders (no field-of-view masks); arguments as :func:`write_drive_layout`."""
     folder = Path(folder)
     for part, first, count in (('train', 1, training), ('test', 1001, test)):

@@ -1,5 +1,7 @@
 """Pipeline steps: reading a label or only the field of view, and packing both beside a test picture."""
 
+from typing import Any
+
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.datasets import PackSegInputs
@@ -27,7 +29,7 @@ class LoadVesselAnnotations(BaseTransform):
     ``label_kind``, how it is stored, and ``gt_seg_map``, the label but 255 outside the field of view too.
     """
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         results['fov'] = fov = field_of_view(results, results['img'])
         if 'seg_map_path' not in results:
             return results
@@ -48,7 +50,7 @@ class LoadFieldOfView(BaseTransform):
     outside the field of view.
     """
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         results['fov'] = fov = field_of_view(results, results['img'])
         results['gt_seg_map'] = np.where(fov == 0, np.uint8(IGNORE), np.uint8(0))
         results.setdefault('seg_fields', []).append('gt_seg_map')
@@ -63,12 +65,12 @@ class PackVesselInputs(PackSegInputs):
     scale) and the metric (masked and unmasked).  Where the picture was flipped, ``fov`` is too; the label stays as in the file.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         mmseg_keys = ('img_path', 'seg_map_path', 'ori_shape', 'img_shape', 'pad_shape', 'scale_factor', 'flip', 'flip_direction')
         super().__init__((*mmseg_keys, 'name', 'fov', 'field_angle', 'label'))
 
-    def transform(self, results: dict) -> dict:
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if results.get('flip') and 'fov' in results:
-            axes = {'horizontal': 1, 'vertical': 0, 'diagonal': (0, 1)}[results['flip_direction']]
-            results = dict(results, fov=np.ascontiguousarray(np.flip(results['fov'], axes)))
+            axes: dict[str, int | tuple[int, int]] = {'horizontal': 1, 'vertical': 0, 'diagonal': (0, 1)}
+            results = dict(results, fov=np.ascontiguousarray(np.flip(results['fov'], axes[results['flip_direction']])))
         return super().transform(results)

@@ -1,8 +1,9 @@
 """What is known of a picture that predictions are compared with, of any data set."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 
 from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import DataError
@@ -18,12 +19,12 @@ class Truth(NamedTuple):
     kind: str | None
 
 
-def picture_name(info: dict) -> str:
+def picture_name(info: dict[str, Any]) -> str:
     """What masks and rows of a data set's sample are called by."""
     return info.get('name') or stem_of(info['img_path'])
 
 
-def read_truth(dataset, index: int) -> Truth:
+def read_truth(dataset: BaseDataset, index: int) -> Truth:
     """Label and field of view of a picture: as ``LoadVesselAnnotations`` reads them, or, of somebody else's data set, as its pipeline.
 
     Args:

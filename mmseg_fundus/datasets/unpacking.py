@@ -5,10 +5,15 @@ import re
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import IO, Any, NoReturn
 
 from ..errors import ConfigError, DataError
 from .sources import Rule, known_sources
+
+Opener = Callable[[], IO[bytes]]
 
 _LARGEST = 256 * 2**20  # bytes of one picture, unpacked; the public sets' largest are a tenth of it
 _LONGEST = 2**20  # bytes of a tar archive's extended header, which tarfile reads as a whole
@@ -17,12 +22,12 @@ _BUFFER = 2**20
 _ARCHIVE = r'.+\.(zip|tar|tgz|tar\.(gz|bz2|xz))'
 
 
-def unpackable() -> dict:
+def unpackable() -> dict[str, tuple[Rule, ...]]:
     """Name of each data set that can be unpacked to its rules."""
     return {name: source.rules for name, source in known_sources().items() if source.rules}
 
 
-def unpack(name: str, archives: list, folder, check=None) -> dict:
+def unpack(name: str, archives: Sequence[str | Path], folder: str | Path, check: Callable[[Path], Any] | None = None) -> dict[str, int]:
     """Unpack a data set; archives inside archives too.
 
     Files go where the source's rules say, by their names; nothing else is written, so an archive cannot reach out of ``folder``.  All
@@ -61,7 +66,7 @@ def unpack(name: str, archives: list, folder, check=None) -> dict:
     return {**found, 'left out': left_out}
 
 
-def _check_counts(name: str, rules: tuple, counts: list, archives: list) -> None:
+def _check_counts(name: str, rules: tuple[Rule, ...], counts: list[int], archives: Sequence[str | Path]) -> None:
     for rule, count in zip(rules, counts):
         if count != rule.count and not (rule.optional and count == 0):
             where = ', '.join(str(archive) for archive in archives)
@@ -71,7 +76,7 @@ def _check_counts(name: str, rules: tuple, counts: list, archives: list) -> None
             )
 
 
-def _take(archive: Path, rules: tuple[Rule, ...], target: Path, counts: list, scratch: Path, depth: int) -> int:
+def _take(archive: Path, rules: tuple[Rule, ...], target: Path, counts: list[int], scratch: Path, depth: int) -> int:
     """Write an archive's files of the data set below ``target``; returns how many others there were."""
     left_out = 0
     for path, open_member in _members(archive):
@@ -86,7 +91,7 @@ def _take(archive: Path, rules: tuple[Rule, ...], target: Path, counts: list, sc
 
 
 @contextlib.contextmanager
-def _reading(archive: Path):
+def _reading(archive: Path) -> Iterator[None]:
     """What the standard library raises on a damaged archive, nearly anything, is a :class:`DataError`; that it cannot be opened stays."""
     try:
         yield
@@ -102,25 +107,25 @@ def _reading(archive: Path):
 class _Member(tarfile.TarInfo):
     """A file in a tar archive whose headers are of a size that a name and a date need."""
 
-    def _proc_pax(self, file):
-        return super()._proc_pax(self._short(file))
+    def _proc_pax(self, file: tarfile.TarFile) -> tarfile.TarInfo:
+        return super()._proc_pax(self._short(file))  # type: ignore[misc]  # the stubs leave out what is private
 
-    def _proc_gnulong(self, file):
-        return super()._proc_gnulong(self._short(file))
+    def _proc_gnulong(self, file: tarfile.TarFile) -> tarfile.TarInfo:
+        return super()._proc_gnulong(self._short(file))  # type: ignore[misc]
 
-    def _proc_sparse(self, file):  # its list of holes has no end
-        raise DataError(f'{file.name} holds a sparse file: no archive of this data set')
+    def _proc_sparse(self, file: tarfile.TarFile) -> NoReturn:  # its list of holes has no end
+        raise DataError(f'{file.name!s} holds a sparse file: no archive of this data set')
 
-    def _proc_gnusparse_10(self, next, pax_headers, file):
+    def _proc_gnusparse_10(self, next: tarfile.TarInfo, pax_headers: dict[str, str], file: tarfile.TarFile) -> None:
         self._proc_sparse(file)
 
-    def _short(self, file):
+    def _short(self, file: tarfile.TarFile) -> tarfile.TarFile:
         if self.size > _LONGEST:
-            raise DataError(f'{file.name} has a header of {self.size:,} bytes: no archive of this data set, or a damaged one')
+            raise DataError(f'{file.name!s} has a header of {self.size:,} bytes: no archive of this data set, or a damaged one')
         return file
 
 
-def _place(archive: Path, path: str, open_member, rules: tuple, target: Path, counts: list) -> bool:
+def _place(archive: Path, path: str, open_member: Opener, rules: tuple[Rule, ...], target: Path, counts: list[int]) -> bool:
     """Write one file where its rule says; whether there is a rule for it."""
     for i, rule in enumerate(rules):
         match = re.search(rf'(?:^|/){rule.pattern}$', path, flags=re.IGNORECASE)
@@ -135,18 +140,19 @@ def _place(archive: Path, path: str, open_member, rules: tuple, target: Path, co
     return False
 
 
-def _members(archive: Path):
+def _members(archive: Path) -> Iterator[tuple[str, Opener]]:
     """Regular files of an archive: ``(path inside, function that opens it)``."""
     if not archive.is_file():
         raise DataError(f'{archive}: archive not found, or no regular file')
     with _reading(archive):
         if zipfile.is_zipfile(archive):
-            with archive.open('rb') as file:
-                _check_number(archive, zipfile._EndRecData(file)[5] // 160)  # bytes of its table, of which ZipFile makes a list
-            with zipfile.ZipFile(archive) as file:
-                for info in file.infolist():
+            with archive.open('rb') as table:
+                # bytes of its table, of which ZipFile makes a list
+                _check_number(archive, zipfile._EndRecData(table)[5] // 160)  # type: ignore[attr-defined]
+            with zipfile.ZipFile(archive) as zipped:
+                for info in zipped.infolist():
                     if not info.is_dir():
-                        yield info.filename, lambda info=info: _opened(archive, file, info)
+                        yield info.filename, partial(_opened, archive, zipped, info)
             return
         try:
             file = tarfile.open(archive, tarinfo=_Member)
@@ -159,7 +165,7 @@ def _members(archive: Path):
             for number, member in enumerate(file):
                 _check_number(archive, number + len(file.pax_headers))
                 if member.isreg():
-                    yield member.name, lambda member=member: file.extractfile(member)
+                    yield member.name, partial(_extracted, file, member)
 
 
 def _check_number(archive: Path, files: int) -> None:
@@ -167,13 +173,20 @@ def _check_number(archive: Path, files: int) -> None:
         raise DataError(f'{archive} holds more than {_MOST_FILES:,} files: no archive of this data set')
 
 
-def _opened(archive: Path, file: zipfile.ZipFile, info: zipfile.ZipInfo):
+def _opened(archive: Path, file: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # of bzip2 and LZMA, zipfile unpacks blocks of any size
         raise DataError(f'{archive} is packed with a method that is not read here; unpack it yourself: the classes read the folders')
     return file.open(info)
 
 
-def _copy(archive: Path, open_member, to: Path, what: str, limit: int) -> None:
+def _extracted(file: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    found = file.extractfile(member)
+    if found is None:
+        raise DataError(f'{member.name} is no regular file')
+    return found
+
+
+def _copy(archive: Path, open_member: Opener, to: Path, what: str, limit: int) -> None:
     written = 0
     with _reading(archive):
         source = open_member()

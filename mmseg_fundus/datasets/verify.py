@@ -4,7 +4,8 @@ import logging
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from mmengine.logging import print_log
 
@@ -23,7 +24,7 @@ class Checked(NamedTuple):
     kind: str | None = None
 
 
-def verify_sample(sample: dict) -> Checked:
+def verify_sample(sample: dict[str, Any]) -> Checked:
     """Decode one sample's files and compare them: sizes, black and white exchanged."""
     picture = read_picture(sample['img_path'])
     fov = None
@@ -44,7 +45,7 @@ def verify_sample(sample: dict) -> Checked:
     return Checked(share, kind if values == 'auto' else None)
 
 
-def verify_samples(samples: list, name: str, note: str = '') -> None:
+def verify_samples(samples: list[dict[str, Any]], name: str, note: str = '') -> None:
     """Check all samples, several at a time, and log one line (``note`` at its end).
 
     Raises:
@@ -54,10 +55,10 @@ def verify_samples(samples: list, name: str, note: str = '') -> None:
     start = time.perf_counter()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         checked = list(pool.map(verify_sample, samples))
-    labels = [(sample['seg_map_path'], found) for sample, found in zip(samples, checked) if found.share is not None]
-    check_alike([(path, found.kind) for path, found in labels])
-    odd = [(path, found.share) for path, found in labels if not 0 < found.share < 0.5]
-    if labels and all(found.share == 0 for _, found in labels):
+    labels = [(sample['seg_map_path'], found.share, found.kind) for sample, found in zip(samples, checked) if found.share is not None]
+    check_alike([(path, kind) for path, _, kind in labels])
+    odd = [(path, share) for path, share, _ in labels if not 0 < share < 0.5]
+    if labels and all(share == 0 for _, share, _ in labels):
         raise DataError(
             f'{name}: no label of its {len(labels)} pictures has a vessel; the first is {labels[0][0]}. Look whether that is the right '
             'folder, and has vessels that are white (or 1)'
@@ -77,7 +78,7 @@ def verify_samples(samples: list, name: str, note: str = '') -> None:
     )
 
 
-def check_alike(kinds: list) -> None:
+def check_alike(kinds: list[tuple[str | Path | None, str | None]]) -> None:
     """Refuse labels of which some hold 0 and 255 and others 0, 1 and 255: the file alone cannot tell whether that 255 is vessel.
 
     Where the others hold 0 and 1 alone, nothing says that 255 could be "ignored": then it is vessel, and a warning says so.
@@ -88,7 +89,7 @@ def check_alike(kinds: list) -> None:
     Raises:
         DataError: Naming one of each.
     """
-    first = {}
+    first: dict[str | None, str | Path | None] = {}
     for path, kind in kinds:
         first.setdefault(kind, path)
     if {'white', 'ignoring'} <= set(first):

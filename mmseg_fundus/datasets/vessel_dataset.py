@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -43,8 +44,17 @@ class FundusVesselDataset(FundusVessels):
     _VIEW = 'augmentation'
 
     def __init__(
-        self, data_root, split='train', *, augmentation=None, pipeline=(), division=None, verify=True, keep_decoded=True, **settings
-    ):
+        self,
+        data_root: str | Path,
+        split: str = 'train',
+        *,
+        augmentation: dict[str, Any] | None = None,
+        pipeline: Sequence[Any] = (),
+        division: dict[str, Any] | None = None,
+        verify: bool = True,
+        keep_decoded: bool = True,
+        **settings: Any,
+    ) -> None:
         check_keywords(type(self), settings, FundusVesselDataset)
         folders = {name: settings.pop(name) for name in OF_FOLDERS if name in settings}
         source = {name: settings.pop(name) for name in OF_SOURCE if name in settings}
@@ -59,7 +69,7 @@ class FundusVesselDataset(FundusVessels):
             **settings,
         )
 
-    def _source(self, root, settings: dict[str, Any], folders: dict[str, Any]) -> Source:
+    def _source(self, root: str | Path, settings: dict[str, Any], folders: dict[str, Any]) -> Source:
         """``SOURCE`` with what a subclass says of its pictures itself."""
         source = self.SOURCE(root, **(folders if issubclass(self.SOURCE, Folders) else {}), **settings)
         own: dict[str, Any] = {'observers': self.OBSERVERS, 'ids': self.IDS}
@@ -101,5 +111,5 @@ class FundusPhotographsDataset(FundusVesselDataset):
 
     SOURCE = Photographs
 
-    def __init__(self, data_root, augmentation, **kwargs):
+    def __init__(self, data_root: str | Path, augmentation: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(data_root, split='all', augmentation=augmentation, **kwargs)

@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 
-from mmengine.dataset import ConcatDataset, DefaultSampler, RepeatDataset
+from mmengine.dataset import BaseDataset, ConcatDataset, DefaultSampler, RepeatDataset
 from mmseg.registry import DATA_SAMPLERS
 
 from ..errors import ConfigError
@@ -27,7 +27,16 @@ class ViewSampler(DefaultSampler):
             the same length (rounded up): each takes its pictures in turn and goes on where the last epoch ended.
     """
 
-    def __init__(self, dataset, shuffle=True, seed=None, round_up=True, repeats=1, views=None, draw='natural'):
+    def __init__(
+        self,
+        dataset: BaseDataset | ConcatDataset | RepeatDataset,
+        shuffle: bool = True,
+        seed: int | None = None,
+        round_up: bool = True,
+        repeats: int = 1,
+        views: int | None = None,
+        draw: str = 'natural',
+    ) -> None:
         if repeats < 1:
             raise ConfigError(f'ViewSampler: repeats={repeats} must be 1 or more')
         if views is not None and (not isinstance(views, int) or views < 1):
@@ -38,7 +47,7 @@ class ViewSampler(DefaultSampler):
         self.repeats = repeats
         self.views = views
         self._turns, self._first = _turns(members)
-        self._sources = None
+        self._sources: list[list[int]] | None = None
         count = len(members)
         if draw == 'balanced':
             self._sources = _sources(dataset, members)
@@ -52,9 +61,9 @@ class ViewSampler(DefaultSampler):
         number = drawn * turns + turn
         return View(index, number, self.seed) if self.views is None else View(index, number % self.views)
 
-    def views_in(self, epochs: int | None) -> int:
+    def views_in(self, epochs: int | None) -> int | None:
         """How many of the ``views`` of a picture that many epochs meet at most; all if their number is not known."""
-        if epochs is None:
+        if epochs is None or self.views is None:
             return self.views
         drawn = epochs * self.repeats
         if self._sources is not None:
@@ -65,6 +74,8 @@ class ViewSampler(DefaultSampler):
     def different_views(self, epochs: int | None) -> list[View]:
         """The ``views`` that so many epochs draw, each once; all of every picture if their number is not known."""
         if epochs is None:
+            if self.views is None:
+                raise ConfigError('ViewSampler: without views each epoch has new ones, and how many epochs there are is not known')
             return [View(index, number) for number in range(self.views) for index in dict.fromkeys(self._first)]
         drawn = (self._drawn(i, epoch) for epoch in range(epochs) for i in range(self.pictures * self.repeats))
         return list({(self._first[view.index], view.number): view for view in drawn}.values())
@@ -81,7 +92,7 @@ class ViewSampler(DefaultSampler):
         return self.view(source[at % len(source)], at // len(source))
 
 
-def _members(dataset) -> list:
+def _members(dataset: BaseDataset | ConcatDataset | RepeatDataset) -> list[tuple[BaseDataset, int]]:
     """``(the data set it is read from, index there)`` for each index of a data set that may be made of others."""
     if isinstance(dataset, ConcatDataset):
         return [member for part in dataset.datasets for member in _members(part)]
@@ -95,21 +106,21 @@ def _members(dataset) -> list:
     return [(dataset, i) for i in range(len(dataset))]
 
 
-def _turns(members: list) -> tuple[list, list]:
+def _turns(members: list[tuple[BaseDataset, int]]) -> tuple[list[tuple[int, int]], list[int]]:
     """For each index, ``(how often its picture stood before it, how often it stands there at all)``; and where it stands first."""
-    places = {}
+    places: dict[tuple[int, int], list[int]] = {}
     for index, (dataset, i) in enumerate(members):
         places.setdefault((id(dataset), i), []).append(index)
-    turns, first = [None] * len(members), [None] * len(members)
+    turns, first = [(0, 1)] * len(members), list(range(len(members)))
     for found in places.values():
         for turn, index in enumerate(found):
             turns[index], first[index] = (turn, len(found)), found[0]
     return turns, first
 
 
-def _sources(dataset, members: list) -> list:
+def _sources(dataset: BaseDataset | ConcatDataset | RepeatDataset, members: list[tuple[BaseDataset, int]]) -> list[list[int]]:
     """Indices of each source, of whatever data set it is; raises :class:`ConfigError` if there is one alone."""
-    found = {}
+    found: dict[tuple[int, int | None], list[int]] = {}
     for index, (part, i) in enumerate(members):
         found.setdefault((id(part), part.get_data_info(i).get('source')), []).append(index)
     if len(found) < 2:

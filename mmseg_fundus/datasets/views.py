@@ -1,9 +1,10 @@
 """Random views of a data set's pictures: what a sampler asks for, and how one is made."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
+from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmseg.datasets import PackSegInputs
 
 from ..fileio.checksum import checksum
@@ -53,7 +54,7 @@ class View(int):
 
     __hash__ = int.__hash__
 
-    def __getnewargs__(self) -> tuple:  # on the way to a worker
+    def __getnewargs__(self) -> tuple[int, int, int]:  # type: ignore[override]  # on the way to a worker, which a plain int goes too
         return int(self), self.number, self.seed
 
     def __repr__(self) -> str:
@@ -83,24 +84,25 @@ class Views:
         keep_decoded (bool): Keep decoded pictures of a small data set in the cache folder.
     """
 
-    def __init__(self, settings: dict, annotate=LoadVesselAnnotations, keep_decoded: bool = True):
+    samples: Callable[[], Sequence[dict[str, Any]]]  # of the data set, which sets it
+
+    def __init__(self, settings: dict[str, Any], annotate: type[BaseTransform] = LoadVesselAnnotations, keep_decoded: bool = True) -> None:
         self.load, self.annotate, self.packing = plain_steps(annotate)
         self.random_view = RandomFundusView(**settings)
         self.keep_decoded = keep_decoded
-        self.samples = None  # of the data set, which sets it: a function
-        self._decoded = None
+        self._decoded: DecodedPictures | None = None
 
     @property
-    def steps(self) -> list:
+    def steps(self) -> list[BaseTransform]:
         """The pipeline of these steps."""
         return [self.load, self.annotate, self.random_view, self.packing]
 
     @property
-    def size(self) -> tuple:
+    def size(self) -> tuple[int, int]:
         """Height and width of a view."""
-        return tuple(self.random_view.size)
+        return self.random_view.size
 
-    def draw(self, info: dict, number: int, seed: int = 0) -> dict:
+    def draw(self, info: dict[str, Any], number: int, seed: int = 0) -> dict[str, Any]:
         """View ``number`` of a sample, not packed yet: ``img`` ``(H, W, 3)``, ``gt_seg_map`` ``(H, W)``, uint8."""
         info = dict(info, view=Drawn(info['name'], number, seed))
         if not self.keep_decoded:
@@ -109,7 +111,7 @@ class Views:
             self._decoded = DecodedPictures(self.samples())
         return self.random_view(self._decoded.load(info, lambda info: self.annotate(self.load(info))))
 
-    def view(self, info: dict, number: int, seed: int = 0) -> dict:
+    def view(self, info: dict[str, Any], number: int, seed: int = 0) -> dict[str, Any]:
         """View ``number`` of a sample, packed for a model."""
         return self.packing(self.draw(info, number, seed))
 
@@ -117,7 +119,7 @@ class Views:
         return repr(self.random_view)
 
 
-def plain_steps(annotate=LoadVesselAnnotations) -> list:
+def plain_steps(annotate: type[BaseTransform] = LoadVesselAnnotations) -> list[BaseTransform]:
     """Load a picture as it is stored, read its label and field of view, pack."""
     load = LoadImageFromFile(imdecode_backend='pillow', color_type='color_ignore_orientation', backend_args=dict(backend='gunzip'))
     return [load, annotate(), PackSegInputs()]

@@ -11,7 +11,7 @@ POINTS = 200  # of a thinned curve, about
 CALIBRATION_BINS = 10
 
 
-def curves(histogram: ScoreHistogram) -> dict[str, dict] | None:
+def curves(histogram: ScoreHistogram) -> dict[str, dict[str, Any]] | None:
     """What ``results.json`` keeps of the scores of all pixels.
 
     Args:

@@ -168,7 +168,8 @@ def score_files(
     Raises:
         DataError: If a file cannot be read or is of another size, or no label has a vessel.
     """
-    inside, whole, names, kinds, sums, any_map = [], [], [], [], (ScoreHistogram(), ScoreHistogram()), False
+    records: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
+    names, kinds, sums, any_map = [], [], (ScoreHistogram(), ScoreHistogram()), False
     for i, path in enumerate(predictions):
         info, (label, fov, kind) = dataset.get_data_info(i), read_truth(dataset, i)
         probability, is_map = read(Path(path))
@@ -177,16 +178,17 @@ def score_files(
         names.append(picture_name(info))
         kinds.append((info.get('seg_map_path'), kind))
         counted = (label != IGNORE) & np.isfinite(probability)
-        for records, valid, total in ((inside, counted & (fov > 0), sums[0]), (whole, counted, sums[1])):
+        for found, valid, total in ((records[0], counted & (fov > 0), sums[0]), (records[1], counted, sums[1])):
             record, histogram = score_picture(probability > threshold, probability, label, valid)
-            records.append(record)
-            total += histogram
+            found.append(record)
+            if histogram is not None:
+                total += histogram
     check_alike(kinds)
     if not any_map:
-        for record in (*inside, *whole):
+        for record in (*records[0], *records[1]):
             for name in ('AUC-ROC', 'AUC-PR'):
                 record['figures'].pop(name)
-    inside, whole = ((records, summarise(records, total if any_map else None)) for records, total in ((inside, sums[0]), (whole, sums[1])))
+    inside, whole = ((found, summarise(found, total if any_map else None)) for found, total in zip(records, sums))
     first = dataset.get_data_info(0)
     check_defined(inside[1]['pooled'], len(names), (first['img_path'], first['seg_map_path']))
     return make_report(names, inside, whole, sums[0] if any_map else None)

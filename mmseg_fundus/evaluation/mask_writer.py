@@ -1,5 +1,5 @@
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class MaskWriter:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self._thread = ThreadPoolExecutor(1)
-        self._waiting: deque = deque()
+        self._waiting: deque[Future[None]] = deque()
         self._sources: dict[str, Any] = {}
 
     def write(self, name: str, mask: np.ndarray, source: Any = None) -> None:

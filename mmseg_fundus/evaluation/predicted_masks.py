@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mmengine.evaluator import BaseMetric
 from mmseg.registry import METRICS
@@ -26,18 +27,18 @@ class PredictedMasks(BaseMetric):
         self.output_dir = output_dir
         self._writer = MaskWriter(output_dir)
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Put the masks of one batch in line, ``pred_sem_seg`` ``(1, H, W)`` each."""
         for sample, name in zip(data_samples, sample_names(data_samples, data_batch)):
             prediction = sample['pred_sem_seg']['data'].cpu().numpy()
             files = (sample.get('img_path'), sample.get('seg_map_path'))
             self._writer.write(name, prediction.reshape(prediction.shape[-2:]) > 0, files)
 
-    def evaluate(self, size: int) -> dict:
+    def evaluate(self, size: int) -> dict[str, float]:
         """Wait until all masks of this process are written."""
         self._writer.finish()
         return {}
 
-    def compute_metrics(self, results: list) -> dict:
+    def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Nothing."""
         return {}

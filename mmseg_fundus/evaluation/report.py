@@ -9,7 +9,7 @@ from .curves import curves
 from .score_histogram import ScoreHistogram
 from .scores import NAMES
 
-Scored = tuple[list[dict[str, Any]], dict[str, dict]]
+Scored = tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]
 FOV, FRAME = 'field of view', 'whole frame'
 
 

@@ -55,7 +55,7 @@ def figures(counts: np.ndarray, centerline: np.ndarray | None = None, histogram:
     return found
 
 
-def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = None) -> dict[str, dict]:
+def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = None) -> dict[str, dict[str, Any]]:
     """Figures of many pictures.
 
     Args:
@@ -81,7 +81,7 @@ def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = 
     return summary
 
 
-def check_defined(figures: dict[str, float], pictures: int, example: tuple[str, str | None]) -> None:
+def check_defined(figures: dict[str, float], pictures: int, example: tuple[str | None, str | None]) -> None:
     """Refuse pooled figures of pictures that cannot say how good a prediction of vessels is.
 
     Args:

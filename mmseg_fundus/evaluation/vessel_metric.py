@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from ..classes import IGNORE, NUMBER, vessel_probability
 from ..datasets.naming import sample_names
 from ..errors import DataError
 from .mask_writer import MaskWriter
-from .report import figures_table, make_report, report_rows
+from .report import Scored, figures_table, make_report, report_rows
 from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise, told_left_out
 
@@ -60,21 +61,23 @@ class VesselMetric(BaseMetric):
         self.detail = detail
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
-        self.report = self.histogram = self._writer = None
+        self.report: dict[str, Any] | None = None
+        self.histogram: ScoreHistogram | None = None
+        self._writer: MaskWriter | None = None
         self._reset()
 
     def _reset(self) -> None:
         self._sums = dict(inside=ScoreHistogram(), whole=ScoreHistogram())
-        self._last = {}
-        self._example = (None, None)
+        self._last: dict[str, ScoreHistogram] = {}
+        self._example: tuple[str | None, str | None] = (None, None)
 
-    def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
+    def process(self, data_batch: dict[str, Any], data_samples: Sequence[dict[str, Any]]) -> None:
         """Score one batch; each sample holds ``pred_sem_seg``, ``gt_sem_seg`` ``(1, H, W)`` and, for curves, ``seg_logits`` ``(2, H, W)``.
 
         ``label`` ``(H, W)``, if there, is the label outside the field of view too (``PackVesselInputs``); what it ignores counts nowhere.
         """
         given = data_batch.get('data_samples') if isinstance(data_batch, dict) else None
-        averaged = bool(given) and isinstance(given[0], (list, tuple))  # mmseg's SegTTAModel hands on the logits of its last view alone
+        averaged = isinstance(given[0], (list, tuple)) if given else False  # mmseg's SegTTAModel hands on the logits of its last view alone
         for sample, name in zip(data_samples, sample_names(data_samples, data_batch)):
             if 'gt_sem_seg' not in sample:
                 raise DataError(f'{sample.get("img_path")}: no label to evaluate against; the test pipeline lacks LoadVesselAnnotations')
@@ -108,7 +111,7 @@ class VesselMetric(BaseMetric):
                     self._last[area] = histogram
             self.results.append(result)
 
-    def evaluate(self, size: int) -> dict:
+    def evaluate(self, size: int) -> dict[str, float]:
         """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch.
 
         Raises:
@@ -134,20 +137,23 @@ class VesselMetric(BaseMetric):
         check_defined({name.removeprefix(begin): value for name, value in metrics.items()}, size, example)
         return metrics
 
-    def compute_metrics(self, results: list) -> dict:
+    def compute_metrics(self, results: list[dict[str, Any]]) -> dict[str, float]:
         """Pooled figures inside the field of view, as :func:`.scores.figures` names them."""
-        areas, scored = {}, False
+        areas: dict[str, Scored] = {}
+        scored = False
         for area in ('inside', 'whole'):
             records = [result[area] for result in results if area in result]
             if len(records) == len(results):
-                scored = self._sums['inside'].counts.any()
+                scored = bool(self._sums['inside'].counts.any())
                 areas[area] = (records, summarise(records, self._sums[area] if scored else None))
         names = [result['picture'] for result in results]
-        self.report = make_report(names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail and scored else None)
+        self.report = report = make_report(
+            names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail and scored else None
+        )
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
         left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''
-        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(self.report), title), left_out))), logger='current')
+        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(report), title), left_out))), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

@@ -1,6 +1,7 @@
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,13 +40,22 @@ class FeatureCache:
         OSError: If a file of a sample cannot be read.
     """
 
-    def __init__(self, folder, samples, drawing: str, encoder: str, size, map_shape):
+    def __init__(
+        self,
+        folder: str | Path,
+        samples: Sequence[dict[str, Any]],
+        drawing: str,
+        encoder: str,
+        size: Sequence[int],
+        map_shape: Sequence[int],
+    ) -> None:
         self.view_shape = (4, *size)
         self.map_shape = tuple(map_shape)
         folders = {}
         for angle in {sample['field_angle'] for sample in samples}:
             drawn = digest(VERSION, f'{drawing}, {angle} degrees')
-            folders[angle] = [RecordFolder(Path(folder) / name) for name in (f'views-{drawn}', f'maps-{digest(drawn, encoder)}')]
+            maps = f'maps-{digest(drawn, encoder)}'
+            folders[angle] = RecordFolder(Path(folder) / f'views-{drawn}'), RecordFolder(Path(folder) / maps)
         with ThreadPoolExecutor() as pool:
             names = pool.map(sample_digest, samples)
             self.pictures = {sample['name']: Kept(*folders[sample['field_angle']], name) for sample, name in zip(samples, names)}
@@ -60,7 +70,7 @@ class FeatureCache:
         return sum(folder.size([name]) for views, maps, name in self.pictures.values() for folder in (views, maps))
 
 
-def window_records(folder, encoder: str) -> RecordFolder:
+def window_records(folder: str | Path, encoder: str) -> RecordFolder:
     """Where the maps of predicted pictures lie.
 
     Args:

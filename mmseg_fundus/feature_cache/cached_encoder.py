@@ -1,17 +1,26 @@
 """An encoder whose maps are kept, between the float32 of a model and the float16 of the disk."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from mmengine.logging import print_log
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..errors import ConfigError
 from ..fileio.checksum import checksum
 from ..fileio.record_folder import RecordFolder
 from ..geometry import Picture, Place
 from .keys import MapKey, digest
+
+if TYPE_CHECKING:
+    from ..models.encoders.normalisation import Normalisation
+    from ..models.encoders.protocol import Encoder
+    from ..models.encoders.weights import EncoderWeights
 
 
 class CachedEncoder:
@@ -30,17 +39,17 @@ class CachedEncoder:
             predictions are computed each time.  Those of test-time augmentation always are.
     """
 
-    def __init__(self, encoder, windows: RecordFolder | None = None):
+    def __init__(self, encoder: Encoder, windows: RecordFolder | None = None) -> None:
         self.encoder = encoder
         self.windows = windows
         self.off = False
-        self._folders = {}
-        self._pictures = WeakKeyDictionary()
+        self._folders: dict[str, RecordFolder] = {}
+        self._pictures: WeakKeyDictionary[Picture, tuple[str, int]] = WeakKeyDictionary()
 
     # ---- the contract
 
     @property
-    def source(self):
+    def source(self) -> EncoderWeights | None:
         return self.encoder.source
 
     @property
@@ -52,7 +61,7 @@ class CachedEncoder:
         return self.encoder.embed_dims
 
     @property
-    def normalisation(self):
+    def normalisation(self) -> Normalisation | None:
         return self.encoder.normalisation
 
     @property
@@ -64,22 +73,22 @@ class CachedEncoder:
         return self.encoder.in_weights_file
 
     @property
-    def trainable(self) -> dict:
+    def trainable(self) -> dict[str, nn.Parameter]:
         return self.encoder.trainable
 
-    def own_tensors(self) -> dict:
+    def own_tensors(self) -> dict[str, Tensor]:
         return self.encoder.own_tensors()
 
     def fingerprint(self) -> bytes:
         return self.encoder.fingerprint()
 
-    def identity(self) -> dict | None:
+    def identity(self) -> dict[str, Any] | None:
         return self.encoder.identity()
 
     def why_unknown(self) -> str | None:
         return self.encoder.why_unknown()
 
-    def map_shape(self, height: int, width: int) -> tuple:
+    def map_shape(self, height: int, width: int) -> tuple[int, int, int, int]:
         return self.encoder.map_shape(height, width)
 
     def check_trainable(self) -> None:
@@ -89,7 +98,7 @@ class CachedEncoder:
         self.off = True  # what was kept is of another arithmetic
         self.encoder.make_plain()
 
-    def __call__(self, inputs: Tensor, shown: list | None = None) -> tuple:
+    def __call__(self, inputs: Tensor, shown: Sequence[Place | MapKey | None] | None = None) -> tuple[Tensor, ...]:
         """Maps of each level, ``(N, C, h, w)`` float32.
 
         Args:
@@ -103,15 +112,15 @@ class CachedEncoder:
         keys = None if shown is None or self._is_trained() else self._keys(inputs, shown)
         if keys is None:
             return self.encoder(inputs)
-        maps = [key.maps if key else None for key in keys]
-        missing = [i for i, found in enumerate(maps) if found is None]
+        maps = {i: key.maps for i, key in enumerate(keys) if key and key.maps is not None}
+        missing = [i for i in range(len(keys)) if i not in maps]
         if missing:
-            for i, half in zip(missing, self._computed(inputs[missing] if len(missing) < len(maps) else inputs)):
-                maps[i] = half
-                if keys[i]:
-                    self._folder(keys[i]).write(keys[i].name, keys[i].number, half.cpu().numpy(), keys[i].seal)
+            for i, half in zip(missing, self._computed(inputs[missing] if len(missing) < len(keys) else inputs)):
+                maps[i], key = half, keys[i]
+                if key:
+                    self._folder(key).write(key.name, key.number, half.cpu().numpy(), key.seal)
         with torch.autocast(inputs.device.type, enabled=False):
-            return from_half(torch.stack([half.to(inputs.device) for half in maps]))
+            return from_half(torch.stack([maps[i].to(inputs.device) for i in range(len(keys))]))
 
     # ---- keeping
 
@@ -122,22 +131,24 @@ class CachedEncoder:
             print_log('feature cache: off from here on, the encoder is trained now', logger='current', level=30)
         return self.off
 
-    def _keys(self, inputs: Tensor, shown: list) -> list | None:
+    def _keys(self, inputs: Tensor, shown: Sequence[Place | MapKey | None]) -> Sequence[MapKey | None] | None:
         """Under what the maps of the inputs are kept, with those that are there; ``None`` if they are to be computed as ever."""
-        if any(isinstance(item, Place) for item in shown):
-            if self.windows is None or any(item.pose is not None for item in shown):
+        windows, places = self.windows, [item for item in shown if isinstance(item, Place)]
+        if places:
+            if windows is None or any(place.pose is not None for place in places):
                 return None
             shape = self.map_shape(*inputs.shape[2:])
-            return [self._window_key(place, shape) for place in shown]
-        return shown if all(item is None or isinstance(item, MapKey) for item in shown) else None
+            return [self._window_key(windows, item, shape) if isinstance(item, Place) else None for item in shown]
+        keys = [item for item in shown if item is None or isinstance(item, MapKey)]
+        return keys if len(keys) == len(shown) else None
 
-    def _window_key(self, place: Place, shape: tuple) -> MapKey:
+    def _window_key(self, windows: RecordFolder, place: Place, shape: tuple[int, ...]) -> MapKey:
         if place.picture not in self._pictures:
             self._pictures[place.picture] = _contents(place.picture)
         name, seal = self._pictures[place.picture]
         name = f'{name}-{digest(place.box, place.size, place.window)}'
-        maps = self.windows.read(name, 0, shape, np.float16, seal)
-        return MapKey(str(self.windows.folder), name, 0, seal, None if maps is None else torch.from_numpy(maps))
+        maps = windows.read(name, 0, shape, np.float16, seal)
+        return MapKey(str(windows.folder), name, 0, seal, None if maps is None else torch.from_numpy(maps))
 
     def _folder(self, key: MapKey) -> RecordFolder:
         return self._folders.setdefault(key.folder, RecordFolder(key.folder))
@@ -148,7 +159,7 @@ class CachedEncoder:
             return to_half(self.encoder(inputs))
 
 
-def _contents(picture: Picture) -> tuple:
+def _contents(picture: Picture) -> tuple[str, int]:
     """What a picture's maps are kept under: its name and a checksum of its values and field of view; and the checksum."""
     seal, meta = checksum(picture.values.cpu().numpy()), picture.meta
     if 'fov' in meta:
@@ -156,7 +167,7 @@ def _contents(picture: Picture) -> tuple:
     return f'{meta.get("name", "picture")}-{seal:08x}', seal
 
 
-def to_half(maps: tuple) -> Tensor:
+def to_half(maps: Sequence[Tensor]) -> Tensor:
     """Maps ``(N, C, h, w)`` of each level as one float16 tensor ``(N, levels, h, w, C)``."""
     half = torch.stack([level.permute(0, 2, 3, 1).half() for level in maps], dim=1)
     if not torch.isfinite(half).all():
@@ -168,6 +179,6 @@ def to_half(maps: tuple) -> Tensor:
     return half
 
 
-def from_half(half: Tensor) -> tuple:
+def from_half(half: Tensor) -> tuple[Tensor, ...]:
     """The other way: ``(N, C, h, w)`` float32 of each level."""
     return tuple(half[:, level].float().permute(0, 3, 1, 2) for level in range(half.shape[1]))

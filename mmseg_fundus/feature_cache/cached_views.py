@@ -1,10 +1,14 @@
 """Views that are drawn once, and bring the encoder's maps of them."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from ..datasets.decoded import sample_digest
+from ..datasets.views import Views
 from ..fileio.checksum import checksum
+from .cache import FeatureCache
 from .keys import MapKey
 
 
@@ -18,15 +22,15 @@ class CachedViews:
         cache (FeatureCache): Of the same data set.
     """
 
-    def __init__(self, views, cache):
+    def __init__(self, views: Views, cache: FeatureCache) -> None:
         self.inner = views
         self.cache = cache
 
     @property
-    def size(self) -> tuple:
+    def size(self) -> tuple[int, int]:
         return self.inner.size
 
-    def view(self, info: dict, number: int, seed: int = 0) -> dict:
+    def view(self, info: dict[str, Any], number: int, seed: int = 0) -> dict[str, Any]:
         """View ``number`` of a sample, packed for a model; as the inner views would make it."""
         cache = self.cache
         views, kept, name = cache.pictures[info['name']]

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -24,11 +24,11 @@ class MapKey(NamedTuple):
     seal: int
     maps: Tensor | None = None
 
-    def to(self, *args, **kwargs) -> 'MapKey':
+    def to(self, *args: Any, **kwargs: Any) -> 'MapKey':
         """With its maps moved as ``Tensor.to`` moves them."""
         return self if self.maps is None else self._replace(maps=self.maps.to(*args, **kwargs))
 
 
-def digest(*parts) -> str:
+def digest(*parts: Any) -> str:
     """16 hexadecimal digits that stand for JSON-like values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ class Centreline(NamedTuple):
 
     points: np.ndarray
     closed: bool
-    margins: tuple
+    margins: tuple[float, float]
 
     def length(self) -> float:
         """In pixels."""
@@ -38,7 +38,7 @@ class Centreline(NamedTuple):
         turned = np.abs(velocity[:, 0] * acceleration[:, 1] - velocity[:, 1] * acceleration[:, 0]) / speed**2
         return float(turned.sum() / speed.sum())
 
-    def away_from_ends(self) -> tuple:
+    def away_from_ends(self) -> tuple[np.ndarray, float, np.ndarray]:
         """``(S, 2)`` middles of short even steps, their length in pixels, and ``(S,)`` bool whether each is outside the margins."""
         points = _even(self.points, 4)
         total, count = self.length(), len(points) - 1
@@ -46,7 +46,7 @@ class Centreline(NamedTuple):
         return (points[1:] + points[:-1]) / 2, total / count, (along > self.margins[0]) & (total - along > self.margins[1])
 
 
-def find_centrelines(mask: np.ndarray) -> tuple:
+def find_centrelines(mask: np.ndarray) -> tuple[list[Centreline], int]:
     """Centrelines of a mask from tip to tip, and its branch points.
 
     A parabola fitted to the 11 pixels around each (Savitzky and Golay, Smoothing and differentiation of data by simplified least squares
@@ -114,6 +114,6 @@ def _tip(end: np.ndarray, direction: np.ndarray, radius: float, mask: np.ndarray
     return end + np.linspace(distance, 0, max(round(distance), 1), endpoint=False)[:, None] * direction
 
 
-def _across(middle: np.ndarray, radius: float, mask: np.ndarray, step: tuple) -> Centreline:
+def _across(middle: np.ndarray, radius: float, mask: np.ndarray, step: tuple[int, int]) -> Centreline:
     one, other = (_tip(middle, np.multiply(step, sign), radius, mask) for sign in (1, -1))
     return Centreline(np.vstack([one, middle, other[::-1]]), False, (2 * radius, 2 * radius))

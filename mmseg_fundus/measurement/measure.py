@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from ..errors import DataError
-from .centrelines import find_centrelines
+from .centrelines import Centreline, find_centrelines
 from .fractal import fractal_dimension
 from .inputs import check_mask, check_scale
 
@@ -83,7 +83,7 @@ def _cropped(vessel: np.ndarray) -> np.ndarray:
     return np.pad(vessel[box], 1)
 
 
-def _mean_width(vessel: np.ndarray, lines: list) -> float:
+def _mean_width(vessel: np.ndarray, lines: list[Centreline]) -> float:
     """Each vessel pixel belongs to the step of a line nearest to it."""
     if not lines:
         return float('nan')

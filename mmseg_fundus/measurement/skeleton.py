@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ class Skeleton(NamedTuple):
     points: np.ndarray
     degrees: np.ndarray
     radii: np.ndarray
-    branches: list
+    branches: list[Branch]
 
 
 def find_skeleton(mask: np.ndarray) -> Skeleton:
@@ -54,7 +55,7 @@ def path_length(points: np.ndarray) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def _spur(branch: Branch, skeleton: Skeleton):
+def _spur(branch: Branch, skeleton: Skeleton) -> np.ndarray | None:
     """The pixels of ``branch`` that go if it is to be pruned, else None."""
     first, last, points = branch
     if first < 0 or (skeleton.degrees[first] == 1) == (skeleton.degrees[last] == 1):
@@ -92,13 +93,13 @@ def _neighbours(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
     return -np.sort(-np.stack(found, 1), 1)
 
 
-def _walks(links: np.ndarray, node: list):
+def _walks(links: np.ndarray, node: list[int]) -> Iterator[tuple[int, int, list[int]]]:
     """First node, last node and pixels of every branch, then of every closed loop, whose first pixel is also its last."""
     seen = [False] * len(links)
     one, other = links[:, 0].tolist(), links[:, 1].tolist()
 
-    def walk(*path):
-        path = list(path)
+    def walk(*begin: int) -> list[int]:
+        path = list(begin)
         while node[path[-1]] < 0 and path[-1] != path[0]:
             seen[path[-1]] = True
             path.append(other[path[-1]] if one[path[-1]] == path[-2] else one[path[-1]])
@@ -117,7 +118,7 @@ def _walks(links: np.ndarray, node: list):
             yield -1, -1, walk(start, one[start])
 
 
-def _graph(branches: list, points: np.ndarray, radii: np.ndarray, node: np.ndarray) -> Skeleton:
+def _graph(branches: list[Branch], points: np.ndarray, radii: np.ndarray, node: np.ndarray) -> Skeleton:
     """Put each node at the mean of its points, with the largest of their radii, and let the branches begin and end there."""
     size = np.bincount(node)
     centres = np.stack([np.bincount(node, along) / size for along in points.T], 1)
@@ -136,7 +137,7 @@ def _between(branch: Branch, centres: np.ndarray) -> Branch:
 def _with_crossings(skeleton: Skeleton) -> Skeleton:
     """Make one branch point of each pair of forks that a short bridge joins, the shortest bridges first."""
 
-    def short(branch):
+    def short(branch: Branch) -> bool:
         return branch.first >= 0 and path_length(branch.points) < 1.5 * skeleton.radii[list(branch[:2])].sum() + 2
 
     node = np.arange(len(skeleton.degrees))

@@ -6,7 +6,7 @@ from ..errors import DataError
 from ..fileio.whole_files import write_whole
 
 
-def write_measurements(path: str | Path, rows: list[tuple[str, dict]]) -> None:
+def write_measurements(path: str | Path, rows: list[tuple[str, dict[str, float]]]) -> None:
     """Write measurements as CSV, one line per picture; the file is whole or as it was.
 
     Args:

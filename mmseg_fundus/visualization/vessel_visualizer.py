@@ -1,10 +1,13 @@
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.visualization.vis_backend import LocalVisBackend, MLflowVisBackend, TensorboardVisBackend
 from mmseg.registry import VISBACKENDS, VISUALIZERS
+from mmseg.structures import SegDataSample
 from mmseg.visualization import SegLocalVisualizer
 from PIL import Image
 
@@ -25,7 +28,14 @@ class VesselVisualizer(SegLocalVisualizer):
     Arguments as in ``SegLocalVisualizer`` (``vis_backends``, ``save_dir``).
     """
 
-    def __init__(self, name='visualizer', image=None, vis_backends=None, save_dir=None, **kwargs):
+    def __init__(
+        self,
+        name: str = 'visualizer',
+        image: np.ndarray | None = None,
+        vis_backends: Sequence[dict[str, Any]] | dict[str, Any] | None = None,
+        save_dir: str | Path | None = None,
+        **kwargs: Any,
+    ) -> None:
         backends = [vis_backends] if isinstance(vis_backends, dict) else list(vis_backends or [])
         if save_dir is None:  # in an inferencer, for which mmengine would warn of each
             backends = [b for b in backends if not is_a(b, (LocalVisBackend, TensorboardVisBackend), VISBACKENDS) or 'save_dir' in b]
@@ -34,22 +44,22 @@ class VesselVisualizer(SegLocalVisualizer):
         super().__init__(name, image, backends, save_dir, **kwargs)
 
     @classmethod
-    def get_instance(cls, name='visualizer', **kwargs):
+    def get_instance(cls, name: str = 'visualizer', **kwargs: Any) -> 'VesselVisualizer':
         """mmengine's; mmseg's ``browse_dataset.py`` builds the config's visualizer, which has no name: a runner gives it its own."""
         return super().get_instance(name, **kwargs)
 
     def add_datasample(
         self,
-        name,
-        image,
-        data_sample=None,
-        draw_gt=True,
-        draw_pred=True,
-        show=False,
-        wait_time=0,
-        out_file=None,
-        step=0,
-        **kwargs,
+        name: str,
+        image: np.ndarray,
+        data_sample: SegDataSample | None = None,
+        draw_gt: bool = True,
+        draw_pred: bool = True,
+        show: bool = False,
+        wait_time: float = 0,
+        out_file: str | Path | None = None,
+        step: int = 0,
+        **kwargs: Any,
     ) -> np.ndarray:
         """Draw one sample and hand it to the backends; of other processes than the main one only to files.
 
@@ -66,7 +76,7 @@ class VesselVisualizer(SegLocalVisualizer):
         Returns:
             np.ndarray: uint8 RGB, see :func:`.draw_panels`; :meth:`get_image` gives it again.
         """
-        sample = {} if data_sample is None else data_sample
+        sample = SegDataSample() if data_sample is None else data_sample
         label = _map(sample, 'gt_sem_seg') if draw_gt else None
         prediction = _map(sample, 'pred_sem_seg') if draw_pred else None
         logits = sample.seg_logits.data if draw_pred and 'seg_logits' in sample else None
@@ -82,7 +92,7 @@ class VesselVisualizer(SegLocalVisualizer):
             Image.fromarray(drawn).save(out_file)
         return drawn
 
-    def add_image(self, name, image, step=0) -> None:
+    def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
         """Hand a picture to the backends, under a name that each of them takes; other processes than the main one write files only."""
         for backend in self._vis_backends.values():
             if is_main_process() or isinstance(backend, LocalVisBackend):
@@ -90,7 +100,7 @@ class VesselVisualizer(SegLocalVisualizer):
                 backend.add_image(f'{name}_{step}.png' if is_file else name, image, step)
 
     @master_only
-    def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs) -> None:
+    def add_scalars(self, scalar_dict: dict[str, Any], step: int = 0, file_path: str | None = None, **kwargs: Any) -> None:
         """Hand figures to the backends; TensorBoard gets no curves of epoch and step where a file has them."""
         in_file = any(isinstance(backend, LocalVisBackend) for backend in self._vis_backends.values())
         for backend in self._vis_backends.values():
@@ -99,5 +109,5 @@ class VesselVisualizer(SegLocalVisualizer):
             backend.add_scalars(figures, step, file_path, **kwargs)
 
 
-def _map(sample, name: str) -> np.ndarray | None:
+def _map(sample: SegDataSample, name: str) -> np.ndarray | None:
     return torch.as_tensor(sample.get(name).data).squeeze(0).cpu().numpy() if name in sample else None  # mmseg's browse_dataset: arrays

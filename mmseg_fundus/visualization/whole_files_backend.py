@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmengine.visualization import LocalVisBackend
@@ -17,7 +18,7 @@ class WholeFilesVisBackend(LocalVisBackend):
     """
 
     @force_init_env
-    def add_image(self, name, image, step=0, **kwargs) -> None:
+    def add_image(self, name: str, image: np.ndarray, step: int = 0, **kwargs: Any) -> None:
         """Write a picture.
 
         Args:

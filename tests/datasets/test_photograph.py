@@ -56,6 +56,12 @@ def test_what_is_no_photograph_is_named(tmp_path):
             read_photograph(tmp_path / name)
 
 
+def test_a_header_without_a_size_is_told_in_words(tmp_path):
+    (tmp_path / 'eye.ppm').write_bytes(b'P6y 3 4 255\n')
+    with pytest.raises(DataError, match='eye.ppm is truncated or damaged .its header names no width and height.'):
+        read_photograph(tmp_path / 'eye.ppm')
+
+
 def test_without_pydicom_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'pydicom', None)
     (tmp_path / 'eye.dcm').write_bytes(b'\0' * 128 + b'DICM')

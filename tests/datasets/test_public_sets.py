@@ -199,7 +199,10 @@ def test_a_data_set_is_found_by_name_and_by_its_folder(tmp_path, name):
     assert type(dataset) is ChaseDB1VesselDataset
 
 
-@pytest.mark.parametrize('name, error', [('nothing', ConfigError), ('folder', DataError)])
+@pytest.mark.parametrize(
+    'name, error',
+    [('nothing', ConfigError), ('folder', DataError), ('FundusVessels', ConfigError), ('FundusPhotographsDataset', ConfigError)],
+)
 def test_an_unknown_name_or_folder_is_refused(tmp_path, name, error):
     with pytest.raises(error, match='no data set|holds none of DRIVE, STARE'):
-        dataset_by_name(str(tmp_path) if name == 'folder' else name)
+        dataset_by_name(str(tmp_path) if name == 'folder' else name, **({} if name == 'folder' else {'fov': 'auto', 'split': 'test'}))

@@ -97,7 +97,10 @@ def test_joined_and_repeated_pictures_are_the_views_of_the_data_set_alone(drive_
         assert sorted(found) == sorted(number if views is None else number % views for number in expected)
     many = ViewSampler(dataset, repeats=2, views=100)
     assert many.views_in(2) == 12 and len(many.different_views(2)) == 6 * 4 + 4 * 12 and sampler.views_in(None) == views
-    if views is not None:
+    if views is None:
+        with pytest.raises(ConfigError, match='how many epochs'):
+            sampler.different_views(None)
+    else:
         assert (
             len(sampler.different_views(2)) == 6 * min(views, 4) + 4 * min(views, 12) and len(sampler.different_views(None)) == 10 * views
         )

@@ -15,6 +15,7 @@ from mmseg_fundus.datasets import DRIVEVesselDataset, ViewSampler
 from mmseg_fundus.engine import FeatureCacheHook
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.feature_cache import CachedEncoder, MapKey, window_records
+from mmseg_fundus.geometry import Place
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
 
 SLIDE = dict(mode='slide', crop_size=(32, 32), stride=(16, 16), window_batch=3)
@@ -84,6 +85,14 @@ def test_a_window_that_another_way_of_predicting_shares_is_found_and_others_are_
         seen.clear()
         predict(cached(**{**SLIDE, **change}), x)
         assert sum(seen) >= 4, change
+
+
+def test_an_input_that_nothing_is_known_of_is_computed_beside_one_that_is(cached, seen):
+    encoder, x = cached().encoder, pictures(2, (32, 32))
+    place = Place.whole(x[0], metas(size=(32, 32))[0])
+    with torch.no_grad():
+        first, again = (encoder(x, [place, None]) for _ in range(2))
+    assert seen == [2, 1] and all(torch.allclose(a, b, atol=1e-3) for a, b in zip(first, again))
 
 
 @pytest.mark.slow
