@@ -87,7 +87,7 @@ class PredictionFolder:
         probability_format: str = 'png',
         settings: dict[str, Any] | None = None,
         overwrite: bool = False,
-    ):
+    ) -> None:
         unknown = set(outputs) - set(OUTPUTS)
         if unknown or not outputs or probability_format not in FORMATS:
             raise ConfigError(f'outputs={list(outputs)}, format {probability_format!r}: use some of {list(OUTPUTS)} and one of {FORMATS}')

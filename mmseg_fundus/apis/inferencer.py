@@ -59,7 +59,7 @@ class FundusVesselInferencer:
         field_angle: float | None = None,
         micrometres_per_pixel: float | None = None,
         options: dict[str, Any] | None = None,
-    ):
+    ) -> None:
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
         found = read_trained(checkpoint)

@@ -30,7 +30,7 @@ class VesselGraph(nn.Module):
         ConfigError: If the model is no ``VesselSegmentor``.
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         if not isinstance(model, VesselSegmentor):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')

@@ -21,6 +21,6 @@ class FundusDataPreprocessor(SegDataPreProcessor):
         **kwargs: The rest of ``SegDataPreProcessor``.
     """
 
-    def __init__(self, mean: Sequence[float] = VFM_MEAN, std: Sequence[float] = VFM_STD, **kwargs: Any):
+    def __init__(self, mean: Sequence[float] = VFM_MEAN, std: Sequence[float] = VFM_STD, **kwargs: Any) -> None:
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})

@@ -98,7 +98,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         precision: str = 'float32',
         compile: bool = False,
         **old: Unpack[OldArguments],
-    ):
+    ) -> None:
         refuse_unknown(type(self).__name__, old, OldArguments)
         for name in ('init_cfg', 'pretrained'):
             if old.get(name) is not None:

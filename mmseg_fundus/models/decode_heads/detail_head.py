@@ -80,7 +80,7 @@ class VesselDetailHead(VesselHead):
         norm_cfg: dict[str, Any] = dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
         in_index: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         widths = list(detail_channels)
         if not 1 <= len(widths) <= int(patch_size).bit_length():
             raise ConfigError(

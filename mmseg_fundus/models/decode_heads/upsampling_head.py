@@ -43,7 +43,7 @@ class VesselUpsamplingHead(VesselHead):
         norm_cfg: dict[str, Any] = dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
         in_index: int = 0,
         **kwargs: Any,
-    ):
+    ) -> None:
         stages = int(patch_size).bit_length() - 1
         if patch_size != 1 << stages or not 1 <= stages <= len(STAGE_CHANNELS):
             raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be 2, 4, 8, 16 or 32')

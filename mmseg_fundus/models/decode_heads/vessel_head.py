@@ -20,7 +20,7 @@ class VesselHead(BaseDecodeHead):
 
     needs_picture = False  # whether forward() takes the network's input beside the features
 
-    def __init__(self, num_classes: int = NUMBER, out_channels: int = NUMBER, **kwargs: Any):
+    def __init__(self, num_classes: int = NUMBER, out_channels: int = NUMBER, **kwargs: Any) -> None:
         if (num_classes, out_channels) != (NUMBER, NUMBER):
             raise ConfigError(f'{type(self).__name__}: {IN_WORDS}; leave num_classes={NUMBER} and out_channels out')
         # both are said, or mmseg warns that a binary head could have one channel

@@ -117,7 +117,7 @@ class VesselLoss(nn.Module):
         cldice_iterations: int = 4,
         focal_gamma: float = 0.0,
         loss_name: str = 'loss_vessel',
-    ):
+    ) -> None:
         super().__init__()
         weights = dict(ce_weight=ce_weight, dice_weight=dice_weight, cldice_weight=cldice_weight)
         if min(weights.values()) < 0 or not any(weights.values()):

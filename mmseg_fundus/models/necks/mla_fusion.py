@@ -39,7 +39,7 @@ class MLAFusionNeck(BaseModule):
         norm_cfg: dict[str, Any] | None = None,
         act_cfg: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
-    ):
+    ) -> None:
         super().__init__(init_cfg)
         widths = [in_channels] * num_levels if isinstance(in_channels, int) else list(in_channels)
         if len(widths) != num_levels or num_levels < 1:

@@ -62,7 +62,7 @@ class Predictor:
         align_corners (bool): Of resizing logits.
     """
 
-    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False):
+    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False) -> None:
         self.encode_decode = encode_decode
         self.test_cfg = test_cfg
         self.align_corners = align_corners

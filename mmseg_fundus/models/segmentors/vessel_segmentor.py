@@ -52,7 +52,7 @@ class VesselSegmentor(EncoderDecoder):
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``, the classes as in :mod:`mmseg_fundus.classes`.
     """
 
-    def __init__(self, *args: Any, precision: str = 'float32', **kwargs: Any):
+    def __init__(self, *args: Any, precision: str = 'float32', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.precision = check_precision('VesselSegmentor', precision)
         # an encoder in the place of a backbone, see use_encoder()
