@@ -6,6 +6,7 @@ Importing the package registers everything it offers in mmseg's registries.
 import contextlib
 import io
 import warnings
+from typing import Any
 
 from .stack import check_stack, name_packages
 from .version import __version__
@@ -24,7 +25,7 @@ from . import datasets, engine, evaluation, measurement, models, visualization  
 __all__ = ['__version__', 'datasets', 'engine', 'evaluation', 'measurement', 'models', 'visualization']
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """Whatever a part of the package offers: a config may say ``type='mmseg_fundus.VesselSegmentor'``."""
     for part in (datasets, engine, evaluation, models, visualization):
         if name in part.__all__:

@@ -3,14 +3,15 @@
 import ast
 import inspect
 import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from mmengine.registry import Registry
 from typing_extensions import Unpack
 
 
-def component(kind, registry: Registry):
+def component(kind: Any, registry: Registry) -> Callable[..., Any] | None:
     """The class or function that a ``type`` stands for; ``None`` if it stands for nothing.
 
     Args:
@@ -33,20 +34,20 @@ def component(kind, registry: Registry):
     return None
 
 
-def is_a(cfg, kind: type | tuple, registry: Registry) -> bool:
+def is_a(cfg: Any, kind: type | tuple[type, ...], registry: Registry) -> bool:
     """Whether a component's config is of a class (of one of several), or of one that inherits from it."""
     found = component(cfg.get('type'), registry) if isinstance(cfg, dict) else None
     return isinstance(found, type) and issubclass(found, kind)
 
 
-def takes(cfg, argument: str, registry: Registry) -> bool:
+def takes(cfg: Any, argument: str, registry: Registry) -> bool:
     """Whether the component that a config describes has an argument of this name."""
     found = component(cfg.get('type'), registry) if isinstance(cfg, dict) else None
     return found is not None and argument in arguments(found)[0]
 
 
 @cache
-def arguments(kind) -> tuple:
+def arguments(kind: Callable[..., Any]) -> tuple[frozenset[str], bool]:
     """Names of the arguments of a class (its bases' among them, where ``**kwargs`` go there) or a function.
 
     A class that has ``KEYWORDS`` says itself which names its ``**kwargs`` may hold, and refuses others.
@@ -54,7 +55,8 @@ def arguments(kind) -> tuple:
     Returns:
         tuple[frozenset, bool]: The names, and whether there may be others, which only running it would show.
     """
-    names, steps = set(), [(kind, None)]
+    names: set[str] = set()
+    steps: list[tuple[Callable[..., Any], Iterable[str] | None]] = [(kind, None)]
     if inspect.isclass(kind):
         steps = [(vars(base)['__init__'], vars(base).get('KEYWORDS')) for base in kind.__mro__ if '__init__' in vars(base)]
     for step, keywords in steps:
@@ -76,7 +78,7 @@ def arguments(kind) -> tuple:
     return frozenset(names - {'self'}), True
 
 
-def refuse_unknown(owner: str, given: dict, known: type) -> None:
+def refuse_unknown(owner: str, given: Mapping[str, object], known: type) -> None:
     """Raise Python's own error for a keyword that a constructor with ``**old: Unpack[known]`` does not take.
 
     Args:
@@ -89,7 +91,7 @@ def refuse_unknown(owner: str, given: dict, known: type) -> None:
             raise TypeError(f'{owner}.__init__() got an unexpected keyword argument {name!r}')
 
 
-def _keywords(function, rest: str) -> tuple:
+def _keywords(function: Callable[..., Any], rest: str) -> tuple[set[str], bool]:
     """Texts in a function's body (what it may read from its keywords), and whether it hands them on to a base's constructor."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

@@ -1,18 +1,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from torch import Tensor
 
-def box_around(mask) -> tuple:
+
+def box_around(mask: 'np.ndarray | Tensor') -> tuple[slice, slice]:
     """Rows and columns (two slices) of the smallest box around a mask ``(H, W)``, array or tensor; everything if it is empty."""
     mask = np.asarray(mask)
     inside = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
-    return tuple(slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(None) for found in inside)
+    rows, columns = (slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(None) for found in inside)
+    return rows, columns
 
 
-def fov_scale(mask, pixels_per_degree, field_angle: float = 45.0) -> float:
+def fov_scale(mask: 'np.ndarray | Tensor', pixels_per_degree: float | None, field_angle: float = 45.0) -> float:
     """The factor that gives a picture that many pixels to a degree of the eye, so that vessels are as wide with every camera.
 
     Args:
@@ -40,8 +44,8 @@ class Picture:
         meta (Mapping): Perhaps ``name``, ``fov`` ``(H, W)`` and ``field_angle``.
     """
 
-    values: Any
-    meta: Mapping
+    values: 'Tensor'
+    meta: Mapping[str, Any]
 
 
 class Place(NamedTuple):
@@ -56,13 +60,13 @@ class Place(NamedTuple):
     """
 
     picture: Picture
-    pose: tuple | None
-    box: tuple
-    size: tuple
-    window: tuple
+    pose: tuple[float, ...] | None
+    box: tuple[int, int, int, int]
+    size: tuple[int, int]
+    window: tuple[int, int, int, int]
 
     @classmethod
-    def whole(cls, values, meta: Mapping) -> 'Place':
+    def whole(cls, values: 'Tensor', meta: Mapping[str, Any]) -> 'Place':
         """The whole of a picture ``(3, H, W)``, as it is."""
         height, width = values.shape[1:]
         everything = (0, 0, height, width)
@@ -73,6 +77,6 @@ class Place(NamedTuple):
         (top, bottom, _), (left, right, _) = rows.indices(self.box[2]), columns.indices(self.box[3])
         return self._replace(box=(top, left, bottom - top, right - left))
 
-    def scaled(self, size: tuple) -> 'Place':
+    def scaled(self, size: tuple[int, int]) -> 'Place':
         """All of it, scaled to a height and a width."""
         return self._replace(size=size, window=(0, 0, *size))

@@ -18,7 +18,7 @@ INSTALL = (
 )
 
 
-def installed_versions() -> dict:
+def installed_versions() -> dict[str, str]:
     """Version of every installed distribution that provides an mm* package, by distribution name."""
     names = [name for families in DISTRIBUTIONS.values() for name, _ in families]
     versions = {}
@@ -30,7 +30,7 @@ def installed_versions() -> dict:
     return versions
 
 
-def _release(version: str) -> tuple:
+def _release(version: str) -> tuple[int, ...]:
     """``'2.3.2.post1+cu12'`` -> ``(2, 3, 2)``: enough to compare lower bounds."""
     numbers = []
     for part in version.split('+')[0].split('.'):
@@ -40,13 +40,13 @@ def _release(version: str) -> tuple:
     return tuple(numbers)
 
 
-def find_problem(versions: dict):
+def find_problem(versions: dict[str, str]) -> str | None:
     """What is wrong with a set of installed versions, as one sentence, or ``None``.
 
     Args:
         versions (dict): ``{distribution name: version}``, as :func:`installed_versions` returns it.
     """
-    missing, old, families = [], [], ({}, {})
+    missing, old, families = list[str](), list[str](), (dict[str, str](), dict[str, str]())
     if 'torchvision' not in versions:
         missing.append('torchvision (mmpretrain imports it)')
     for module, candidates in DISTRIBUTIONS.items():

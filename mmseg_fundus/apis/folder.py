@@ -2,7 +2,9 @@
 
 import glob
 import json
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,7 +22,7 @@ OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements'
 FORMATS = ('png', 'npz')  # of probabilities
 
 
-def find_photographs(inputs, leave_out: Path | None = None) -> dict:
+def find_photographs(inputs: Iterable[str | Path], leave_out: Path | None = None) -> dict[Path, Path]:
     """Photographs that files, folders and patterns stand for.
 
     Args:
@@ -35,7 +37,7 @@ def find_photographs(inputs, leave_out: Path | None = None) -> dict:
     Raises:
         DataError: If an input does not exist or stands for no photograph.
     """
-    found = {}
+    found: dict[Path, Path] = {}
     for given in map(str, inputs):
         path = Path(given).expanduser()
         if path.is_dir():
@@ -78,7 +80,14 @@ class PredictionFolder:
         ConfigError: If the folder holds predictions made with other settings and ``overwrite`` is not set.
     """
 
-    def __init__(self, folder, outputs, probability_format='png', settings=None, overwrite=False):
+    def __init__(
+        self,
+        folder: str | Path,
+        outputs: Collection[str],
+        probability_format: str = 'png',
+        settings: dict[str, Any] | None = None,
+        overwrite: bool = False,
+    ) -> None:
         unknown = set(outputs) - set(OUTPUTS)
         if unknown or not outputs or probability_format not in FORMATS:
             raise ConfigError(f'outputs={list(outputs)}, format {probability_format!r}: use some of {list(OUTPUTS)} and one of {FORMATS}')
@@ -92,7 +101,7 @@ class PredictionFolder:
             remove_leftovers(folder)
         self._check_settings(json.loads(json.dumps(without_nan(settings or {}), default=str)))
 
-    def _check_settings(self, settings: dict) -> None:
+    def _check_settings(self, settings: dict[str, Any]) -> None:
         file = self.folder / 'settings.json'
         if file.is_file() and not self.overwrite:
             try:
@@ -124,25 +133,25 @@ class PredictionFolder:
             write_whole(path, getattr(self, f'_{kind}')(prediction))
 
     @staticmethod
-    def _mask(prediction):
+    def _mask(prediction: VesselPrediction) -> Callable[[Path], Any]:
         return lambda path: Image.fromarray(prediction.mask.astype(np.uint8) * 255).save(path, 'PNG')
 
-    def _probability(self, prediction):
+    def _probability(self, prediction: VesselPrediction) -> Callable[[Path], Any]:
         if self.suffixes['probability'] == 'npz':
             return lambda path: _save_npz(path, prediction.probability.astype(np.float16))
         grey = np.round(prediction.probability * 65535).astype(np.uint16)
         return lambda path: Image.fromarray(grey).save(path, 'PNG')
 
     @staticmethod
-    def _overlay(prediction):
+    def _overlay(prediction: VesselPrediction) -> Callable[[Path], Any]:
         return lambda path: Image.fromarray(prediction.draw()).save(path, 'JPEG', quality=90)
 
     @staticmethod
-    def _measurements(prediction):
+    def _measurements(prediction: VesselPrediction) -> Callable[[Path], Any]:
         text = json.dumps(without_nan(prediction.measurements), indent=2) + '\n'
         return lambda path: path.write_text(text)
 
-    def _measured(self, name: Path) -> dict | None:
+    def _measured(self, name: Path) -> dict[str, Any] | None:
         """A picture's measurements; ``None`` if they are not there, or damaged."""
         try:
             row = read_json(self.path('measurements', name))
@@ -151,7 +160,7 @@ class PredictionFolder:
         fine = isinstance(row, dict) and row and all(value is None or type(value) in (int, float) for value in row.values())
         return row if fine else None
 
-    def write_table(self, names) -> Path | None:
+    def write_table(self, names: Iterable[Path]) -> Path | None:
         """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for."""
         if 'measurements' not in self.suffixes:
             return None

@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,17 +49,17 @@ class FundusVesselInferencer:
 
     def __init__(
         self,
-        config,
-        checkpoint,
-        weights=None,
-        device=None,
-        tta=None,
-        threshold=None,
-        window_batch=None,
-        field_angle=None,
-        micrometres_per_pixel=None,
-        options=None,
-    ):
+        config: str | Path,
+        checkpoint: str | Path,
+        weights: str | None = None,
+        device: str | torch.device | None = None,
+        tta: bool | dict[str, Any] | None = None,
+        threshold: float | None = None,
+        window_batch: int | None = None,
+        field_angle: float | None = None,
+        micrometres_per_pixel: float | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
         found = read_trained(checkpoint)
@@ -88,7 +89,9 @@ class FundusVesselInferencer:
     def _configured(self) -> float:
         return self.model.test_cfg.get('threshold', 0.5)
 
-    def __call__(self, inputs, fov='auto'):
+    def __call__(
+        self, inputs: str | Path | np.ndarray | Iterable[str | Path | np.ndarray], fov: str | np.ndarray | None = 'auto'
+    ) -> VesselPrediction | list[VesselPrediction]:
         """Predict one photograph or several.
 
         Args:
@@ -111,10 +114,10 @@ class FundusVesselInferencer:
         return [self.predict(item, fov, f'picture {i}') for i, item in enumerate(inputs)]
 
     @torch.no_grad()
-    def predict(self, item, fov='auto', name='picture 0') -> VesselPrediction:
+    def predict(self, item: str | Path | np.ndarray, fov: str | np.ndarray | None = 'auto', name: str = 'picture 0') -> VesselPrediction:
         """Predict one photograph; see :meth:`__call__`, ``name`` is that of an array."""
         if isinstance(item, (str, Path)):
-            item, name = read_photograph(item), Path(item).name
+            name, item = Path(item).name, read_photograph(item)
         picture = _as_picture(item, name)
         inside = _field_of_view(picture, fov, name)
         about = dict(ori_shape=picture.shape[:2], img_shape=picture.shape[:2], field_angle=self.field_angle)
@@ -125,7 +128,7 @@ class FundusVesselInferencer:
         return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel)
 
 
-def _device(name) -> torch.device:
+def _device(name: str | torch.device | None) -> torch.device:
     if name is None:
         return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
     try:
@@ -137,13 +140,13 @@ def _device(name) -> torch.device:
     return device
 
 
-def _threshold(value) -> float:
+def _threshold(value: float) -> float:
     if not 0 <= value < 1:
         raise ConfigError(f'threshold={value} must lie in [0, 1)')
     return float(value)
 
 
-def _as_picture(item, name: str) -> np.ndarray:
+def _as_picture(item: object, name: str) -> np.ndarray:
     if not isinstance(item, np.ndarray):
         raise DataError(f'{name}: a file name or an array was expected, got {type(item).__name__}')
     if item.dtype != np.uint8 or not (item.ndim == 2 or (item.ndim == 3 and item.shape[2] in (1, 3))) or not item.size:
@@ -151,7 +154,7 @@ def _as_picture(item, name: str) -> np.ndarray:
     return item if item.ndim == 3 and item.shape[2] == 3 else np.repeat(item.reshape(*item.shape[:2], 1), 3, axis=2)
 
 
-def _field_of_view(picture: np.ndarray, fov, name: str) -> np.ndarray:
+def _field_of_view(picture: np.ndarray, fov: str | np.ndarray | None, name: str) -> np.ndarray:
     if isinstance(fov, str) and fov == 'auto':
         return find_fov(picture).astype(bool)
     if fov is None:

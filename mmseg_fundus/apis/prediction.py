@@ -32,7 +32,7 @@ class VesselPrediction:
         return (self.probability > self.threshold) & self.fov
 
     @property
-    def measurements(self) -> dict:
+    def measurements(self) -> dict[str, float]:
         """Vessel density, length, width, tortuosity ..., see :func:`mmseg_fundus.measurement.measure_vessels`."""
         return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel)
 

@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from mmengine.hooks import Hook
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.runner.checkpoint import save_checkpoint
+from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
+from torch import Tensor
 
 from ..datasets import DRIVEVesselDataset, View
 from ..datasets.synthetic import write_drive_layout
@@ -35,32 +39,37 @@ def _drive_like(folder: Path) -> Path:
     return root if root.exists() else write_drive_layout(root, training=20, test=1, size=584)
 
 
-def _step(model):
+def _step(model: EncoderDecoder) -> Callable[[dict[str, Any]], dict[str, Tensor]]:
     """A training step as a function of a batch."""
     model = model.to(DEVICE).train()
     wrapper = systems.optimizer(model)
     return lambda data: model.train_step(data, wrapper)
 
 
-def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
+def steps(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """Training steps, milliseconds a picture: stock, ours without and with the cache (reading included), the decoder alone."""
     data = systems.batch(number, size)
     stock = _step(systems.stock())
-    variants = {'stock': lambda: stock(data)}
+    variants: dict[str, Callable[..., object]] = {'stock': lambda: stock(data)}
     root = _drive_like(folder)
     for precision in PRECISIONS:
         model = systems.ours('float32', precision)
         uncached = _step(systems.ours(PRECISIONS[-1], precision))
         variants[f'ours, no cache, decoder {precision}'] = lambda uncached=uncached: uncached(data)
-        dataset = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
+        dataset: Any = DRIVEVesselDataset(root, 'train', augmentation=dict(size=(size, size), zoom=1.0), verify=False)
         cache = FeatureCache(folder / 'steps', dataset.samples(), 'benchmark', precision, (size, size), model.encoder.map_shape(size, size))
-        dataset.views = CachedViews(dataset.views, cache)
+        dataset.views = CachedViews(dataset.views, cache)  # a stand-in, not a subclass
         model.use_encoder(CachedEncoder(model.encoder))
         cached = _step(model)
         views = [View(i % len(dataset), i // len(dataset)) for i in range(4 * number)]
         places = iter(range(10**9))
 
-        def read_and_step(dataset=dataset, cached=cached, views=views, places=places):
+        def read_and_step(
+            dataset: Any = dataset,
+            cached: Callable[[dict[str, Any]], object] = cached,
+            views: list[View] = views,
+            places: Iterator[int] = places,
+        ) -> None:
             first = next(places) * number
             cached(pseudo_collate([dataset[views[(first + i) % len(views)]] for i in range(number)]))
 
@@ -71,7 +80,7 @@ def steps(folder: Path, size: int, number: int, rounds: int) -> dict:
     return interleaved(variants, rounds, number)
 
 
-def _decoder_step(precision: str, size: int, number: int):
+def _decoder_step(precision: str, size: int, number: int) -> Callable[[], None]:
     """The limit: loss, gradients and update of neck and head on maps that lie in memory."""
     model = systems.ours('float32', precision).to(DEVICE).train()
     wrapper = systems.optimizer(model)
@@ -80,7 +89,7 @@ def _decoder_step(precision: str, size: int, number: int):
     inputs = torch.zeros(number, 3, size, size, device=DEVICE)
     label = (torch.rand(number, size, size, device=DEVICE) < 0.1).long()
 
-    def step():
+    def step() -> None:
         logits = model.decode(model.fuse(maps), inputs)
         wrapper.update_params(model.decode_head.loss_decode(logits, label))
 
@@ -90,19 +99,19 @@ def _decoder_step(precision: str, size: int, number: int):
 class _Clock(Hook):
     """Wall clock time of each training epoch, without validation."""
 
-    def __init__(self):
-        self.seconds = []
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
 
-    def before_train_epoch(self, runner) -> None:
+    def before_train_epoch(self, runner: Runner) -> None:
         self.start = time.perf_counter()
 
-    def after_train_epoch(self, runner) -> None:
+    def after_train_epoch(self, runner: Runner) -> None:
         self.seconds.append(time.perf_counter() - self.start)
 
 
-def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
+def epochs(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """Epochs of the DRIVE crop config through the runner, seconds: 5 crops of each of 16 pictures, 3 epochs, each way twice."""
-    taken = {'no cache': [], 'cache, first epoch': [], 'cache, later epochs': []}
+    taken: dict[str, list[float]] = {'no cache': [], 'cache, first epoch': [], 'cache, later epochs': []}
     root = _drive_like(folder)
     for turn in range(2):
         for enabled in (False, True):
@@ -136,7 +145,7 @@ def epochs(folder: Path, size: int, number: int, rounds: int) -> dict:
     return {name: float(np.median(seconds)) for name, seconds in taken.items()}
 
 
-def _picture() -> dict:
+def _picture() -> dict[str, Any]:
     """A test picture of DRIVE's size, all of it field of view."""
     generator = torch.Generator().manual_seed(0)
     fov = np.ones((584, 565), np.uint8)
@@ -144,17 +153,17 @@ def _picture() -> dict:
     return dict(inputs=[torch.randint(256, (3, 584, 565), generator=generator, dtype=torch.uint8)], data_samples=[sample])
 
 
-def _predict(model):
+def _predict(model: EncoderDecoder) -> Callable[[], None]:
     model = model.to(DEVICE).eval()
 
-    def predict():
+    def predict() -> None:
         with torch.no_grad():
             model.test_step(_picture())
 
     return predict
 
 
-def inference(folder: Path, size: int, number: int, rounds: int) -> dict:
+def inference(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """A 584x565 picture by 16 windows of 224, milliseconds: stock ``slide_inference`` and ours."""
     variants = {'stock': _predict(systems.stock())}
     for precision in PRECISIONS:
@@ -162,14 +171,14 @@ def inference(folder: Path, size: int, number: int, rounds: int) -> dict:
     return interleaved(variants, rounds)
 
 
-def validation(folder: Path, size: int, number: int, rounds: int) -> dict:
+def validation(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """The same picture at every validation, milliseconds: without and with kept maps."""
     plain, keeping = (systems.ours(PRECISIONS[-1], PRECISIONS[-1]) for _ in range(2))
     keeping.use_encoder(CachedEncoder(keeping.encoder, window_records(folder / 'validation', 'benchmark')))
     return interleaved({'no cache': _predict(plain), 'cache': _predict(keeping)}, rounds)
 
 
-def checkpoints(folder: Path, size: int, number: int, rounds: int) -> dict:
+def checkpoints(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """A checkpoint with Adam's state after a step, MB."""
     sizes = {}
     weights = write_standin(folder / 'standin.pth')
@@ -195,7 +204,7 @@ MEMORY_SYSTEMS = {
 }
 
 
-def memory(folder: Path, size: int, number: int, rounds: int) -> dict:
+def memory(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
     """Peak memory of three training steps in a process of its own, MB: on a CPU what it has beyond the imports, on a GPU allocated."""
     code = 'from mmseg_fundus.benchmark.cases import memory_of; import sys; memory_of(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))'
     found = {}

@@ -1,6 +1,8 @@
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +19,7 @@ TITLES = {
 }
 
 
-def machine() -> dict:
+def machine() -> dict[str, Any]:
     """What a benchmark ran on."""
     processor = platform.processor()
     info = Path('/proc/cpuinfo')
@@ -35,7 +37,7 @@ def machine() -> dict:
     }
 
 
-def markdown(report: dict) -> str:
+def markdown(report: Mapping[str, Any]) -> str:
     """A benchmark's report as a page: machine, sizes, and a table for each case with ratios to its first row."""
     where = report['machine']
     device = where['GPU'] or f'{where["processor"]}, {where["cores"]} cores, no GPU'

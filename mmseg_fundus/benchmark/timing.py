@@ -1,5 +1,6 @@
 import statistics
 import time
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -9,7 +10,7 @@ def _finish() -> None:
         torch.cuda.synchronize()
 
 
-def interleaved(variants: dict, rounds: int, units: int = 1) -> dict:
+def interleaved(variants: Mapping[str, Callable[[], object]], rounds: int, units: int = 1) -> dict[str, float]:
     """Time callables in turn, so that what else the machine does hits them alike.
 
     Args:
@@ -22,7 +23,7 @@ def interleaved(variants: dict, rounds: int, units: int = 1) -> dict:
     """
     for call in variants.values():
         call()
-    taken = {name: [] for name in variants}
+    taken: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
         for name, call in variants.items():
             _finish()

@@ -1,5 +1,6 @@
 """Whether an exported model computes what PyTorch does."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from ..classes import vessel_log_odds, vessel_probability
 from ..datasets.synthetic import synthetic_fundus
 from ..errors import FundusError
+from ..models.segmentors import VesselSegmentor
 
 SIZES = ((1, 224, 224), (2, 192, 320), (1, 117, 161))  # pictures, height, width; the last needs padding on both sides
 TOLERANCE = 1e-4  # of probabilities
@@ -21,7 +23,7 @@ class ExportError(FundusError):
 class Difference(NamedTuple):
     """Largest absolute differences of an exported model from PyTorch on pictures of one size."""
 
-    size: tuple
+    size: tuple[int, int, int]
     probability: float
     log_odds: float
     largest: float  # log odds, of PyTorch
@@ -30,13 +32,15 @@ class Difference(NamedTuple):
         """Whether both are small; not a number never is."""
         return self.probability < TOLERANCE and self.log_odds < _RELATIVE * max(self.largest, 1.0)
 
-    def __str__(self):
+    def __str__(self) -> str:
         number, height, width = self.size
         return f'{number} x {height} x {width}: probability {self.probability:.1e}, log odds {self.log_odds:.1e} (of {self.largest:.1f})'
 
 
 @torch.no_grad()
-def compare(model, run, sizes=SIZES) -> list:
+def compare(
+    model: VesselSegmentor, run: Callable[[np.ndarray], Sequence[np.ndarray]], sizes: Sequence[tuple[int, int, int]] = SIZES
+) -> list[Difference]:
     """Run an exported model beside the segmentor it was made of, on synthetic photographs.
 
     Args:
@@ -61,8 +65,8 @@ def compare(model, run, sizes=SIZES) -> list:
         shapes = [array.shape for array in (*found, *wanted)]
         if len(set(shapes)) > 1:
             raise ExportError(f'the exported model gives {shapes[0]} where PyTorch gives {shapes[-1]}: it was traced with fixed sizes')
-        errors = [float(np.abs(a - b).max()) for a, b in zip(found, wanted)]
-        differences.append(Difference((number, height, width), *errors, float(np.abs(wanted[1]).max())))
+        probability, log_odds = (float(np.abs(a - b).max()) for a, b in zip(found, wanted))
+        differences.append(Difference((number, height, width), probability, log_odds, float(np.abs(wanted[1]).max())))
     failed = [str(difference) for difference in differences if not difference.passes()]
     if failed:
         raise ExportError(f'the exported model is not the same as PyTorch, nothing was kept. Largest differences: {"; ".join(failed)}')

@@ -1,9 +1,12 @@
+from typing import Any
+
 from ..classes import CLASSES
+from ..models.segmentors import VesselSegmentor
 from ..models.segmentors.tta import tta_poses
 from ..version import __version__
 
 
-def prediction_facts(model) -> dict:
+def prediction_facts(model: VesselSegmentor) -> dict[str, Any]:
     """What a program needs beside the network to predict as a segmentor does; plain numbers, strings and lists, for JSON.
 
     Args:

@@ -1,6 +1,7 @@
 import contextlib
 import copy
 import warnings
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,7 @@ class VesselGraph(nn.Module):
         ConfigError: If the model is no ``VesselSegmentor``.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         if not isinstance(model, VesselSegmentor):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')
@@ -46,7 +47,7 @@ class VesselGraph(nn.Module):
             self.mean, self.std = 0.0, 1.0
         self.eval()  # torch sets what it exports back to the mode it had, parts and all
 
-    def forward(self, picture: Tensor) -> tuple:
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Probability and log odds of vessel; see the class for shapes."""
         if self.takes_bgr:
             picture = picture.flip(1)
@@ -60,7 +61,7 @@ class VesselGraph(nn.Module):
 
 
 @contextlib.contextmanager
-def tracing():
+def tracing() -> Iterator[None]:
     """Traces sizes as they are computed, without a word.
 
     mmseg's ``Upsample`` (in ``SETRMLAHead``) turns the size of its input into plain numbers, which a trace would keep as they were.
@@ -76,7 +77,7 @@ def tracing():
         Upsample.forward = forward
 
 
-def _upsample(self, x: Tensor) -> Tensor:
+def _upsample(self: Upsample, x: Tensor) -> Tensor:
     if self.size:
         return F.interpolate(x, size=self.size, mode=self.mode, align_corners=self.align_corners)
     return F.interpolate(x, scale_factor=self.scale_factor, mode=self.mode, align_corners=self.align_corners, recompute_scale_factor=True)

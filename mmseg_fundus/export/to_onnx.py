@@ -4,11 +4,14 @@ import importlib
 import inspect
 import json
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import torch
 
 from ..fileio.whole_files import write_whole
-from .check import ExportError, compare
+from ..models.segmentors import VesselSegmentor
+from .check import Difference, ExportError, compare
 from .facts import prediction_facts
 from .graph import VesselGraph, tracing
 
@@ -18,7 +21,7 @@ _OUTPUTS = ('probability', 'log_odds')
 _LIMIT = 2**31  # bytes of a protobuf message
 
 
-def export_onnx(model, out, opset: int = OPSET, facts: dict | None = None) -> list:
+def export_onnx(model: VesselSegmentor, out: str | Path, opset: int = OPSET, facts: dict[str, Any] | None = None) -> list[Difference]:
     """Write a segmentor as one ONNX file, encoder and all, and compare it with PyTorch before it gets its name.
 
     Input ``picture`` ``(batch, 3, height, width)`` float32, RGB, 0 to 255; outputs ``probability`` and ``log_odds``
@@ -45,7 +48,7 @@ def export_onnx(model, out, opset: int = OPSET, facts: dict | None = None) -> li
     if size >= _LIMIT:
         raise ExportError(f'the model has {size / 2**30:.1f} GB of weights; an ONNX file holds up to 2 GB')
     metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
-    differences = []
+    differences: list[Difference] = []
 
     def write(temporary: Path) -> None:
         _trace(graph, temporary, opset)
@@ -67,7 +70,7 @@ def export_onnx(model, out, opset: int = OPSET, facts: dict | None = None) -> li
 
 
 def _trace(graph: VesselGraph, path: Path, opset: int) -> None:
-    tracer = {'dynamo': False} if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
+    tracer: dict[str, Any] = {'dynamo': False} if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
     try:
         with tracing():
             torch.onnx.export(
@@ -85,7 +88,7 @@ def _trace(graph: VesselGraph, path: Path, opset: int) -> None:
         raise ExportError(f'torch {torch.__version__} cannot write this model with opset {opset}: {reason}') from error
 
 
-def check_possible(out) -> list:
+def check_possible(out: str | Path) -> list[ModuleType]:
     """The modules ``onnx`` and ``onnxruntime``.
 
     Raises:

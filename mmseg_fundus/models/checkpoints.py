@@ -4,7 +4,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from mmengine.optim.scheduler import OneCycleParamScheduler
@@ -81,7 +81,7 @@ def write_checkpoint(path: str | os.PathLike[str], found: dict[str, Any]) -> lis
     return [str(name) for name in meta if name not in kept]
 
 
-def _is_plain(value) -> bool:
+def _is_plain(value: Any) -> bool:
     """Whether a value is what JSON can hold."""
     if isinstance(value, dict):
         return all(isinstance(key, str) for key in value) and all(map(_is_plain, value.values()))
@@ -90,7 +90,7 @@ def _is_plain(value) -> bool:
     return value is None or isinstance(value, (str, int, float))
 
 
-def _misfit(name, tensor) -> str | None:
+def _misfit(name: Any, tensor: Any) -> str | None:
     """What is wrong with an entry of a state dict."""
     if not isinstance(name, str) or len(name) > LONGEST or not name.isprintable():
         return f'a key of its state_dict is no name ({plain(str(name)) if isinstance(name, str) else type(name).__name__})'
@@ -110,7 +110,7 @@ def _misfit(name, tensor) -> str | None:
     return None
 
 
-def check_checkpoint(found: dict, path) -> None:
+def check_checkpoint(found: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Refuse a checkpoint whose parts are not of the types that a training writes.
 
     Args:
@@ -120,8 +120,8 @@ def check_checkpoint(found: dict, path) -> None:
     Raises:
         CheckpointError: Naming the first part that is wrong, and what was expected.
     """
-    state, meta = found.get('state_dict'), found.get('meta', {})
-    wrong = None
+    state: Any = found.get('state_dict')
+    meta, wrong = found.get('meta', {}), None
     if not isinstance(state, dict):
         wrong = 'it has no state_dict' if state is None else f'its state_dict is a {type(state).__name__}, a dict was expected'
     elif not isinstance(meta, dict):
@@ -129,7 +129,7 @@ def check_checkpoint(found: dict, path) -> None:
     elif not isinstance(meta.get('training', {}), dict) or not _is_plain(meta.get('training')):
         wrong = "its meta['training'] is no dict of plain data (texts, numbers, lists, dicts)"
     elif meta.get('threshold') is not None:
-        chosen = meta['threshold'].get('threshold') if isinstance(meta['threshold'], dict) else None
+        chosen: Any = meta['threshold'].get('threshold') if isinstance(meta['threshold'], dict) else None
         if type(chosen) not in (int, float) or not 0 <= chosen < 1:
             wrong = "its meta['threshold'] is no dict with a threshold from 0 to 1"
     wrong = wrong or next((text for name, tensor in state.items() if (text := _misfit(name, tensor))), None)
@@ -137,14 +137,14 @@ def check_checkpoint(found: dict, path) -> None:
         raise CheckpointError(f'{path} is no checkpoint of a training: {wrong}; give one as the training wrote it')
 
 
-def read_trained(filename) -> dict:
+def read_trained(filename: str | os.PathLike[str]) -> dict[str, Any]:
     """:func:`read_checkpoint` of a file that must hold a trained model's ``state_dict``."""
     found = read_checkpoint(filename)
     check_checkpoint(found, filename)
     return found
 
 
-def load_from_local(filename, map_location=None) -> dict:
+def load_from_local(filename: str | os.PathLike[str], map_location: Any = None) -> dict[str, Any]:
     """:func:`read_checkpoint` for mmengine, which calls it in place of its own loader, which unpickles anything.
 
     A configuration that is kept inside a checkpoint is Python code, which mmengine would run (``meta['config']`` when it resumes,
@@ -162,7 +162,7 @@ def load_from_local(filename, map_location=None) -> dict:
     return found
 
 
-def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
+def load_from_http(filename: str, map_location: Any = None, *args: Any, **kwargs: Any) -> dict[str, Any]:
     """Download a checkpoint into torch's cache, once for each address, and read it as :func:`load_from_local` does.
 
     What cannot be read is not kept.
@@ -183,12 +183,13 @@ def load_from_http(filename, map_location=None, *args, **kwargs) -> dict:
         temporary.unlink(missing_ok=True)
 
 
-def load_from_anywhere(filename) -> dict:
+def load_from_anywhere(filename: str | os.PathLike[str]) -> dict[str, Any]:
     """A checkpoint from a file or an http(s) address, as mmengine will read it."""
-    return (load_from_http if str(filename).startswith(('http://', 'https://')) else load_from_local)(filename)
+    address = str(filename)
+    return load_from_http(address) if address.startswith(('http://', 'https://')) else load_from_local(filename)
 
 
-def load_from_elsewhere(filename, map_location=None):
+def load_from_elsewhere(filename: str, map_location: Any = None) -> NoReturn:
     """Refuse an address whose loader unpickles what it fetches."""
     raise CheckpointError(f'{filename}: checkpoints are read from files and http(s) addresses; download it and name the file')
 

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
@@ -18,6 +21,6 @@ class FundusDataPreprocessor(SegDataPreProcessor):
         **kwargs: The rest of ``SegDataPreProcessor``.
     """
 
-    def __init__(self, mean=VFM_MEAN, std=VFM_STD, **kwargs):
+    def __init__(self, mean: Sequence[float] = VFM_MEAN, std: Sequence[float] = VFM_STD, **kwargs: Any) -> None:
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,7 +19,7 @@ def check_precision(owner: str, precision: str) -> str:
     return precision
 
 
-def native_bfloat16(device) -> bool:
+def native_bfloat16(device: torch.device | str) -> bool:
     """Whether a device multiplies in bfloat16 itself (Ampere and later GPUs, recent CPUs); elsewhere it is slower than float32."""
     if torch.device(device).type == 'cuda':
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -34,14 +35,14 @@ def _cpu_has_bfloat16() -> bool:
     return not flags.isdisjoint({'avx512_bf16', 'amx_bf16', 'bf16'})
 
 
-def resolve_precision(precision: str, device) -> str:
+def resolve_precision(precision: str, device: torch.device | str) -> str:
     """``'float32'`` or ``'bfloat16'``: what ``'auto'`` means on a device."""
     if precision != 'auto':
         return precision
     return 'bfloat16' if native_bfloat16(device) else 'float32'
 
 
-def computing_in(precision: str, device):
+def computing_in(precision: str, device: torch.device | str) -> contextlib.AbstractContextManager[Any]:
     """A context in which convolutions and matrix products on ``device`` are computed in ``precision``; sums, norms stay float32.
 
     ``'float32'`` leaves an outer autocast as it is.

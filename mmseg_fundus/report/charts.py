@@ -1,13 +1,14 @@
 """Line charts as inline SVG: no library, nothing to load, colours and line styles that are told apart with any colour vision."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .values import escape, number
+from .values import escape, points
 
 WIDTH, HEIGHT = 400, 290
 RIGHT, TOP, BOTTOM = 14, 12, 50  # margins; the left one has room for the numbers there
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Line:
     """A curve: its name in the legend, its ``(x, y)`` points, and whether each of them gets a dot."""
 
     name: str
-    points: list
+    points: Sequence[tuple[float, float | None]]
     dots: bool = False
 
 
@@ -50,12 +51,11 @@ def line_chart(
         diagonal (str): Name of the line from (0, 0) to (1, 1); '' for none.
         note (str): Below it.
     """
-    lines = [(i, Line(line.name, [p for p in line.points if None not in map(number, p)], line.dots)) for i, line in enumerate(lines)]
-    lines = [(i, line) for i, line in lines if line.points]  # a line keeps its colour where another one is missing
-    marks = [mark for mark in marks if number(mark.x) is not None and number(mark.y) is not None]
-    if not lines:
+    curves = [(i, line, points([x for x, _ in line.points], [y for _, y in line.points])) for i, line in enumerate(lines)]
+    curves = [(i, line, known) for i, line, known in curves if known]  # a line keeps its colour where another one is missing
+    if not curves:
         return ''
-    every = [point for _, line in lines for point in line.points]
+    every = [point for _, _, known in curves for point in known]
     x_ticks = ticks(*(x_range or (min(x for x, _ in every), max(x for x, _ in every))))
     y_ticks = ticks(*(y_range or (min(0, *(y for _, y in every)), max(y for _, y in every))))
     x_low, x_high = x_range if x_range and x_range[1] - x_range[0] > 1e-290 else (x_ticks[0], x_ticks[-1])
@@ -63,7 +63,7 @@ def line_chart(
 
     left = 34 + 7.5 * max(len(f'{value:.6g}') for value in y_ticks)
 
-    def place(x, y) -> tuple:
+    def place(x: float, y: float) -> Point:
         return (
             left + (x - x_low) / (x_high - x_low) * (WIDTH - left - RIGHT),
             HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM),
@@ -73,16 +73,16 @@ def line_chart(
     if diagonal:
         drawn.append(f'<path class="diagonal" d="{_path([place(0, 0), place(1, 1)])}"/>')
         legend.append(('<path class="diagonal" d="M1 6H27"/>', diagonal))
-    for i, line in lines:
-        at = [place(*point) for point in line.points]
+    for i, line, known in curves:
+        at = [place(x, y) for x, y in known]
         drawn.append(f'<path class="line line{i}" data-name="{escape(line.name)}" d="{_path(at)}"/>')
         if line.dots:
             drawn.extend(f'<circle class="dot{i}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in at)
         legend.append((f'<path class="line line{i}" d="M1 6H27"/>', line.name))
     for mark in marks:
-        x, y = place(mark.x, mark.y)
-        drawn.append(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
-        legend.append(('<circle class="mark" cx="14" cy="6" r="4.5"/>', mark.name))
+        for x, y in [place(x, y) for x, y in points([mark.x], [mark.y])]:  # one, or none
+            drawn.append(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
+            legend.append(('<circle class="mark" cx="14" cy="6" r="4.5"/>', mark.name))
     ends = f'data-x="{x_low:.9g} {x_high:.9g}" data-y="{y_low:.9g} {y_high:.9g}" data-box="{left} {WIDTH - RIGHT} {TOP} {HEIGHT - BOTTOM}"'
     keys = ''.join(f'<li><svg viewBox="0 0 28 12" aria-hidden="true">{sample}</svg>{escape(text)}</li>' for sample, text in legend)
     return (
@@ -107,7 +107,9 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [i * step for i in range(first, last + 1)]
 
 
-def _axes(x_ticks: list, y_ticks: list, place, left: float, x_label: str, y_label: str) -> str:
+def _axes(
+    x_ticks: list[float], y_ticks: list[float], place: Callable[[float, float], Point], left: float, x_label: str, y_label: str
+) -> str:
     right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
     drawn = []
     for value in x_ticks:
@@ -126,6 +128,6 @@ def _axes(x_ticks: list, y_ticks: list, place, left: float, x_label: str, y_labe
     return ''.join(drawn)
 
 
-def _path(points: list) -> str:
+def _path(points: list[Point]) -> str:
     """A path through points; one point alone becomes a dot (by its round ends)."""
     return 'M' + 'L'.join(f'{x:.2f} {y:.2f}' for x, y in points) + ('h0' if len(points) == 1 else '')

@@ -9,8 +9,8 @@ from pathlib import Path
 from ..errors import ConfigError, DataError
 from ..fileio.reading import read_bytes
 from ..results import Results, read
-from .pictures import choose, load_pictures, mask_folder
-from .training import training_curves
+from .pictures import Picture, choose, load_pictures, mask_folder
+from .training import Curves, training_curves
 
 CONFIG_BYTES = 100_000  # of a config's text that are shown
 
@@ -35,11 +35,11 @@ class Gathered:
     results: Results = field(default_factory=Results)
     results_path: Path | None = None
     problems: str = ''
-    configs: dict = field(default_factory=dict)
-    training: dict = field(default_factory=dict)
+    configs: dict[str, str] = field(default_factory=dict)
+    training: Curves = field(default_factory=dict)
     training_folder: Path | None = None
-    pictures: list = field(default_factory=list)
-    no_pictures: tuple | None = None
+    pictures: list[Picture] = field(default_factory=list)
+    no_pictures: tuple[str, str] | None = None
 
 
 def gather(path: str | Path, pictures: int = 3, data_root: str | Path | None = None, config: str | Path | None = None) -> Gathered:
@@ -79,7 +79,7 @@ def gather(path: str | Path, pictures: int = 3, data_root: str | Path | None = N
     return gathered
 
 
-def _add_pictures(gathered: Gathered, count: int, data_root, config) -> None:
+def _add_pictures(gathered: Gathered, count: int, data_root: str | Path | None, config: str | Path | None) -> None:
     results = gathered.results
     chosen = choose(results.report.pictures, count)
     if not chosen:
@@ -108,7 +108,7 @@ def _of_a_test(path: Path) -> bool:
     return False
 
 
-def _training_folders(gathered: Gathered, path: Path) -> list:
+def _training_folders(gathered: Gathered, path: Path) -> list[Path]:
     """Where the training of the results may have been: the checkpoint's folder first, then the given one and the results' own."""
     checkpoint = gathered.results.checkpoint
     folders = [path if path.is_dir() else path.parent, gathered.folder]
@@ -118,16 +118,17 @@ def _training_folders(gathered: Gathered, path: Path) -> list:
     return [folder for folder in near if (folder / Path(checkpoint).name).is_file()] or folders
 
 
-def _configs(gathered: Gathered) -> dict:
+def _configs(gathered: Gathered) -> dict[str, str]:
     """Resolved configs: of the results, from them or beside them, never from where they say; of the training, if it is another one."""
-    results, training, found = gathered.results, gathered.training_folder, {}
+    results, training = gathered.results, gathered.training_folder
+    found: dict[str, str | None] = {}
     if results.config_text:
-        found['Configuration'] = _cut(results.config_text.encode('utf-8', 'replace'), gathered.results_path)
+        found['Configuration'] = _cut(results.config_text.encode('utf-8', 'replace'), gathered.results_path or gathered.folder)
     elif results.config is not None:
         found['Configuration'] = _text(gathered.folder / Path(results.config).name, gathered.folder)
     starts = sorted(training.glob('*/vis_data/config.py'), reverse=True) if training else []
     of_training = [path for path in starts if path.with_name('scalars.json').exists()] + (sorted(training.glob('*.py')) if training else [])
-    text = next((text for text in (_text(path, training) for path in of_training) if text), None)
+    text = next((text for text in (_text(path, training) for path in of_training) if text), None) if training else None
     if text != found.get('Configuration'):
         found['Configuration of the training'] = text
     return {title: text for title, text in found.items() if text}
@@ -150,7 +151,8 @@ def _cut(text: bytes, path: Path) -> str:
 
 def test_command(gathered: Gathered) -> str:
     """The command that tests what was gathered, as far as that is known."""
-    config, checkpoint = gathered.results.config or 'CONFIG', gathered.results.checkpoint
+    config = gathered.results.config or 'CONFIG'
+    checkpoint: str | Path | None = gathered.results.checkpoint
     if not checkpoint and gathered.training_folder:
         best = sorted(gathered.training_folder.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
         checkpoint = best[-1] if best else None

@@ -2,11 +2,13 @@
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.dataset import BaseDataset
 from PIL import Image
 
 from ..classes import IGNORE
@@ -38,11 +40,11 @@ SIDES = (800, 640, 512, 400, 320, 240, 160)  # longer sides in pixels that are t
 class Picture:
     """A picture of the page: its row of figures, its rank (``'worst'``, ``'best'``), the two images, or why there are none."""
 
-    row: dict
+    row: dict[str, Any]
     rank: str
     photograph: str = ''
     overlay: str = ''
-    size: tuple = (0, 0)
+    size: tuple[int, int] = (0, 0)
     note: str = ''
 
 
@@ -82,7 +84,7 @@ def load_pictures(
     places = [(one, i) for dataset in datasets for one in parts_of(dataset) for i in range(len(one))]
     infos = [dataset.get_data_info(i) for dataset, i in places]
     tested = results.phase == 'test' or results.data.class_name == FundusVessels.__name__  # which names them so
-    samples = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
+    samples: dict[str, tuple[BaseDataset, int]] = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
     files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
     limit = BYTES * 3 // 4 // (2 * len(pictures))
     for picture in pictures:
@@ -106,14 +108,14 @@ def mask_folder(results: Results, folder: Path) -> Path:
     return folder / named
 
 
-def _datasets(data: DataSet, data_root) -> list:
+def _datasets(data: DataSet, data_root: str | Path | None) -> list[BaseDataset]:
     """The data set of the results, or those that it joins."""
     if len(data.parts) > 1 and data_root:
         raise DataError('The results are of several data sets, of which one folder cannot hold all')
     return [_dataset(one, data_root) for one in data.parts or [data]]
 
 
-def _dataset(data: DataSet, data_root):
+def _dataset(data: DataSet, data_root: str | Path | None) -> FundusVessels:
     kind = class_by_name(str(data.class_name))
     if kind is None:
         raise DataError(
@@ -123,11 +125,13 @@ def _dataset(data: DataSet, data_root):
     if not root:
         raise DataError('The results do not say where their pictures lie')
     found = data.plain()  # with what is of another kind than belongs there
-    given = {**{key: found[key] for key in ('split', 'division', 'observer') if key in found}, **data.arguments}
-    return kind(root, verify=False, **{key: _checked(key, given[key]) for key in ARGUMENTS if given.get(key) is not None})
+    given: dict[str, Any] = {**{key: found[key] for key in ('split', 'division', 'observer') if key in found}, **data.arguments}
+    settings = {key: _checked(key, given[key]) for key in ARGUMENTS if given.get(key) is not None}
+    make: Callable[..., FundusVessels] = kind  # of a folder, each
+    return make(root, verify=False, **settings)
 
 
-def _checked(key: str, value):
+def _checked(key: str, value: Any) -> Any:
     """An argument of the data set, if it is of the kind that belongs there."""
     plain = value.values() if type(value) is dict else [value]
     value = float(value) if ARGUMENTS[key] is float and type(value) is int else value
@@ -139,7 +143,7 @@ def _checked(key: str, value):
     return value
 
 
-def _paint(picture: Picture, dataset, index: int, file: Path, threshold: float | None, limit: int) -> None:
+def _paint(picture: Picture, dataset: BaseDataset, index: int, file: Path, threshold: float | None, limit: int) -> None:
     """Read one picture, its label and prediction, and put the images into ``picture``."""
     sample, truth = dataset.get_data_info(index), read_truth(dataset, index)
     photograph = read_picture(sample['img_path'])
@@ -155,7 +159,7 @@ def _paint(picture: Picture, dataset, index: int, file: Path, threshold: float |
     (picture.photograph, picture.size), (picture.overlay, _) = (_encode(image, limit) for image in images)
 
 
-def _encode(image: Image.Image, limit: int) -> tuple:
+def _encode(image: Image.Image, limit: int) -> tuple[str, tuple[int, int]]:
     """A JPEG of at most ``limit`` bytes (of the smallest side, if none fits) as a data URI; and its size."""
     for side in SIDES:
         small = image.copy()

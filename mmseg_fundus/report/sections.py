@@ -1,6 +1,7 @@
 """The parts of a report as HTML; each is '' or a sentence where there is nothing to show."""
 
 import json
+from typing import Any
 
 from ..evaluation.scores import NAMES
 from ..results import Chosen, DataSet, Weights
@@ -108,7 +109,7 @@ def score_curves(gathered: Gathered) -> str:
     pooled, found = results.report.inside.pooled, curves.calibration
     at = f'threshold {_threshold(gathered):g}'
     sensitivity, specificity, precision = (number(pooled.get(figure)) for figure in ('Sensitivity', 'Specificity', 'Precision'))
-    unit = {'x_range': (0, 1), 'y_range': (0, 1)}
+    unit = (0, 1)
     charts = [
         line_chart(
             f'ROC curve, area {shown(pooled.get("AUC-ROC"))}',
@@ -117,7 +118,8 @@ def score_curves(gathered: Gathered) -> str:
             'True positive rate (sensitivity)',
             marks=[Mark(at, None if specificity is None else 1 - specificity, sensitivity)],
             diagonal='chance',
-            **unit,
+            x_range=unit,
+            y_range=unit,
         ),
         line_chart(
             f'Precision and recall, area {shown(pooled.get("AUC-PR"))}',
@@ -125,7 +127,8 @@ def score_curves(gathered: Gathered) -> str:
             'Recall (sensitivity)',
             'Precision',
             marks=[Mark(at, sensitivity, precision)],
-            **unit,
+            x_range=unit,
+            y_range=unit,
         ),
         line_chart(
             f'Calibration, expected error {shown(found.error)}',
@@ -133,7 +136,8 @@ def score_curves(gathered: Gathered) -> str:
             'Predicted vessel probability (mean of a bin)',
             'Share of vessel pixels',
             diagonal='perfect',
-            **unit,
+            x_range=unit,
+            y_range=unit,
         ),
     ]
     drawn = ''.join(charts)
@@ -200,11 +204,11 @@ def per_picture(gathered: Gathered) -> str:
         for title in ('Picture', *columns)
     )
 
-    def cell(value) -> str:
+    def cell(value: Any) -> str:
         exact = number(value)
         return f'<td data-value="{"" if exact is None else f"{exact:.9g}"}">{shown(value)}</td>'
 
-    def line(row: dict) -> str:
+    def line(row: dict[str, Any]) -> str:
         first = f'<th scope="row" title="{escape(row["picture"])}">{name(row["picture"])}</th>'
         return f'<tr>{first}{"".join(cell(row.get(figure)) for figure in columns)}</tr>'
 
@@ -243,7 +247,7 @@ def made_from(gathered: Gathered) -> str:
         'Versions': ', '.join(f'{key} {value}' for key, value in results.versions.items()),
     }
 
-    def text(value) -> str:
+    def text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
     rows = ''.join(

@@ -11,9 +11,10 @@ from .values import number
 
 SHOWN = ('train/', 'val/')
 EVENTS = 'events.out.tfevents.*'
+Curves = dict[str, list[tuple[float, float]]]  # tag to (step, value) pairs
 
 
-def training_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
+def training_curves(folder: Path) -> Curves:
     """Curves of the training in a work folder.
 
     Each start has a folder of its own.  A start that goes on behind another one's first step continued it (``--resume``); one that
@@ -26,7 +27,7 @@ def training_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
         dict: Tag (``train/loss``, ``val/Dice`` ...; ``epoch`` of training steps) to ``(step, value)`` pairs; steps of ``val/`` are epochs
         where there is ``epoch``.  Empty without a training.
     """
-    curves: dict[str, list[tuple[float, float]]] = {}
+    curves: Curves = {}
     starts = {path for path in folder.glob('*/vis_data') if path.is_dir()}
     for start in sorted({path.parent for path in starts} | {path.parent for path in folder.glob(f'*/{EVENTS}')}):
         found = _from_json(start / 'vis_data/scalars.json') or _from_events(start) or _from_events(start / 'vis_data')
@@ -42,13 +43,13 @@ def training_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     return curves
 
 
-def _first_step(curves: dict) -> float | None:
+def _first_step(curves: Curves) -> float | None:
     return min((pairs[0][0] for tag, pairs in curves.items() if tag.startswith('train/')), default=None)
 
 
-def _from_json(path: Path) -> dict:
+def _from_json(path: Path) -> Curves:
     """Scalars of ``LocalVisBackend``: a line of JSON for each time of writing; a last line cut short is passed over."""
-    curves = {}
+    curves: Curves = {}
     try:
         lines = read_bytes(path, MOST_JSON).decode('utf-8', 'replace').splitlines()
     except DataError:
@@ -59,13 +60,15 @@ def _from_json(path: Path) -> dict:
         except (ValueError, RecursionError):
             continue
         step = number(values.get('step')) if isinstance(values, dict) else None
-        for tag, value in values.items() if step is not None else ():
+        if step is None:
+            continue
+        for tag, value in values.items():
             if number(value) is not None:
                 curves.setdefault(tag, []).append((step, float(value)))
     return curves
 
 
-def _from_events(folder: Path) -> dict:
+def _from_events(folder: Path) -> Curves:
     """Scalars of ``TensorboardVisBackend``."""
     files = list(folder.glob(EVENTS))
     if not files or not all(file.is_file() for file in files):  # a pipe would be waited for
@@ -82,7 +85,7 @@ def _from_events(folder: Path) -> dict:
     return {tag: pairs for tag, pairs in finite.items() if pairs}
 
 
-def steps_per_epoch(curves: dict, trained: Trained) -> float | None:
+def steps_per_epoch(curves: Curves, trained: Trained) -> float | None:
     """Training steps of an epoch: from what the results say, else from the curves; ``None`` if epochs are not counted."""
     steps, epochs = number(trained.steps), number(trained.epochs)
     if 'epoch' not in curves:
@@ -98,4 +101,4 @@ def thinned(pairs: list[tuple[float, float]], count: int = 300) -> list[tuple[fl
         return pairs
     edges = [round(i * len(pairs) / count) for i in range(count + 1)]
     stretches = [pairs[a:b] for a, b in zip(edges, edges[1:])]
-    return [tuple(sum(column) / len(stretch) for column in zip(*stretch)) for stretch in stretches]
+    return [(sum(x for x, _ in stretch) / len(stretch), sum(y for _, y in stretch) / len(stretch)) for stretch in stretches]

@@ -1,7 +1,7 @@
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isqrt
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from mmpretrain.models import VisionTransformer
@@ -72,6 +72,20 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         ConfigError: If the arguments contradict each other.
     """
 
+    if TYPE_CHECKING:  # what mmpretrain's constructor sets; torch.jit.trace would read these annotations, too
+        arch_settings: dict[str, int]
+        arch_zoo: dict[str, dict[str, int]]
+        out_indices: list[int]
+        img_size: tuple[int, ...]
+        patch_resolution: tuple[int, int]
+        interpolate_mode: str
+        cls_token: nn.Parameter
+        pos_embed: nn.Parameter
+        patch_embed: nn.Module
+        layers: nn.ModuleList
+        ln1: nn.Module
+        _format_output: Callable[[Tensor, tuple[int, int]], Tensor]
+
     def __init__(
         self,
         weights: str | dict[str, Any] | None = None,
@@ -84,7 +98,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         precision: str = 'float32',
         compile: bool = False,
         **old: Unpack[OldArguments],
-    ):
+    ) -> None:
         refuse_unknown(type(self).__name__, old, OldArguments)
         for name in ('init_cfg', 'pretrained'):
             if old.get(name) is not None:
@@ -154,7 +168,14 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
 
     @classmethod
     def check_file(
-        cls, weights=None, checkpoint_key='teacher', allow_unsafe=False, arch='base', patch_size=16, pretrain_size=224, **settings
+        cls,
+        weights: str | dict[str, Any] | None = None,
+        checkpoint_key: str = 'teacher',
+        allow_unsafe: bool = False,
+        arch: str | dict[str, int] = 'base',
+        patch_size: int = 16,
+        pretrain_size: int = 224,
+        **settings: Any,
     ) -> None:
         """Whether the constructor would find and fit ``weights``; takes its arguments, raises its errors, builds nothing."""
         file, key, allow_unsafe = weights_of(weights, checkpoint_key, allow_unsafe)
@@ -165,7 +186,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
     # ---- the contract
 
     @property
-    def levels(self) -> int:
+    def levels(self) -> int:  # type: ignore[override]  # follows out_indices
         return len(self.out_indices)
 
     def identity(self) -> dict[str, Any]:
@@ -187,7 +208,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         """Nothing, see :class:`.FrozenEncoder`."""
         self._is_init = True
 
-    def _prepare_pos_embed(self, state_dict, prefix, *args, **kwargs) -> None:
+    def _prepare_pos_embed(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Before any ``load_state_dict``: take over the position table's grid.
 
         Replaces mmpretrain's hook of this name, which resizes the table at loading and again in every forward pass.
@@ -196,14 +217,15 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         grid = isqrt(table.shape[1] - 1)
         if table.shape != self.pos_embed.shape and table.ndim == 3 and grid * grid == table.shape[1] - 1:
             self.pos_embed = nn.Parameter(self.pos_embed.new_zeros(1, table.shape[1], self.embed_dims), self.pos_embed.requires_grad)
-            self._own['pos_embed'] = self.pos_embed
+            if self._own is not None:
+                self._own['pos_embed'] = self.pos_embed
             self.patch_resolution = (grid, grid)
             self.img_size = (grid * self.patch_size,) * 2
 
     def _trained_parts(self) -> list[nn.Module | nn.Parameter]:
         running = self.out_indices[-1] + 1
         first = max(running - self.trainable_blocks, 0)
-        parts = list(self.layers[first:running]) if self.trainable_blocks else []
+        parts: list[nn.Module | nn.Parameter] = list(self.layers[first:running]) if self.trainable_blocks else []
         if self.trainable_blocks and self.norm_outputs:
             parts.append(self.ln1)
         if self.trainable_blocks > running:
@@ -212,7 +234,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
 
     # ---- forward
 
-    def _embed(self, x: Tensor):
+    def _embed(self, x: Tensor) -> tuple[Tensor, tuple[int, int]]:
         x, grid = self.patch_embed(x)
         x = torch.cat((self.cls_token.expand(x.shape[0], -1, -1), x), dim=1)
         return x + resize_pos_embed(self.pos_embed, self.patch_resolution, grid, mode=self.interpolate_mode), grid
@@ -224,22 +246,22 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         with computing_in(self.precision, inputs.device):
             return tuple(level.float() for level in run(self, inputs))
 
-    def _run(self, x: Tensor) -> list:
+    def _run(self, x: Tensor) -> list[Tensor]:
         running = self.out_indices[-1] + 1
-        grad, first = self._first_trained is not None, self._first_trained
+        first = self._first_trained
         maps = []
-        with torch.set_grad_enabled(grad and first < 0):
+        with torch.set_grad_enabled(first is not None and first < 0):
             x, grid = self._embed(x)
         for i, block in enumerate(self.layers[:running]):
-            with torch.set_grad_enabled(grad and i >= first):
+            with torch.set_grad_enabled(first is not None and i >= first):
                 x = block(x)
             if i in self.out_indices:
-                with torch.set_grad_enabled(grad):
+                with torch.set_grad_enabled(first is not None):
                     tokens = self.ln1(x) if self.norm_outputs else x
                     maps.append(self._format_output(tokens, grid))
         return maps
 
 
 @functools.cache
-def _compiled_run():
+def _compiled_run() -> Callable[[FrozenVisionTransformer, Tensor], list[Tensor]]:
     return torch.compile(FrozenVisionTransformer._run)

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmcv.cnn import ConvModule
@@ -68,16 +71,16 @@ class VesselDetailHead(VesselHead):
 
     def __init__(
         self,
-        in_channels=64,
-        patch_size=16,
-        context='maps',
-        detail_channels=(12, 24, 48, 48),
-        local_contrast=None,
-        dropout_ratio=0.0,
-        norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
-        in_index=0,
-        **kwargs,
-    ):
+        in_channels: int = 64,
+        patch_size: int = 16,
+        context: str = 'maps',
+        detail_channels: Sequence[int] = (12, 24, 48, 48),
+        local_contrast: int | None = None,
+        dropout_ratio: float = 0.0,
+        norm_cfg: dict[str, Any] = dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
+        in_index: int = 0,
+        **kwargs: Any,
+    ) -> None:
         widths = list(detail_channels)
         if not 1 <= len(widths) <= int(patch_size).bit_length():
             raise ConfigError(
@@ -104,12 +107,12 @@ class VesselDetailHead(VesselHead):
         layer = dict(padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
         return nn.Sequential(ConvModule(before, after, 3, **layer), ConvModule(after, after, 3, **layer))
 
-    def forward(self, inputs: tuple, picture: Tensor) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor], picture: Tensor) -> Tensor:
         """Logits ``(N, 2, H, W)`` from the fused map and the normalised picture ``(N, 3, H, W)``."""
         if self.local_contrast is not None:
             picture = torch.cat([picture, local_contrast(picture, self.local_contrast)], dim=1)
         x = picture.contiguous(memory_format=torch.channels_last)
-        levels = []
+        levels: list[Tensor] = []
         for convolutions in self.down:
             x = convolutions(F.max_pool2d(x, 2) if levels else x)
             levels.append(x)

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from mmcv.cnn import ConvModule
 from mmseg.registry import MODELS
@@ -33,14 +36,14 @@ class VesselUpsamplingHead(VesselHead):
 
     def __init__(
         self,
-        in_channels=64,
-        patch_size=16,
-        stage_channels=None,
-        dropout_ratio=0.0,
-        norm_cfg=dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
-        in_index=0,
-        **kwargs,
-    ):
+        in_channels: int = 64,
+        patch_size: int = 16,
+        stage_channels: Sequence[int] | None = None,
+        dropout_ratio: float = 0.0,
+        norm_cfg: dict[str, Any] = dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
+        in_index: int = 0,
+        **kwargs: Any,
+    ) -> None:
         stages = int(patch_size).bit_length() - 1
         if patch_size != 1 << stages or not 1 <= stages <= len(STAGE_CHANNELS):
             raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be 2, 4, 8, 16 or 32')
@@ -68,8 +71,8 @@ class VesselUpsamplingHead(VesselHead):
             )
         )
 
-    def forward(self, inputs: tuple) -> Tensor:
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Logits ``(N, 2, H, W)`` at the resolution of the encoder's input."""
         x = self._transform_inputs(inputs).contiguous(memory_format=torch.channels_last)
-        convolution, upsampling = self.stages[-1]
+        convolution, upsampling = self.stages[-1].children()
         return upsampling(self.cls_seg(convolution(self.stages[:-1](x))).float())

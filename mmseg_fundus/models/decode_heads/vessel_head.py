@@ -1,5 +1,10 @@
+from collections.abc import Sequence
+from typing import Any
+
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
+from mmseg.structures import SegDataSample
+from torch import Tensor
 
 from ...classes import IN_WORDS, NUMBER, VESSEL, is_vessel
 from ...errors import ConfigError
@@ -15,7 +20,7 @@ class VesselHead(BaseDecodeHead):
 
     needs_picture = False  # whether forward() takes the network's input beside the features
 
-    def __init__(self, num_classes=NUMBER, out_channels=NUMBER, **kwargs):
+    def __init__(self, num_classes: int = NUMBER, out_channels: int = NUMBER, **kwargs: Any) -> None:
         if (num_classes, out_channels) != (NUMBER, NUMBER):
             raise ConfigError(f'{type(self).__name__}: {IN_WORDS}; leave num_classes={NUMBER} and out_channels out')
         # both are said, or mmseg warns that a binary head could have one channel
@@ -26,7 +31,7 @@ class VesselHead(BaseDecodeHead):
                 'decode_head.sampler; remove the sampler, or use focal_gamma=2.0 of the loss for hard pixels'
             )
 
-    def loss_by_feat(self, seg_logits, batch_data_samples: list) -> dict:
+    def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """The terms of the loss one by one (``loss_ce``, ``loss_dice``), and pixel accuracy in percent (``acc_seg``).
 
         A loss module without ``terms`` is handled as mmseg does.

@@ -14,7 +14,7 @@ INSTEAD = {  # mmseg's loss -> ours in its place
 }
 
 
-def check_losses(head: nn.Module, device) -> None:
+def check_losses(head: BaseDecodeHead, device: torch.device | str) -> None:
     """Try each loss of a decode head on made-up logits, half of whose labels are to be ignored.
 
     A head that computes its losses in a way of its own is left alone.
@@ -47,7 +47,7 @@ def check_losses(head: nn.Module, device) -> None:
             )
 
 
-def _gradient_outside(loss: nn.Module, channels: int, ignore: int, device) -> float:
+def _gradient_outside(loss: nn.Module, channels: int, ignore: int, device: torch.device | str) -> float:
     """Largest gradient of a logit whose label is ``ignore``; batch of 3, 12 x 12 pixels, half of them ignored."""
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(3, channels, 12, 12, generator=generator).to(device).requires_grad_()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
@@ -108,14 +110,14 @@ class VesselLoss(nn.Module):
 
     def __init__(
         self,
-        ce_weight=1.0,
-        dice_weight=1.0,
-        smooth=1.0,
-        cldice_weight=0.0,
-        cldice_iterations=4,
-        focal_gamma=0.0,
-        loss_name='loss_vessel',
-    ):
+        ce_weight: float = 1.0,
+        dice_weight: float = 1.0,
+        smooth: float = 1.0,
+        cldice_weight: float = 0.0,
+        cldice_iterations: int = 4,
+        focal_gamma: float = 0.0,
+        loss_name: str = 'loss_vessel',
+    ) -> None:
         super().__init__()
         weights = dict(ce_weight=ce_weight, dice_weight=dice_weight, cldice_weight=cldice_weight)
         if min(weights.values()) < 0 or not any(weights.values()):
@@ -132,7 +134,7 @@ class VesselLoss(nn.Module):
         self.focal_gamma = focal_gamma
         self.loss_name = loss_name
 
-    def terms(self, logits: Tensor, label: Tensor, ignore_index: int = IGNORE) -> dict:
+    def terms(self, logits: Tensor, label: Tensor, ignore_index: int = IGNORE) -> dict[str, Tensor]:
         """The weighted terms ``{'ce': ..., 'dice': ..., 'cldice': ...}``; those of weight 0 are left out.  Computed in float32."""
         if logits.ndim != 4 or logits.shape[1] != NUMBER:
             raise ConfigError(
@@ -148,7 +150,7 @@ class VesselLoss(nn.Module):
             terms['cldice'] = self.cldice_weight * vessel_cldice_loss(logits, label, ignore_index, self.cldice_iterations, self.smooth)
         return terms
 
-    def forward(self, logits: Tensor, label: Tensor, weight=None, ignore_index: int = IGNORE, **kwargs) -> Tensor:
+    def forward(self, logits: Tensor, label: Tensor, weight: Tensor | None = None, ignore_index: int = IGNORE, **kwargs: Any) -> Tensor:
         """Sum of the terms.
 
         Args:
@@ -159,4 +161,5 @@ class VesselLoss(nn.Module):
         """
         if weight is not None:
             raise ConfigError('VesselLoss does not take the weights of a pixel sampler; remove decode_head.sampler')
-        return sum(self.terms(logits, label, ignore_index).values())
+        first, *others = self.terms(logits, label, ignore_index).values()
+        return sum(others, first)

@@ -1,3 +1,6 @@
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from mmcv.cnn import ConvModule
 from mmengine.model import BaseModule
@@ -27,7 +30,16 @@ class MLAFusionNeck(BaseModule):
         Input: ``num_levels`` maps ``(N, C_i, h, w)``.  Output: a tuple of one map ``(N, channels, h, w)``.
     """
 
-    def __init__(self, in_channels=768, channels=64, num_levels=4, fusion='sum', norm_cfg=None, act_cfg=None, init_cfg=None):
+    def __init__(
+        self,
+        in_channels: int | Sequence[int] = 768,
+        channels: int = 64,
+        num_levels: int = 4,
+        fusion: str = 'sum',
+        norm_cfg: dict[str, Any] | None = None,
+        act_cfg: dict[str, Any] | None = None,
+        init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         widths = [in_channels] * num_levels if isinstance(in_channels, int) else list(in_channels)
         if len(widths) != num_levels or num_levels < 1:
@@ -43,7 +55,7 @@ class MLAFusionNeck(BaseModule):
             self.refinements = nn.ModuleList(ConvModule(channels, channels, 3, padding=1, **layer) for _ in widths)
             self.reduction = ConvModule(channels * num_levels, channels, 1, **layer)
 
-    def forward(self, inputs: tuple) -> tuple:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor]:
         """Fuse the maps; raises :class:`ConfigError` if their number is not ``num_levels``."""
         if len(inputs) != len(self.projections):
             raise ConfigError(

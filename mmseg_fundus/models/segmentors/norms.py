@@ -1,6 +1,7 @@
 """What to do where a normalisation layer cannot work, in place of torch's words."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 
 from torch import nn
 
@@ -15,7 +16,7 @@ def other_norm(model: nn.Module) -> str:
 
 
 @contextlib.contextmanager
-def norms_explained(model: nn.Module, shape):
+def norms_explained(model: nn.Module, shape: Sequence[int]) -> Iterator[None]:
     """Raises :class:`TrainingError` where a norm layer has one value to normalise.
 
     Args:

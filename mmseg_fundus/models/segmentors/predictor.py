@@ -1,5 +1,8 @@
 """How a picture of any size is predicted: whole or by windows, in which poses, at which scale, inside which field of view."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from mmseg.models.utils import resize
@@ -11,10 +14,11 @@ from ...geometry import Place, box_around, fov_scale
 from .tta import Pose, tta_poses
 from .windows import blend_windows
 
+Network = Callable[[Tensor, list[Place]], Tensor]  # pictures and what they show, to logits
 TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'pixels_per_degree', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
 
 
-def check_test_cfg(cfg: dict) -> None:
+def check_test_cfg(cfg: Mapping[str, Any]) -> None:
     """Refuse a ``test_cfg`` that contradicts itself or has an unknown key; raises :class:`ConfigError`."""
     unknown = set(cfg) - TEST_KEYS
     if unknown:
@@ -58,12 +62,12 @@ class Predictor:
         align_corners (bool): Of resizing logits.
     """
 
-    def __init__(self, encode_decode, test_cfg: dict, align_corners: bool = False):
+    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False) -> None:
         self.encode_decode = encode_decode
         self.test_cfg = test_cfg
         self.align_corners = align_corners
 
-    def predict(self, inputs: Tensor, metas: list) -> Tensor:
+    def predict(self, inputs: Tensor, metas: Sequence[Mapping[str, Any]]) -> Tensor:
         """Logits ``(N, classes, H, W)`` of normalised pictures ``(N, 3, H, W)``; background outside the field of view.
 
         Args:
@@ -90,44 +94,44 @@ class Predictor:
         return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, -1, 1, 1))
 
     @staticmethod
-    def places(inputs: Tensor, metas: list | None = None) -> list:
+    def places(inputs: Tensor, metas: Sequence[Mapping[str, Any]] | None = None) -> list[Place]:
         """Where whole pictures lie: everywhere."""
         return [Place.whole(*picture) for picture in zip(inputs, metas or [{}] * len(inputs))]
 
-    def _averaged(self, inputs: Tensor, places: list, fov: Tensor | None, scale: float = 1.0) -> Tensor:
+    def _averaged(self, inputs: Tensor, places: list[Place], fov: Tensor | None, scale: float = 1.0) -> Tensor:
         """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``, each ``scale`` times as large."""
         poses = [pose._replace(scale=scale * pose.scale) for pose in tta_poses(self.test_cfg.get('tta', False))]
         if len(poses) == 1:
             return self._posed(inputs, places, fov, poses[0])
-        mean = 0
+        mean = inputs.new_zeros((), dtype=torch.float32)
         for pose in poses:
             logits = self._posed(pose.apply(inputs), places, None if fov is None else pose.apply(fov), pose)
             mean = mean + pose.undo(logits).float().softmax(dim=1)
         return (mean / len(poses)).clamp(min=torch.finfo(torch.float32).tiny).log()
 
-    def _posed(self, inputs: Tensor, places: list, fov: Tensor | None, pose: Pose) -> Tensor:
+    def _posed(self, inputs: Tensor, places: list[Place], fov: Tensor | None, pose: Pose) -> Tensor:
         if self.test_cfg.get('tta'):
             places = [place._replace(pose=tuple(pose)) for place in places]
         if self.test_cfg.get('mode', 'whole') == 'slide':
             return self.slide(inputs, places, fov, pose.scale)
         return self.whole(inputs, places, pose.scale, lying=bool(pose.turns % 2))
 
-    def whole(self, inputs: Tensor, places: list, scale: float = 1.0, lying: bool = False) -> Tensor:
+    def whole(self, inputs: Tensor, places: list[Place], scale: float = 1.0, lying: bool = False) -> Tensor:
         """Logits of whole pictures, at ``test_cfg.size`` (turned by a quarter where they are ``lying``) or their own, times ``scale``."""
         size = self.test_cfg.get('size', None) or inputs.shape[2:]
         if lying and self.test_cfg.get('size', None):
             size = size[::-1]
         return self._resized(self.encode_decode, inputs, places, scale, size)
 
-    def slide(self, inputs: Tensor, places: list, fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
+    def slide(self, inputs: Tensor, places: list[Place], fov: Tensor | None = None, scale: float = 1.0) -> Tensor:
         """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
         cfg = self.test_cfg
 
-        def predict(scaled: Tensor, places: list) -> Tensor:
+        def predict(scaled: Tensor, places: list[Place]) -> Tensor:
             seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
             fill = scaled.new_tensor(OUTSIDE)
 
-            def window(tiles: Tensor, corners: list) -> Tensor:
+            def window(tiles: Tensor, corners: list[tuple[int, int, int]]) -> Tensor:
                 height, width = tiles.shape[2:]
                 return self.encode_decode(tiles, [places[n]._replace(window=(y, x, height, width)) for n, y, x in corners])
 
@@ -135,9 +139,10 @@ class Predictor:
 
         return self._resized(predict, inputs, places, scale * cfg.get('zoom', 1.0), inputs.shape[2:])
 
-    def _resized(self, predict, inputs: Tensor, places: list, scale: float, size) -> Tensor:
+    def _resized(self, predict: Network, inputs: Tensor, places: list[Place], scale: float, size: Sequence[int]) -> Tensor:
         """Predict at ``scale`` times a size (antialiased) and bring the logits back."""
-        size = tuple(max(round(side * scale), 1) for side in size)
+        height, width = (max(round(side * scale), 1) for side in size)
+        size = (height, width)
         places = [place.scaled(size) for place in places]
         if size == tuple(inputs.shape[2:]):
             return predict(inputs, places)

@@ -1,12 +1,12 @@
 """Loading of checkpoints that leaves nothing out and passes nothing over."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...errors import CheckpointError
 from .slim import fill_encoder
 
 
-def check_fit(state_dict: dict, prefix: str, model: nn.Module) -> None:
+def check_fit(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> None:
     """Refuse a state dict that does not fit a segmentor; the encoder of the model is put into one that has none, in place.
 
     Args:

@@ -1,6 +1,6 @@
 """Test-time augmentation: the poses of a picture whose probabilities are averaged."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ class Pose(NamedTuple):
         return logits.flip(3) if self.mirror else logits
 
 
-def tta_poses(setting) -> list:
+def tta_poses(setting: bool | dict[str, Any] | None) -> list[Pose]:
     """The poses that ``test_cfg.tta`` stands for.
 
     Args:

@@ -1,10 +1,14 @@
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
 import torch
 import torch.nn.functional as F
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...classes import IGNORE, IN_WORDS, NUMBER, VESSEL, is_vessel, vessel_probability
 from ...errors import ConfigError
@@ -15,6 +19,15 @@ from .norms import norms_explained
 from .predictor import Predictor, check_test_cfg
 from .slim import slim_state_dict
 from .strict import check_fit
+
+Self = TypeVar('Self', bound='VesselSegmentor')
+
+
+class ToldEncoder(Encoder, Protocol):
+    """An encoder that is told what each of its inputs shows, see :meth:`VesselSegmentor.use_encoder`."""
+
+    def __call__(self, inputs: Tensor, shown: list[Any] | None = None, /) -> tuple[Tensor, ...]:
+        """Maps ``(N, C, h, w)`` of normalised pictures ``(N, 3, H, W)``, one for each level."""
 
 
 @MODELS.register_module()
@@ -39,10 +52,11 @@ class VesselSegmentor(EncoderDecoder):
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``, the classes as in :mod:`mmseg_fundus.classes`.
     """
 
-    def __init__(self, *args, precision='float32', **kwargs):
+    def __init__(self, *args: Any, precision: str = 'float32', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.precision = check_precision('VesselSegmentor', precision)
-        self._in_place = (None, None)  # an encoder in the place of a backbone, see use_encoder()
+        # an encoder in the place of a backbone, see use_encoder()
+        self._in_place: tuple[nn.Module | None, ToldEncoder | None] = (None, None)
         self._head_needs_picture = getattr(self.decode_head, 'needs_picture', False)
         if self.out_channels != NUMBER:
             raise ConfigError(
@@ -61,7 +75,7 @@ class VesselSegmentor(EncoderDecoder):
         """The backbone by the contract of encoders, see :func:`.contract.encoder_of`, or what was put in its place."""
         return self._put_in_place() or encoder_of(self.backbone)
 
-    def use_encoder(self, encoder: Encoder | None) -> None:
+    def use_encoder(self, encoder: ToldEncoder | None) -> None:
         """Have an encoder called in the place of the backbone that there is now, which it calls in its turn.
 
         Args:
@@ -71,22 +85,22 @@ class VesselSegmentor(EncoderDecoder):
         """
         self._in_place = (self.backbone, encoder)
 
-    def _put_in_place(self) -> Encoder | None:
+    def _put_in_place(self) -> ToldEncoder | None:
         backbone, encoder = self._in_place
         return encoder if backbone is self.backbone else None
 
-    def train(self, mode: bool = True):
+    def train(self: Self, mode: bool = True) -> Self:
         """As any module's; what was put into the backbone since is saved from here on.  Returns self."""
         keep_all_tensors(self, self.backbone)
         return super().train(mode)
 
     # ---- checkpoints
 
-    def slim_state_dict(self, state_dict: dict) -> dict:
+    def slim_state_dict(self, state_dict: dict[str, Tensor]) -> dict[str, Tensor]:
         """``state_dict`` as a checkpoint keeps it: without the encoder where a weights file has it, see :mod:`.slim`."""
         return slim_state_dict(state_dict, self)
 
-    def _refuse_misfit(self, state_dict, prefix, *args, **kwargs) -> None:
+    def _refuse_misfit(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:
         keep_all_tensors(self, self.backbone)
         check_fit(state_dict, prefix, self)
 
@@ -95,7 +109,7 @@ class VesselSegmentor(EncoderDecoder):
     def _patch_size(self) -> int:
         return self.encoder.patch_size
 
-    def encode(self, inputs: Tensor, shown: list | None = None) -> tuple:
+    def encode(self, inputs: Tensor, shown: list[Any] | None = None) -> tuple[Tensor, ...]:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size; ``shown`` as in :meth:`use_encoder`."""
         inputs, encoder = self._padded(inputs), self._put_in_place()
         return self.backbone(inputs) if encoder is None else encoder(inputs, shown)
@@ -104,16 +118,16 @@ class VesselSegmentor(EncoderDecoder):
         patch, (height, width) = self._patch_size(), inputs.shape[2:]
         return F.pad(inputs, (0, -width % patch, 0, -height % patch))
 
-    def fuse(self, maps: tuple):
+    def fuse(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
         """Feature maps for the heads: the backbone's through the neck."""
         with computing_in(self.precision, maps[0].device):
             return self.neck(maps) if self.with_neck else maps
 
-    def extract_feat(self, inputs: Tensor):
+    def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
         """Feature maps of ``(N, 3, H, W)`` pictures."""
         return self.fuse(self.encode(inputs))
 
-    def decode(self, features, inputs: Tensor) -> Tensor:
+    def decode(self, features: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
         with computing_in(self.precision, inputs.device):
             logits = self.decode_head(features, self._padded(inputs)) if self._head_needs_picture else self.decode_head(features)
@@ -127,15 +141,15 @@ class VesselSegmentor(EncoderDecoder):
             logits = resize(logits, size=padded, mode='bilinear', align_corners=self.align_corners)
         return logits[:, :, :height, :width]
 
-    def encode_decode(self, inputs: Tensor, batch_img_metas: list | None = None) -> Tensor:
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures ``(N, 3, H, W)``; the other argument is ``shown`` of :meth:`use_encoder`."""
         return self.decode(self.fuse(self.encode(inputs, batch_img_metas)), inputs)
 
-    def _forward(self, inputs: Tensor, data_samples=None) -> Tensor:
+    def _forward(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> Tensor:
         """:meth:`encode_decode`, as mmseg calls it for ``mode='tensor'``."""
         return self.encode_decode(inputs)
 
-    def loss(self, inputs: Tensor, data_samples: list) -> dict:
+    def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> dict[str, Tensor]:
         """Losses of the decode head (prefix ``decode.``) and of auxiliary heads (``aux.``)."""
         with norms_explained(self, inputs.shape):
             features = self.fuse(self.encode(inputs, [sample.get('shown') for sample in data_samples]))
@@ -148,7 +162,7 @@ class VesselSegmentor(EncoderDecoder):
             return losses
 
     @staticmethod
-    def _batch_dice(logits: Tensor, data_samples: list) -> Tensor:
+    def _batch_dice(logits: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
         """Vessel Dice of a training batch, hard decisions, pooled, for the log."""
         label = torch.stack([sample.gt_sem_seg.data[0] for sample in data_samples])
         found, vessel, valid = is_vessel(logits), label == VESSEL, label != IGNORE
@@ -159,19 +173,21 @@ class VesselSegmentor(EncoderDecoder):
     def _predictor(self) -> Predictor:
         return Predictor(self.encode_decode, self.test_cfg, self.align_corners)
 
-    def inference(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
+    def inference(self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]]) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says, see :meth:`.Predictor.predict`."""
         return self._predictor().predict(inputs, batch_img_metas)
 
-    def whole_inference(self, inputs: Tensor, batch_img_metas: list | None = None) -> Tensor:
+    def whole_inference(self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]] | None = None) -> Tensor:
         """Logits of whole pictures, at ``test_cfg.size`` or their own."""
         return self._predictor().whole(inputs, Predictor.places(inputs, batch_img_metas))
 
-    def slide_inference(self, inputs: Tensor, batch_img_metas: list | None = None, fov: Tensor | None = None) -> Tensor:
+    def slide_inference(
+        self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]] | None = None, fov: Tensor | None = None
+    ) -> Tensor:
         """Logits of pictures by windows; those that see nothing of ``fov`` ``(N, 1, H, W)`` are left out."""
         return self._predictor().slide(inputs, Predictor.places(inputs, batch_img_metas), fov)
 
-    def postprocess_result(self, seg_logits: Tensor, data_samples=None) -> list:
+    def postprocess_result(self, seg_logits: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
         """mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
         results = super().postprocess_result(seg_logits, data_samples)
         threshold = self.test_cfg.get('threshold', 0.5)
@@ -183,7 +199,7 @@ class VesselSegmentor(EncoderDecoder):
                 sample.set_metainfo(dict(val_loss=self._loss_terms(logits, sample.gt_sem_seg.data.to(logits.device))))
         return results
 
-    def _loss_terms(self, logits: Tensor, label: Tensor) -> dict:
+    def _loss_terms(self, logits: Tensor, label: Tensor) -> dict[str, float]:
         loss = self.decode_head.loss_decode
         terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
         return {name: float(value.detach()) for name, value in terms.items()}

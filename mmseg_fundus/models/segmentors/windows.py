@@ -1,12 +1,13 @@
 """Overlapping windows over pictures of any size, blended smoothly; plain functions of tensors."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 
-def window_starts(length: int, window: int, stride: int) -> list:
+def window_starts(length: int, window: int, stride: int) -> list[int]:
     """First pixels of windows that cover ``length`` pixels, evenly spread, at most ``stride`` apart; the last ends where the picture does.
 
     Example:
@@ -25,7 +26,15 @@ def blend_weight(height: int, width: int) -> Tensor:
     return torch.outer(rows, columns)
 
 
-def blend_windows(predict, inputs: Tensor, window: tuple, stride: tuple, batch_size: int, fov: Tensor | None, fill: Tensor) -> Tensor:
+def blend_windows(
+    predict: Callable[[Tensor, list[tuple[int, int, int]]], Tensor],
+    inputs: Tensor,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    batch_size: int,
+    fov: Tensor | None,
+    fill: Tensor,
+) -> Tensor:
     """Predict overlapping windows, several at a time, and blend their logits.
 
     Args:
