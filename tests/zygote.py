@@ -155,7 +155,10 @@ def _child(request: dict, streams: list) -> None:
         resource.setrlimit(int(number), limits)
     os.environ.clear()
     os.environ.update(request['env'])
-    sys.path[1:1] = [path for path in request['env'].get('PYTHONPATH', '').split(os.pathsep) if path not in ('', *sys.path)]
+    before = [path for path in request['env'].get('PYTHONPATH', '').split(os.pathsep) if path not in ('', *sys.path)]
+    for shadowed in {file.stem for path in before for file in Path(path).glob('*.py')} & sys.modules.keys():
+        del sys.modules[shadowed]  # torch 2.3 imports onnxruntime, which a test blocks
+    sys.path[1:1] = before
     os.chdir(request['cwd'])
     for target, stream in enumerate(streams):
         os.dup2(stream, target)

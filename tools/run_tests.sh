@@ -11,5 +11,5 @@ while IFS= read -r file; do [ ! -f "$file" ] || code+=("$file"); done < <(git ls
 [ ${#code[@]} -gt 0 ] || code=(configs docs examples mmseg_fundus tests tools noxfile.py setup.py README.md)
 "$PYTHON" -m ruff check "${code[@]}"
 "$PYTHON" -m ruff format --check "${code[@]}"
-"$PYTHON" -m mypy -p mmseg_fundus.fileio -p mmseg_fundus.results -p mmseg_fundus.models.encoders -p mmseg_fundus.datasets.sources
+"$PYTHON" -m mypy -p mmseg_fundus
 "$PYTHON" -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"

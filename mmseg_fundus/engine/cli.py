@@ -20,8 +20,8 @@ from torch import distributed
 
 from ..components import arguments, component
 from ..errors import ConfigError, FundusError, WriteError, printable
+from ..fileio.safe_load import OPT_IN
 from ..fileio.whole_files import FULL
-from ..models.checkpoints import OPT_IN
 from .distributed import check_processes, close
 
 REGISTRIES = (

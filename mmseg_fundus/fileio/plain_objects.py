@@ -27,7 +27,7 @@ def are(items: Iterable[Any], *types: type) -> bool:
 class Dtype:
     """Stands for a numpy dtype: its name, and its byte order as the state."""
 
-    def __init__(self, name: str, align: int = False, copy: int = False):
+    def __init__(self, name: str, align: int = False, copy: int = False) -> None:
         self.name, self.order = name, '='
 
     def __setstate__(self, state: Any) -> None:

@@ -27,7 +27,7 @@ class RecordFolder:
         folder (str | Path): Made when the first record is written.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]):
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.writable = True
         self._told = False

@@ -20,7 +20,7 @@ class NamedTensors(dict[str, Tensor]):
         metadata (dict[str, str]): The texts.
     """
 
-    def __init__(self, tensors: dict[str, Tensor], metadata: dict[str, str]):
+    def __init__(self, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
         super().__init__(tensors)
         self.metadata = metadata
 

@@ -92,6 +92,12 @@ class VesselVisualizer(SegLocalVisualizer):
             Image.fromarray(drawn).save(out_file)
         return drawn
 
+    def get_image(self) -> np.ndarray:
+        """What was set, exactly, as long as nothing is drawn over it: some versions of matplotlib move its canvas by a pixel."""
+        axes = self.ax_save
+        drawn_over = [*axes.images[1:], *axes.lines, *axes.patches, *axes.collections, *axes.texts]
+        return super().get_image() if self._image is None or drawn_over else self._image.copy()
+
     def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
         """Hand a picture to the backends, under a name that each of them takes; other processes than the main one write files only."""
         for backend in self._vis_backends.values():

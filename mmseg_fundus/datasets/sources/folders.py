@@ -34,7 +34,7 @@ class Folders(Source):
         label_suffix: str = '',
         fov_suffix: str = '',
         **settings: Any,
-    ):
+    ) -> None:
         super().__init__(root=root, **settings)
         self.folders = dict(picture=(img_dir, img_suffix), label=(label_dir, label_suffix), fov=(fov_dir, fov_suffix))
 

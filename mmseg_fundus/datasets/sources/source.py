@@ -88,7 +88,7 @@ class Source:
         field_angle: float | None = None,
         label_values: str = 'auto',
         division: dict[str, Any] | None = None,
-    ):
+    ) -> None:
         self.root = str(Path('data') / self.name) if root is None else str(root)
         self.observer = observer
         self.fov = fov

@@ -18,7 +18,7 @@ CORE = ('source', 'fingerprint', 'identity', 'map_shape', 'patch_size', 'embed_d
 class _Adapter:
     """The parts that are the same for both: the whole backbone is run, and its maps cannot be told from others."""
 
-    def __init__(self, backbone: nn.Module):
+    def __init__(self, backbone: nn.Module) -> None:
         self.backbone = backbone
 
     @property
@@ -44,7 +44,7 @@ class WrappedEncoder(_Adapter):
         encoder (Encoder): In it.
     """
 
-    def __init__(self, backbone: nn.Module, encoder: Encoder):
+    def __init__(self, backbone: nn.Module, encoder: Encoder) -> None:
         super().__init__(backbone)
         self.inner = encoder
 
@@ -101,7 +101,7 @@ class ForeignBackbone(_Adapter):
     has_weights = True
     in_weights_file = False
 
-    def __init__(self, backbone: nn.Module, missing: list[str]):
+    def __init__(self, backbone: nn.Module, missing: list[str]) -> None:
         super().__init__(backbone)
         self._missing = missing
 
