@@ -6,7 +6,6 @@ model = dict(
     decode_head=dict(
         _delete_=True,
         type='VesselDetailHead',
-        patch_size=None,
         detail_channels=(16, 32, 48, 48),
         local_contrast=33,
         loss_decode=dict(type='VesselLoss'),

@@ -24,7 +24,7 @@ def followed(part: Any, backbone: nn.Module) -> Any:
     """The config of a neck or a head, with what follows the encoder filled in.
 
     A class says with ``follows`` which of its settings may be ``None`` and what the encoder has for them: ``embed_dims``, ``levels``
-    or ``patch_size``.  A backbone that does not keep the contract of encoders has nothing; the class's own defaults are used.
+    or ``patch_size``.  Where that is not known (a backbone that does not keep the contract of encoders) it is the class's own default.
 
     Args:
         part (dict): Config of a part; anything else, and what has nothing to follow, is returned as it is.
@@ -40,24 +40,26 @@ def followed(part: Any, backbone: nn.Module) -> Any:
     follows: dict[str, str] = getattr(kind, 'follows', {})
     if not follows:
         return part
-    filled = part.copy()
-    if not keeps_contract(backbone):
-        for name in follows:
-            if filled.get(name, '') is None:
-                del filled[name]
-        return filled
-    encoder = encoder_of(backbone)
-    patch = encoder.patch_size
-    has = {'patch_size': patch, 'embed_dims': encoder.embed_dims, 'levels': encoder.map_shape(patch, patch)[0]}
-    for name, known in follows.items():
+    filled, has = part.copy(), _of_encoder(backbone)
+    for name, asked in follows.items():
         if filled.get(name, '') is None:
-            filled[name] = has[known]
-        elif known == 'embed_dims' and isinstance(filled.get(name), int) and filled[name] != has[known]:
+            del filled[name]  # where nothing is known, the class has a default
+            filled.update({name: has[asked]} if asked in has else {})
+        elif asked == 'embed_dims' and isinstance(filled.get(name), int) and filled[name] != has.get(asked, filled[name]):
             raise ConfigError(
-                f'{part["type"]}: {name}={filled[name]}, but the maps of the encoder {type(backbone).__name__} have {has[known]} channels; '
-                f'set {name}=None, which follows the encoder'
+                f'{kind.__name__}: {name}={filled[name]}, but the maps of the encoder {type(backbone).__name__} have {has[asked]} '
+                f'channels; set {name}=None, which follows the encoder'
             )
     return filled
+
+
+def _of_encoder(backbone: nn.Module) -> dict[str, int]:
+    """What is known of a backbone that keeps the contract."""
+    if not keeps_contract(backbone):
+        return {}
+    encoder = encoder_of(backbone)
+    levels, _, _, width = encoder.map_shape(encoder.patch_size, encoder.patch_size)
+    return {'embed_dims': width, 'levels': levels, **({'patch_size': encoder.patch_size} if encoder.patch_size > 1 else {})}
 
 
 def follow_normalisation(preprocessor: nn.Module, encoder: Encoder) -> None:
