@@ -11,9 +11,7 @@ LOSS = dict(type='VesselLoss')
 HEADS = {
     'upsampling': {},
     'detail': dict(type='VesselDetailHead', in_channels=16, detail_channels=(4, 8, 8), loss_decode=LOSS),
-    'local contrast': dict(
-        type='VesselDetailHead', in_channels=16, detail_channels=(4, 8), local_contrast=33, loss_decode=LOSS
-    ),
+    'local contrast': dict(type='VesselDetailHead', in_channels=16, detail_channels=(4, 8), local_contrast=33, loss_decode=LOSS),
     'patch 14': dict(patch_size=None, stage_channels=None),
     'patch 14, detail': dict(type='VesselDetailHead', in_channels=16, patch_size=None, detail_channels=(4, 8, 8, 8), loss_decode=LOSS),
     'paper': dict(
