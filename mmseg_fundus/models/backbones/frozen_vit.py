@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from ...components import refuse_unknown
 from ...errors import ConfigError, WeightsError
+from ..encoders.adapt import is_adapted
 from ..encoders.frozen import FrozenEncoder
 from ..encoders.trained import first_trained
 from ..encoders.vit import Shapes, expected_shapes, to_mmpretrain
@@ -61,6 +62,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         precision (str): Of convolution and matrix products: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
             computes it natively.  The residual stream, norms and maps are float32 in each case.
         compile (bool): Let ``torch.compile`` translate the encoder when it first runs; takes a while, needs a C++ compiler.
+        adapt (dict): ``dict(type='LoRA', rank=8, targets=('qkv', 'proj'))`` trains small matrices beside the frozen weights, see
+            :class:`~mmseg_fundus.models.encoders.adapt.LoRA`; not together with ``trainable_blocks``.
         **old: ``checkpoint_key`` (``'teacher'``), ``allow_unsafe``: as ``key`` and ``allow_unsafe`` in ``weights``.
 
     Shapes:
@@ -83,6 +86,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         trainable_blocks: int | str = 0,
         precision: str = 'float32',
         compile: bool = False,
+        adapt: dict[str, Any] | None = None,
         **old: Unpack[OldArguments],
     ):
         refuse_unknown(type(self).__name__, old, OldArguments)
@@ -126,7 +130,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             found = load_encoder(file, expected, key, allow_unsafe)
             self._take(found, {to_mmpretrain(name): tensor for name, tensor in found.tensors.items()})
         self._is_init = True  # mmengine's init_weights() has nothing left to do
-        self.freeze(self._trained_parts(), f'trainable_blocks={self.trainable_blocks}')
+        self.adapt = adapt
+        self.freeze(self._trained_parts(), f'trainable_blocks={self.trainable_blocks}', adapt)
 
     @classmethod
     def sizes(cls, arch: str | dict[str, int]) -> dict[str, int]:
@@ -168,8 +173,10 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
     def levels(self) -> int:
         return len(self.out_indices)
 
-    def identity(self) -> dict[str, Any]:
-        """What decides the maps of a given input: weights, settings and arithmetic."""
+    def identity(self) -> dict[str, Any] | None:
+        """What decides the maps of a given input: weights, settings and arithmetic; ``None`` with an adapter, which training changes."""
+        if is_adapted(self):
+            return None
         return {
             'class': f'{type(self).__module__}.{type(self).__qualname__}',
             'fingerprint': self.fingerprint().hex(),
