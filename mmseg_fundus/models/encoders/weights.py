@@ -13,6 +13,7 @@ from ...errors import WeightsError, told_as
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
 from ...fileio.safe_load import OPT_IN, find_file, plain, safe_load
+from .architecture import Architecture
 from .fit import match
 from .layouts import LayoutError, recognise, unwrapped
 from .layouts.visionfm import BRANCHES
@@ -36,8 +37,11 @@ class EncoderWeights:
         layout (str): In words, e.g. ``"'teacher' of a student/teacher checkpoint"``.
         dropped (list[str]): Keys knowingly left out (projection head, mask token, a masked autoencoder's decoder).
         notes (list[str]): Other things done on the way (q/k/v joined, precision raised).
-        family (str): Name in :data:`.layouts.LAYOUTS`.
+        family (str): Name in :data:`.layouts.FAMILIES`, or of a layout that another package registered.
         normalisation (Normalisation, optional): What pictures of the family were normalised with.
+        architecture (Architecture, optional): The ViT that the tensors are; ``None`` if they are none that is known.
+        native_size (int, optional): Pixels on the side of the pictures it was trained with.
+        licence (str): Of the family's weights, as far as we know.
     """
 
     tensors: dict[str, Tensor]
@@ -48,6 +52,9 @@ class EncoderWeights:
     notes: list[str] = field(default_factory=list)
     family: str = ''
     normalisation: Normalisation | None = None
+    architecture: Architecture | None = None
+    native_size: int | None = None
+    licence: str = 'not stated'
 
 
 def weights_of(named: Any, checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> tuple[Any, str, bool]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from ....errors import WeightsError
 from ....fileio.safe_load import LONGEST, plain
 from ..normalisation import Normalisation
+from .families import Family
 
 PREFIXES = re.compile(r'(?:module\.|backbone\.|encoder\.)*')
 HEAD = re.compile(r'(head\.|masked_embed$)')
@@ -32,6 +33,7 @@ class Found:
         dropped (list[str]): Keys knowingly left out (projection head, mask token, a decoder).
         notes (list[str]): Other things done on the way.
         normalisation (Normalisation, optional): What the family's pictures were normalised with.
+        family (Family, optional): What is known of the family; ``None`` for a layout of another package.
     """
 
     tensors: dict[str, Tensor]
@@ -39,6 +41,7 @@ class Found:
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     normalisation: Normalisation | None = None
+    family: Family | None = None
 
 
 def bare_name(name: str) -> str:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..normalisation import Normalisation
 from .account import Found, LayoutError, account
+from .families import VFM_MEAN, VFM_STD, VISIONFM
 
-# RGB, pixel values 0 to 1.  VisionFM was trained with these on fundus photographs (its `get_stats('Fundus')`); a frozen encoder
-# cannot adapt to others.
-VFM_MEAN = (0.423737496137619, 0.2609460651874542, 0.128403902053833)
-VFM_STD = (0.29482534527778625, 0.20167365670204163, 0.13668020069599152)
+__all__ = ['BRANCHES', 'VFM_MEAN', 'VFM_STD', 'read']
+
 BRANCHES = ('teacher', 'student')
 
 
@@ -21,5 +19,5 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     if branch not in there:
         raise LayoutError(f'has no {branch!r} weights, it holds {", ".join(there)}; set checkpoint_key={there[0]!r}')
     found = account(loaded[branch], f'{branch!r} of a student/teacher checkpoint')
-    found.normalisation = Normalisation(VFM_MEAN, VFM_STD)
+    found.normalisation = VISIONFM
     return found
