@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import ConfigError, told_first_line
+from ...errors import ConfigError
 from .vit import Shapes
 
 _OURS = {'num_classes': 0, 'global_pool': '', 'dynamic_img_size': True}
-_NOT_TAKEN = {*_OURS, 'pretrained', 'pretrained_cfg', 'pretrained_cfg_overlay', 'checkpoint_path', 'features_only', 'in_chans', 'scriptable'}
+_NOT_TAKEN = {'num_classes', 'dynamic_img_size', 'pretrained', 'pretrained_cfg', 'checkpoint_path', 'features_only', 'in_chans'}
 _KINDS = {'vision_transformer.VisionTransformer', 'eva.Eva'}
 
 
@@ -48,12 +48,14 @@ def timm_model(name: str, options: Mapping[str, Any] | None = None, device: str 
         )
     for option in options:
         if option in _NOT_TAKEN or option.endswith('drop_rate'):
-            raise ConfigError(f'options of a timm encoder cannot have {option!r}: it is frozen, has no head, and its weights are checked here')
+            raise ConfigError(
+                f'options of a timm encoder cannot have {option!r}: it is frozen, has no head, and its weights are checked here'
+            )
     try:
         with torch.device(device):
-            model = timm.create_model(name, pretrained=False, **_OURS, **options)
+            model = timm.create_model(name, pretrained=False, **{**_OURS, **options})
     except (TypeError, ValueError, AssertionError, RuntimeError) as error:
-        raise ConfigError(f'timm cannot build {name!r} with options {options}: {told_first_line(error)}') from error
+        raise ConfigError(f'timm cannot build {name!r} with options {options}: {" ".join(str(error).split())[:300]}') from error
     kind = f'{type(model).__module__}.{type(model).__qualname__}'.removeprefix('timm.models.')
     if kind not in _KINDS:
         raise ConfigError(f"timm's {name!r} is a {type(model).__name__}; encoders here are its VisionTransformer and Eva models")
