@@ -14,6 +14,7 @@ from ..components import component, is_a, takes
 from ..datasets import FundusVessels
 from ..datasets.naming import parts_of
 from ..fileio.checksum import file_sha256
+from ..models.backbones import FoundationEncoder
 from ..models.encoders.frozen import FrozenEncoder
 from .data_roots import leaves, leaves_of, tell
 from .encoder_config import encoder_config
@@ -37,8 +38,9 @@ def check_inputs(cfg: Config, splits) -> None:
     """
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     encoder = encoder_config(cfg)
-    if encoder is not None and is_a(encoder, FrozenEncoder, MODELS):
-        component(encoder['type'], MODELS).check_file(**{k: v for k, v in encoder.items() if k != 'type'})
+    kind = component(encoder['type'], MODELS) if encoder else None
+    if kind is FoundationEncoder or is_a(encoder, FrozenEncoder, MODELS):
+        kind.check_file(**{k: v for k, v in encoder.items() if k != 'type'})
     for split in splits:
         found = leaves(cfg, [split]).values()
         if found and all(is_a(leaf, BaseDataset, DATASETS) for leaf in found):

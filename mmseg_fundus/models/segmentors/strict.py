@@ -4,6 +4,7 @@ from torch import nn
 
 from ...errors import CheckpointError
 from ..data_preprocessor import KEPT, FundusDataPreprocessor
+from ..encoders.adapt import PARTS
 from .slim import fill_encoder
 
 
@@ -36,5 +37,15 @@ def check_fit(state_dict: dict, prefix: str, model: nn.Module) -> None:
     if parts:
         raise CheckpointError(
             f'the checkpoint does not fit the model of this config: {"; ".join(parts)}. Nothing was loaded; '
-            'use the config that it was trained with'
+            f'use the config that it was trained with{_about_adapters(missing, unexpected)}'
         )
+
+
+def _about_adapters(missing: list, unexpected: list) -> str:
+    """What to do if an adapter alone is too many or too few."""
+    names = missing + unexpected
+    if not names or not all(name.endswith(PARTS) for name in names) or (missing and unexpected):
+        return ''
+    if unexpected:
+        return '. It has an adapter (LoRA) in the encoder: set model.backbone.adapt as it was there'
+    return '. It has no adapter (or a merged one): set model.backbone.adapt=None'
