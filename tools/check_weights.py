@@ -37,8 +37,12 @@ def parse_args():
     return parser.parse_args()
 
 
+def is_asked(args) -> bool:
+    return any(getattr(args, name) is not None for name in SIZES)
+
+
 def expected_of(args, found) -> dict:
-    if any(getattr(args, name) is not None for name in SIZES):
+    if is_asked(args):
         arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch or 'base'  # the number of heads changes no tensor
         settings = FrozenVisionTransformer.sizes(arch)
         sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
@@ -105,7 +109,7 @@ def main():
             f'{found.path} does not fit: {len(result.fits)}/{len(expected)} encoder tensors fit, {len(result.missing)} missing, '
             f'{len(result.unexpected)} unexpected, {len(result.misshaped)} of another shape (listed above)'
         )
-    found = load_encoder(file, expected, args.checkpoint_key, args.allow_unsafe)
+    found = load_encoder(file, expected if is_asked(args) else None, args.checkpoint_key, args.allow_unsafe)
     for note in found.notes:
         print(f'note        {note}')
     print(f'SHA-256     {found.sha256}')
