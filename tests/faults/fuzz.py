@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from family_files import FILES
+from PIL import Image
 from safetensors.torch import save_file
 from tiny import STANDIN, write_weights
 
