@@ -62,6 +62,8 @@ def groups(names) -> str:
 def print_family(found) -> None:
     family, architecture = FAMILIES.get(found.family), found.architecture
     print(f'family      {found.family}{f": {family.title}, {family.about}" if family else ""}')
+    if found.also:
+        print(f'same keys   {", ".join(found.also)}; if it is of one of these: --family NAME')
     if architecture:
         print(
             f'built as    {architecture.name} of timm {architecture.options}{", or plain ViT of mmpretrain" if architecture.plain else ""}'
