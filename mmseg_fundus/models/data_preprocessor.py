@@ -8,10 +8,9 @@ from torch import Tensor, nn
 
 from ..classes import IGNORE
 from ..errors import CheckpointError
-from .encoders.layouts.visionfm import VFM_MEAN, VFM_STD
+from .encoders.layouts.families import VISIONFM
 from .encoders.normalisation import Normalisation
 
-VISIONFM = Normalisation(VFM_MEAN, VFM_STD)
 KEPT = ('mean', 'std')  # tensors, and their names in a checkpoint
 
 
@@ -20,7 +19,7 @@ class FundusDataPreprocessor(SegDataPreProcessor):
     """mmseg's preprocessor, normalising with the statistics that the encoder was trained with.
 
     Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  Without a ``VesselSegmentor``, and where the encoder does not
-    say which statistics those are, they are VisionFM's, from :mod:`.encoders.layouts.visionfm`.
+    say which statistics those are, they are VisionFM's, from :mod:`.encoders.layouts.families`.
 
     A checkpoint holds statistics that are not VisionFM's, and they are used again where the config leaves them to the encoder: a decoder
     is used with those that it was trained with.
@@ -34,7 +33,7 @@ class FundusDataPreprocessor(SegDataPreProcessor):
     def __init__(self, mean=None, std=None, **kwargs):
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         follows = tuple(name for name, given in (('mean', mean), ('std', std)) if given is None)
-        mean, std = VFM_MEAN if mean is None else mean, VFM_STD if std is None else std
+        mean, std = VISIONFM.mean if mean is None else mean, VISIONFM.std if std is None else std
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})
         self.follows = follows
 

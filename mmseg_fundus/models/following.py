@@ -9,8 +9,9 @@ from torch import nn
 
 from ..components import component
 from ..errors import ConfigError
-from .data_preprocessor import VISIONFM, FundusDataPreprocessor, normalisation_of
+from .data_preprocessor import FundusDataPreprocessor, normalisation_of
 from .encoders.contract import Encoder, encoder_of, keeps_contract
+from .encoders.layouts.families import VISIONFM
 
 
 def refuse_open(part: nn.Module, **settings: Any) -> None:
