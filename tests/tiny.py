@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import torch
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
 from mmseg_fundus.models.encoders.standin import standin_checkpoint
 
@@ -56,3 +58,20 @@ def write_config(folder: Path, weights, data, extra='', name='tiny.py') -> Path:
     path = folder / name
     path.write_text('\n'.join(lines))
     return path
+
+
+def step(model, lr=0.1):
+    """One step of SGD on what requires a gradient."""
+    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 2, (1, 64, 64))))
+    losses = model.train().loss(torch.randn(2, 3, 64, 64), [sample, sample])
+    (losses['decode.loss_ce'] + losses['decode.loss_dice']).backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.grad is not None:
+                parameter -= lr * parameter.grad
+                parameter.grad = None
+
+
+def copied(model):
+    """Copies of a model's parameters, by name."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}

@@ -5,6 +5,8 @@ Example:
 """
 
 import argparse
+import re
+from collections import Counter
 
 import _setup  # noqa: F401
 from mmengine.config import DictAction
@@ -14,34 +16,80 @@ from mmseg_fundus.errors import WeightsError
 from mmseg_fundus.fileio.safe_load import plain
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
 from mmseg_fundus.models.encoders.fit import match
+from mmseg_fundus.models.encoders.layouts import FAMILIES
 from mmseg_fundus.models.encoders.vit import describe, expected_shapes
-from mmseg_fundus.models.encoders.weights import load_encoder, read_encoder
+from mmseg_fundus.models.encoders.weights import FileOfFamily, load_encoder, read_encoder
+
+SIZES = ('arch', 'arch_options', 'patch_size', 'pretrain_size')  # one of them given: the file is compared with that
 
 
 def parse_args():
-    parser = argparse.ArgumentParser(description='Check an encoder weights file against a ViT.')
+    parser = argparse.ArgumentParser(description='Say what an encoder weights file is, and whether it fits.')
     parser.add_argument('file', help='weights file')
     parser.add_argument('--checkpoint-key', default='teacher', choices=['teacher', 'student'], help='branch to read (default: teacher)')
-    parser.add_argument('--arch', default='base', help="mmpretrain's name of the encoder (default: base)")
+    parser.add_argument('--family', choices=FAMILIES, metavar='NAME', help=f'in place of the one its keys tell: {", ".join(FAMILIES)}')
+    parser.add_argument('--arch', help="compare with mmpretrain's ViT of this name (default: what the file itself seems to be)")
     parser.add_argument('--arch-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='embed_dims=... num_layers=... instead')
-    parser.add_argument('--patch-size', type=int, default=16, help='pixels (default: 16)')
-    parser.add_argument('--pretrain-size', type=int, default=224, help='pixels (default: 224)')
+    parser.add_argument('--patch-size', type=int, help='pixels, beside --arch (default: 16)')
+    parser.add_argument('--pretrain-size', type=int, help='pixels, beside --arch (default: 224)')
     parser.add_argument('--allow-unsafe', action='store_true', help='unpickle without restrictions: runs code in the file')
     parser.add_argument('--all', action='store_true', help='list every tensor, not only those that do not fit')
     return parser.parse_args()
 
 
-def expected_of(args) -> dict:
-    arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch  # the number of heads changes no tensor
-    settings = FrozenVisionTransformer.sizes(arch)
-    sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
-    return expected_shapes(*sizes, args.patch_size, (args.pretrain_size // args.patch_size) ** 2 + 1)
+def is_asked(args) -> bool:
+    return any(getattr(args, name) is not None for name in SIZES)
+
+
+def expected_of(args, found) -> dict:
+    if is_asked(args):
+        arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch or 'base'  # the number of heads changes no tensor
+        settings = FrozenVisionTransformer.sizes(arch)
+        sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
+        patch = args.patch_size or 16
+        return expected_shapes(*sizes, patch, ((args.pretrain_size or 224) // patch) ** 2 + 1)
+    if found.architecture is None:
+        return expected_shapes(768, 12, 3072, 16, 197)
+    return found.architecture.expected()
+
+
+def groups(names) -> str:
+    """Names with their number, those that differ in numbers alone together: ``decoder_blocks.*.attn.qkv.weight (8)``."""
+    counted = Counter(re.sub(r'\d+', '*', plain(name)) if re.search(r'\.\d+\.', name) else plain(name) for name in names)
+    return ', '.join(name if number == 1 else f'{name} ({number})' for name, number in counted.items())
+
+
+def print_family(found) -> None:
+    family, architecture = FAMILIES.get(found.family), found.architecture
+    print(f'family      {found.family}{f": {family.title}, {family.about}" if family else ""}')
+    if found.also:
+        print(f'same keys   {", ".join(found.also)}; if it is of one of these: --family NAME')
+    if architecture:
+        print(
+            f'built as    {architecture.name} of timm {architecture.options}{", or plain ViT of mmpretrain" if architecture.plain else ""}'
+        )
+    if found.normalisation:
+        mean, std = (tuple(round(value, 4) for value in part) for part in found.normalisation)
+        print(f'mean, std   {mean}, {std}')
+    else:
+        print('mean, std   not known: set model.data_preprocessor=dict(mean=..., std=...), or name the family: --family NAME')
+    print(f'size        {f"{found.native_size} x {found.native_size} pixels" if found.native_size else "not known"}')
+    print(f'licence     {found.licence}')
+
+
+def config_lines(args, found) -> str:
+    more = {'key': args.checkpoint_key} if args.checkpoint_key != 'teacher' else {}
+    more |= {'family': args.family} if args.family else {}
+    more |= {'allow_unsafe': True} if args.allow_unsafe else {}
+    weights = f'dict(file={args.file!r}{"".join(f", {name}={value!r}" for name, value in more.items())})' if more else repr(args.file)
+    return f"model = dict(backbone=dict(type='FoundationEncoder', weights={weights}))"
 
 
 def main():
     args = parse_args()
-    expected = expected_of(args)
-    found = read_encoder(args.file, args.checkpoint_key, args.allow_unsafe)
+    file = FileOfFamily(args.file, args.family) if args.family else args.file
+    found = read_encoder(file, args.checkpoint_key, args.allow_unsafe)
+    expected = expected_of(args, found)
     result = match(found.tensors, expected)
 
     rows = [(name, expected[name], tuple(found.tensors[name].shape), 'fits') for name in result.fits] if args.all else []
@@ -53,20 +101,22 @@ def main():
         print(f'{verdict:<11} {plain(name):<{width}}  expected {want!s:<18} found {shape}')
 
     print(f'file        {plain(found.path, 1000)}')
+    print_family(found)
     print(f'layout      {found.layout}')
     print(f'encoder     {describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})}')
     print(f'expected    {describe(expected)}')
-    print(f'dropped     {len(found.dropped)} (head, mask token)')
+    print(f'dropped     {len(found.dropped)} (head, mask token){f": {groups(found.dropped)}" if found.dropped else ""}')
     if not result.complete:
         raise WeightsError(
             f'{found.path} does not fit: {len(result.fits)}/{len(expected)} encoder tensors fit, {len(result.missing)} missing, '
             f'{len(result.unexpected)} unexpected, {len(result.misshaped)} of another shape (listed above)'
         )
-    found = load_encoder(args.file, expected, args.checkpoint_key, args.allow_unsafe)
+    found = load_encoder(file, expected if is_asked(args) else None, args.checkpoint_key, args.allow_unsafe)
     for note in found.notes:
         print(f'note        {note}')
     print(f'SHA-256     {found.sha256}')
     print(f'OK          {len(result.fits)}/{len(expected)} encoder tensors')
+    print(f'config      {config_lines(args, found)}')
 
 
 if __name__ == '__main__':

@@ -1,5 +1,7 @@
 """Make a full, self-contained checkpoint: decoder and encoder in one file that needs no weights file beside it.
 
+An adapter in the encoder (``adapt=...``) is merged into its weights.
+
 Example:
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.pth
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.safetensors
@@ -18,6 +20,7 @@ from mmseg_fundus.engine.inputs import encoder_config
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
+from mmseg_fundus.models.encoders.adapt import merge_adapters
 
 
 def parse_args():
@@ -39,11 +42,14 @@ def main():
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
     model.load_state_dict(found['state_dict'])
+    merged = merge_adapters(model)
     meta = {**found.get('meta', {}), 'exported_from': str(Path(args.checkpoint).absolute())}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     left_out = write_checkpoint(args.out, {'meta': meta, 'state_dict': model.state_dict()})
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
     hint = '; use it with --weights from_checkpoint' if encoder_config(cfg) else ''
+    if merged:
+        hint += f' --cfg-options model.backbone.adapt=None: the adapter of {merged} layers is merged into their weights'
     if left_out:
         print(f'left out of meta, JSON cannot hold them: {", ".join(left_out)}')
     print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')

@@ -149,7 +149,7 @@ def explain_not_implemented(error: NotImplementedError) -> str | None:
     if file.stem == 'layer_decay_optimizer_constructor':
         return (
             "optim_wrapper.constructor: mmseg's layer-wise rates know the backbones ConvNeXt, BEiT and MAE alone; leave constructor out, "
-            "give blocks their rates by name, optim_wrapper.paramwise_cfg=dict(custom_keys={'backbone.layers.10.': dict(lr_mult=0.9)})"
+            'write optim_wrapper.paramwise_cfg=dict(_delete_=True, layer_decay=0.9)'
         )
     return f'{package} cannot combine what the config does: {error or "not implemented"} ({last.name} in {file.name}, line {last.lineno})'
 

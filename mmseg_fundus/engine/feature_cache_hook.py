@@ -118,7 +118,11 @@ class FeatureCacheHook(Hook):
             return f'{type(model).__name__} is no VesselSegmentor'
         encoder = encoder_in(model)
         if trained := list(encoder.trainable):
-            return f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...)'
+            views = len(loader.sampler) if hasattr(loader.sampler, '__len__') else len(loader.dataset)
+            return (
+                f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...), so that it runs '
+                f'forwards and backwards in each step, {views} views an epoch, where kept maps cost reading alone'
+            )
         if unknown := encoder.why_unknown():  # a subclass or a wrapper may change the maps
             return unknown
         leaves, preprocessor = _leaves(loader), model.data_preprocessor

@@ -16,6 +16,7 @@ from ..components import component, is_a, takes
 from ..datasets import FundusVessels
 from ..datasets.naming import parts_of
 from ..fileio.checksum import file_sha256
+from ..models.backbones import FoundationEncoder
 from ..models.encoders.frozen import FrozenEncoder
 from .data_roots import leaves, leaves_of, tell
 from .encoder_config import encoder_config
@@ -40,7 +41,7 @@ def check_inputs(cfg: Config, splits: Sequence[str]) -> None:
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     encoder = encoder_config(cfg)
     kind = component(encoder.get('type'), MODELS) if encoder is not None else None
-    if encoder is not None and isinstance(kind, type) and issubclass(kind, FrozenEncoder):
+    if encoder is not None and (kind is FoundationEncoder or isinstance(kind, type) and issubclass(kind, FrozenEncoder)):
         kind.check_file(**{k: v for k, v in encoder.items() if k != 'type'})
     for split in splits:
         found = leaves(cfg, [split]).values()

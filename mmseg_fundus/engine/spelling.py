@@ -36,12 +36,12 @@ REGISTRIES = {
     **{'visualizer': seg.VISUALIZERS, 'vis_backends': seg.VISBACKENDS, 'log_processor': seg.LOG_PROCESSORS},
     **{'init_cfg': mm.WEIGHT_INITIALIZERS, 'collate_fn': mm.FUNCTIONS, 'worker_init_fn': mm.FUNCTIONS},
 }
-NOT_COMPONENTS = {'metainfo', 'backend_args', 'custom_keys', 'paramwise_cfg', 'clip_grad', 'batch_augments'}
+NOT_COMPONENTS = {'adapt', 'metainfo', 'backend_args', 'custom_keys', 'paramwise_cfg', 'clip_grad', 'batch_augments'}
 MMENGINE_HOOKS = ('runtime_info', 'timer', 'sampler_seed', 'logger', 'param_scheduler', 'checkpoint')  # of mmengine's own accord
 CLIP = {'max_norm', 'norm_type', 'clip_value', 'error_if_nonfinite', 'foreach'}
 PARAMWISE = {
     *('custom_keys', 'lr_mult', 'decay_mult', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'flat_decay_mult'),
-    *('dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate'),
+    *('dwconv_decay_mult', 'dcn_offset_lr_mult', 'bypass_duplicate', 'layer_decay'),
 }
 
 

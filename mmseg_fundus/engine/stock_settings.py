@@ -3,10 +3,11 @@
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
-from mmseg.registry import DATA_SAMPLERS, OPTIM_WRAPPERS
+from mmseg.registry import DATA_SAMPLERS, OPTIM_WRAPPER_CONSTRUCTORS, OPTIM_WRAPPERS
 
 from ..components import component, is_a, takes
 from ..errors import ConfigError
+from .layer_decay import KEY
 
 
 def check_stock_settings(cfg: Config) -> None:
@@ -17,7 +18,7 @@ def check_stock_settings(cfg: Config) -> None:
 
     Raises:
         ConfigError: If there is one: ``runner_type``, ``strategy``, ``AmpOptimWrapper`` on a CPU, an ``optim_wrapper`` without optimizer,
-            a sampler that inherits the arguments of ``ViewSampler``.
+            ``layer_decay`` with a constructor that does not know it, a sampler that inherits the arguments of ``ViewSampler``.
     """
     if cfg.get('runner_type', 'Runner') != 'Runner' or cfg.get('strategy'):
         raise ConfigError(
@@ -34,6 +35,12 @@ def check_stock_settings(cfg: Config) -> None:
         raise ConfigError(
             f'optim_wrapper has no optimizer, but {", ".join(wrapper)}; write optim_wrapper.optimizer=dict(type=..., lr=...), with '
             "paramwise_cfg for rates of parts; several optimizers need a constructor of one's own (optim_wrapper.constructor)"
+        )
+    constructor = component(wrapper.get('constructor', 'DefaultOptimWrapperConstructor'), OPTIM_WRAPPER_CONSTRUCTORS)
+    if KEY in (wrapper.get('paramwise_cfg') or ()) and getattr(constructor, '__module__', '').startswith(('mmengine.', 'mmpretrain.')):
+        raise ConfigError(
+            f'optim_wrapper.paramwise_cfg.{KEY}: {constructor.__name__} passes over it; '
+            "write optim_wrapper.constructor='TrainableOptimWrapperConstructor'"
         )
     sampler = (cfg.get('train_dataloader') or {}).get('sampler') or {}
     inherited = [name for name in ('views', 'repeats') if name in sampler and not takes(sampler, name, DATA_SAMPLERS)]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..classes import vessel_log_odds
 from ..errors import ConfigError
+from ..models.encoders.adapt import merge_adapters
 from ..models.segmentors import VesselSegmentor
 
 
@@ -20,7 +21,7 @@ class VesselGraph(nn.Module):
         model (VesselSegmentor): With its weights; copied, not changed.
 
     Attributes:
-        model (VesselSegmentor): The copy.
+        model (VesselSegmentor): The copy; an adapter of its encoder is merged into the weights.
 
     Shapes:
         Input: ``(N, 3, H, W)`` float32 of 0 to 255, RGB; any N, H and W.
@@ -36,6 +37,7 @@ class VesselGraph(nn.Module):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')
         self.model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         self.model.precision = 'float32'
+        merge_adapters(self.model)
         self.model.encoder.make_plain()
         preprocessor = self.model.data_preprocessor
         names = ('channel_conversion', '_channel_conversion')  # upstream's, the continuation's

@@ -1,4 +1,4 @@
-from .backbones import FrozenVisionTransformer
+from .backbones import FoundationEncoder, FrozenTimmEncoder, FrozenVisionTransformer
 from .checkpoints import make_loading_safe
 from .data_preprocessor import FundusDataPreprocessor
 from .decode_heads import VesselDetailHead, VesselUpsamplingHead
@@ -9,6 +9,8 @@ from .segmentors import VesselSegmentor
 make_loading_safe()
 
 __all__ = [
+    'FoundationEncoder',
+    'FrozenTimmEncoder',
     'FrozenVisionTransformer',
     'FundusDataPreprocessor',
     'MLAFusionNeck',

@@ -32,13 +32,12 @@ def test_layer_wise_rates_of_mmseg_are_one_line_and_the_way_it_names_gives_them(
     rates = dict(num_layers=4, decay_type='layer_wise', decay_rate=0.9, layer_decay_rate=0.9)
     with pytest.raises(NotImplementedError) as raised:
         optimizer(model, constructor=constructor, paramwise_cfg=rates)
-    assert "custom_keys={'backbone.layers.10.': dict(lr_mult=0.9)}" in explain(raised.value)
+    assert 'paramwise_cfg=dict(_delete_=True, layer_decay=0.9)' in explain(raised.value)
 
-    named = {f'backbone.layers.{i}.': dict(lr_mult=0.9 ** (3 - i)) for i in range(4)}
-    groups = optimizer(model, constructor='TrainableOptimWrapperConstructor', paramwise_cfg=dict(custom_keys=named)).optimizer.param_groups
+    groups = optimizer(model, constructor='TrainableOptimWrapperConstructor', paramwise_cfg=dict(layer_decay=0.9)).optimizer.param_groups
     rate = {id(parameter): group['lr'] for group in groups for parameter in group['params']}
-    assert rate[id(model.backbone.layers[0].attn.qkv.weight)] == pytest.approx(0.729)
-    assert rate[id(model.backbone.layers[3].attn.qkv.weight)] == 1.0
+    assert rate[id(model.backbone.layers[0].attn.qkv.weight)] == pytest.approx(0.9**4)
+    assert rate[id(model.backbone.layers[3].attn.qkv.weight)] == pytest.approx(0.9)
 
 
 def test_an_error_of_this_package_that_is_not_implemented_stays_a_traceback():

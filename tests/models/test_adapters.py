@@ -8,11 +8,9 @@ from mmengine.config import Config
 from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import get_state_dict
 from mmengine.runner.checkpoint import load_state_dict as mmengine_load
-from mmengine.structures import PixelData
 from mmpretrain.models import LoRAModel
 from mmseg.registry import MODELS
-from mmseg.structures import SegDataSample
-from tiny import TINY, lora_lines
+from tiny import TINY, copied, lora_lines, step
 from torch import nn
 
 from mmseg_fundus.errors import CheckpointError, ConfigError
@@ -50,22 +48,6 @@ def lora(tiny_vit):
         return model
 
     return make
-
-
-def step(model, lr=0.1):
-    """One step of SGD on what requires a gradient."""
-    sample = SegDataSample(gt_sem_seg=PixelData(data=torch.randint(0, 2, (1, 64, 64))))
-    losses = model.train().loss(torch.randn(2, 3, 64, 64), [sample, sample])
-    (losses['decode.loss_ce'] + losses['decode.loss_dice']).backward()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.grad is not None:
-                parameter -= lr * parameter.grad
-                parameter.grad = None
-
-
-def copied(model):
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
 
 
 def test_lora_trains_and_the_encoder_under_it_stays_bit_for_bit(build):

@@ -12,10 +12,11 @@ from typing_extensions import Unpack
 
 from ...components import refuse_unknown
 from ...errors import ConfigError, WeightsError
+from ..encoders.adapt import is_adapted
 from ..encoders.frozen import FrozenEncoder
-from ..encoders.trained import first_trained
+from ..encoders.trained import checked_indices, checked_trainable, first_trained
 from ..encoders.vit import Shapes, expected_shapes, to_mmpretrain
-from ..encoders.weights import FROM_CHECKPOINT, RANDOM, load_encoder, read_fitting, weights_of
+from ..encoders.weights import FROM_CHECKPOINT, RANDOM, load_encoder, read_encoder, read_fitting, weights_of
 from ..precision import check_precision, computing_in, resolve_precision
 
 
@@ -48,12 +49,13 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             case a forward pass before that is an error.  ``dict(file=..., key='student', allow_unsafe=True)`` says which branch of a
             file that holds two, and that the file may be unpickled without restrictions, which runs code in it (``_delete_=True`` in it
             where a config inherits a name).
-        arch (str | dict): An mmpretrain ViT arch: ``'base'``, ``'large'``, ``'deit-small'``, or a dict with ``embed_dims``,
-            ``num_layers``, ``num_heads``, ``feedforward_channels``.
-        patch_size (int): Pixels on the side of a patch.
-        pretrain_size (int): Pixels on the side of the pictures the position table was made for.  A file with another square table
-            overrides it.
-        out_indices (Sequence[int]): Blocks whose output is returned, counted from 0, ascending; negative from the end.
+        arch (str | dict, optional): An mmpretrain ViT arch: ``'base'``, ``'large'``, ``'deit-small'``, or a dict with ``embed_dims``,
+            ``num_layers``, ``num_heads``, ``feedforward_channels``.  The file's by default, ``'base'`` without a file.
+        patch_size (int, optional): Pixels on the side of a patch; the file's by default, or 16.
+        pretrain_size (int, optional): Pixels on the side of the pictures the position table was made for; the file's by default, or 224.
+            A file with another square table overrides it.
+        out_indices (Sequence[int], optional): Blocks whose output is returned, counted from 0, ascending; negative from the end.  By
+            default the last of each quarter: (2, 5, 8, 11) of 12.
         norm_outputs (bool): Pass each map through the encoder's final LayerNorm, as VisionFM's own decoder does.  Otherwise maps
             are the raw residual stream, the last block's included.
         trainable_blocks (int | str): 0 keeps everything frozen; ``n`` trains the last n of the blocks that run (and the final norm
@@ -61,6 +63,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         precision (str): Of convolution and matrix products: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
             computes it natively.  The residual stream, norms and maps are float32 in each case.
         compile (bool): Let ``torch.compile`` translate the encoder when it first runs; takes a while, needs a C++ compiler.
+        adapt (dict): ``dict(type='LoRA', rank=8, targets=('qkv', 'proj'))`` trains small matrices beside the frozen weights, see
+            :class:`~mmseg_fundus.models.encoders.adapt.LoRA`; not together with ``trainable_blocks``.
         **old: ``checkpoint_key`` (``'teacher'``), ``allow_unsafe``: as ``key`` and ``allow_unsafe`` in ``weights``.
 
     Shapes:
@@ -89,14 +93,15 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
     def __init__(
         self,
         weights: str | dict[str, Any] | None = None,
-        arch: str | dict[str, int] = 'base',
-        patch_size: int = 16,
-        pretrain_size: int = 224,
-        out_indices: Sequence[int] = (2, 5, 8, 11),
+        arch: str | dict[str, int] | None = None,
+        patch_size: int | None = None,
+        pretrain_size: int | None = None,
+        out_indices: Sequence[int] | None = None,
         norm_outputs: bool = False,
         trainable_blocks: int | str = 0,
         precision: str = 'float32',
         compile: bool = False,
+        adapt: dict[str, Any] | None = None,
         **old: Unpack[OldArguments],
     ) -> None:
         refuse_unknown(type(self).__name__, old, OldArguments)
@@ -111,10 +116,9 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
                 'the frozen encoder was given no weights: set model.backbone.weights (or --weights FILE) to a VFM_Fundus_weights.pth, '
                 "or to 'random' if an untrained encoder is really meant"
             )
-        depth = self.sizes(arch)['num_layers']
-        indices = [index + depth if index < 0 else index for index in out_indices]
-        if not indices or sorted(set(indices)) != indices or not all(0 <= index < depth for index in indices):
-            raise ConfigError(f'out_indices={tuple(out_indices)} must be ascending block numbers from 0 to {depth - 1}')
+        file, key, allow_unsafe = weights_of(weights, old.get('checkpoint_key', 'teacher'), old.get('allow_unsafe', False))
+        arch, patch_size, pretrain_size = self._completed(file, key, allow_unsafe, arch, patch_size, pretrain_size)
+        indices = checked_indices(out_indices, self.sizes(arch)['num_layers'])
         super().__init__(
             arch=arch,
             img_size=pretrain_size,
@@ -128,9 +132,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         self.norm_outputs = norm_outputs
         self.precision = check_precision('FrozenVisionTransformer', precision)
         self.compile_encoder = compile
-        self.trainable_blocks = self._check_trainable(trainable_blocks, indices[-1] + 1)
+        self.trainable_blocks = checked_trainable(trainable_blocks, indices[-1] + 1)
         self._remember()  # these tensors, whatever is put around and between them later
-        file, key, allow_unsafe = weights_of(weights, old.get('checkpoint_key', 'teacher'), old.get('allow_unsafe', False))
         self.has_weights = file != FROM_CHECKPOINT
         if file == RANDOM:
             VisionTransformer.init_weights(self)
@@ -140,7 +143,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             found = load_encoder(file, expected, key, allow_unsafe)
             self._take(found, {to_mmpretrain(name): tensor for name, tensor in found.tensors.items()})
         self._is_init = True  # mmengine's init_weights() has nothing left to do
-        self.freeze(self._trained_parts(), f'trainable_blocks={self.trainable_blocks}')
+        self.adapt = adapt
+        self.freeze(self._trained_parts(), f'trainable_blocks={self.trainable_blocks}', adapt)
 
     @classmethod
     def sizes(cls, arch: str | dict[str, int]) -> dict[str, int]:
@@ -154,13 +158,22 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             raise ConfigError(f'arch={dict(arch)} leaves out {", ".join(sorted(missing))}')
         return arch
 
-    @staticmethod
-    def _check_trainable(blocks: int | str, running: int) -> int:
-        if blocks == 'all':
-            return running + 1
-        if not isinstance(blocks, int) or isinstance(blocks, bool) or not 0 <= blocks <= running:
-            raise ConfigError(f"trainable_blocks={blocks!r} must be 'all' or a number from 0 to {running} (the blocks that run)")
-        return blocks
+    @classmethod
+    def _completed(cls, file, key: str, allow_unsafe: bool, arch, patch_size, pretrain_size) -> tuple:
+        """Arch, patch size and size of pretraining, those that are ``None`` as the file has them."""
+        if None in (arch, patch_size, pretrain_size) and file not in (None, RANDOM, FROM_CHECKPOINT):
+            seen = read_encoder(file, key, allow_unsafe).architecture
+            if seen is not None and not seen.plain and arch is None:
+                raise WeightsError(
+                    f'{file} holds a {seen.in_words}, FrozenVisionTransformer computes plain ViTs alone; set '
+                    "model.backbone.type='FoundationEncoder', which takes both"
+                )
+            if seen is not None and seen.plain:
+                sizes = (seen.width, seen.depth, seen.heads, seen.feedforward)
+                arch = arch or dict(zip(('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels'), sizes))
+                patch_size = patch_size or seen.patch
+                pretrain_size = pretrain_size or seen.options.get('img_size')
+        return arch or 'base', patch_size or 16, pretrain_size or 224
 
     @staticmethod
     def _expected(sizes: dict[str, int], patch_size: int, num_tokens: int) -> Shapes:
@@ -172,14 +185,15 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         weights: str | dict[str, Any] | None = None,
         checkpoint_key: str = 'teacher',
         allow_unsafe: bool = False,
-        arch: str | dict[str, int] = 'base',
-        patch_size: int = 16,
-        pretrain_size: int = 224,
+        arch: str | dict[str, int] | None = None,
+        patch_size: int | None = None,
+        pretrain_size: int | None = None,
         **settings: Any,
     ) -> None:
         """Whether the constructor would find and fit ``weights``; takes its arguments, raises its errors, builds nothing."""
         file, key, allow_unsafe = weights_of(weights, checkpoint_key, allow_unsafe)
         if file not in (None, RANDOM, FROM_CHECKPOINT):
+            arch, patch_size, pretrain_size = cls._completed(file, key, allow_unsafe, arch, patch_size, pretrain_size)
             expected = cls._expected(cls.sizes(arch), patch_size, (pretrain_size // patch_size) ** 2 + 1)
             read_fitting(file, expected, key, allow_unsafe)
 
@@ -189,8 +203,10 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
     def levels(self) -> int:  # type: ignore[override]  # follows out_indices
         return len(self.out_indices)
 
-    def identity(self) -> dict[str, Any]:
-        """What decides the maps of a given input: weights, settings and arithmetic."""
+    def identity(self) -> dict[str, Any] | None:
+        """What decides the maps of a given input: weights, settings and arithmetic; ``None`` with an adapter, which training changes."""
+        if is_adapted(self):
+            return None
         return {
             'class': f'{type(self).__module__}.{type(self).__qualname__}',
             'fingerprint': self.fingerprint().hex(),

@@ -8,6 +8,7 @@ from torch import nn
 
 from ...errors import ConfigError
 from ...fileio.whole_files import write_whole
+from .adapt import is_adapted
 from .vit import expected_shapes, to_mmpretrain
 
 
@@ -19,6 +20,8 @@ def encoder_tensors(encoder: nn.Module) -> dict[str, torch.Tensor]:
     """
     if not isinstance(encoder, VisionTransformer):
         raise ConfigError(f'{type(encoder).__name__} cannot be written as a weights file: it is no plain ViT of mmpretrain')
+    if is_adapted(encoder):
+        raise ConfigError(f'{type(encoder).__name__} cannot be written as a weights file: it has an adapter (adapt=...) in it')
     state = encoder.state_dict()
     patch = encoder.patch_embed.projection.kernel_size[0]
     settings = encoder.arch_settings

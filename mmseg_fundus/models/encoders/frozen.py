@@ -1,6 +1,6 @@
 """The one implementation of the contract: a base for encoders, ours and others'."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from ...errors import CheckpointError, ConfigError, WeightsError
 from ...fileio.checksum import tensors_sha256
+from .adapt import adapt_layers
+from .blocks import blocks_of
 from .identity import UnknownError, check_plain, code_of, settings_of
 from .normalisation import Normalisation
 from .trained import is_as_built, is_trained, names_in, persistent_buffers, train_where_trained
@@ -83,19 +85,35 @@ class FrozenEncoder(nn.Module):
             found = load_exact(file, self, allow_unsafe)
             self._take(found, found.tensors)
 
-    def freeze(self, train: Iterable[nn.Module | nn.Parameter] = (), asked_by: str = '') -> None:
+    def freeze(self, train: Iterable[nn.Module | nn.Parameter] = (), asked_by: str = '', adapt: Mapping[str, Any] | None = None) -> None:
         """End of the constructor: freeze everything but some parts.
 
         Args:
             train (Iterable[nn.Module | nn.Parameter]): Parts that are trained.
             asked_by (str): The setting that asked for that, for messages: ``'trainable_blocks=2'``.
+            adapt (Mapping, optional): An adapter that is put into :meth:`blocks` and trained, see :class:`.adapt.LoRA`.
+
+        Raises:
+            ConfigError: If ``adapt`` does not fit the encoder, or other parts are to be trained beside it.
         """
         self._remember()
         self.requires_grad_(False)
+        if adapt is not None:
+            if train := list(train):
+                raise ConfigError(
+                    f'{type(self).__name__}: {asked_by} trains parts of the encoder, adapt={dict(adapt)} leaves them as they are and '
+                    'trains what is added; give one of the two'
+                )
+            train, asked_by = adapt_layers(self, self.blocks(), adapt), 'adapt=dict(...)'
         for part in train:
             part.requires_grad_(True)
         self._asked = (asked_by or type(self).__name__, [parameter for parameter in self.parameters() if parameter.requires_grad])
         self.train(self.training)
+
+    def blocks(self) -> list[nn.Module]:
+        """The blocks that run, in order: all that it has, up to the last of ``out_indices`` if it has these."""
+        blocks, read = blocks_of(self), getattr(self, 'out_indices', None)
+        return blocks[: max(index % len(blocks) for index in read) + 1] if blocks and read else blocks
 
     @classmethod
     def check_file(cls, **settings: Any) -> None:

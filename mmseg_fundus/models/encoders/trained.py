@@ -35,12 +35,13 @@ def train_where_trained(module: nn.Module, mode: bool) -> nn.Module:
     return module
 
 
-def first_trained(vit: 'Blocks', x: Tensor) -> int | None:
+def first_trained(vit: 'Blocks', x: Tensor, blocks: str = 'layers', norm: str = 'ln1') -> int | None:
     """From where on the forward pass of a ViT needs gradients.
 
     Args:
-        vit (nn.Module): With its ``layers``, of which those up to the last of ``out_indices`` run.
+        vit (nn.Module): With its blocks, of which those up to the last of ``out_indices`` run.
         x (Tensor): Its input; if that requires a gradient, something in front of the encoder is trained.
+        blocks, norm (str): Where its blocks and its final norm are.
 
     Returns:
         int | None: The block; -1 for the embedding, one past the last for the final norm, ``None`` if nothing needs one.
@@ -51,20 +52,53 @@ def first_trained(vit: 'Blocks', x: Tensor) -> int | None:
     last = vit.out_indices[-1]
     needed, idle = [-1] if x.requires_grad else [], list[str]()
     for name in vit.trainable:
-        part, _, rest = name.partition('.')
-        stage = int(rest.partition('.')[0]) if part == 'layers' else last + 1 if part == 'ln1' else -1
-        runs = stage <= last or (part == 'ln1' and vit.norm_outputs)
+        is_norm = name.startswith(f'{norm}.')
+        stage = int(name[len(blocks) + 1 :].partition('.')[0]) if name.startswith(f'{blocks}.') else last + 1 if is_norm else -1
+        runs = stage <= last or (is_norm and vit.norm_outputs)
         if runs:
             needed.append(stage)
         else:
             idle.append(name)
     if idle and vit.training:
+        pattern = blocks.replace('.', r'\.')
         raise ConfigError(
             f'{len(idle)} parameters of the encoder require a gradient, but do not run and would never be trained ({idle[0]}, ...): '
             f'out_indices={tuple(vit.out_indices)} ends with block {last}, norm_outputs={vit.norm_outputs}. Train only blocks 0 to {last} '
-            rf"(of LoRAModel: targets=[dict(type='layers\.[0-{last}]\..*qkv')]), or change these settings"
+            rf"(of LoRAModel: targets=[dict(type='{pattern}\.[0-{last}]\..*qkv')]), or change these settings"
         )
     return min(needed, default=None)
+
+
+def quarters(depth: int) -> list[int]:
+    """The last block of each quarter of a depth, counted from 0: ``[2, 5, 8, 11]`` of 12; fewer of less than four blocks."""
+    return sorted({max(-(-depth * part // 4), 1) - 1 for part in (1, 2, 3, 4)})
+
+
+def checked_indices(out_indices: Sequence[int] | None, depth: int) -> list[int]:
+    """``out_indices`` of an encoder of some depth, counted from 0; ``None`` stands for :func:`quarters`.
+
+    Raises:
+        ConfigError: If they are not ascending numbers of its blocks.
+    """
+    if out_indices is None:
+        return quarters(depth)
+    indices = [index + depth if index < 0 else index for index in out_indices]
+    if not indices or sorted(set(indices)) != indices or not all(0 <= index < depth for index in indices):
+        raise ConfigError(f'out_indices={tuple(out_indices)} must be ascending block numbers from 0 to {depth - 1}')
+    return indices
+
+
+def checked_trainable(blocks: int | str, running: int) -> int:
+    """``trainable_blocks`` as a number: ``'all'`` is one more than the blocks that run.
+
+    Raises:
+        ConfigError: If it is neither ``'all'`` nor a number of blocks that run.
+    """
+    if blocks == 'all':
+        return running + 1
+    if not isinstance(blocks, int) or isinstance(blocks, bool) or not 0 <= blocks <= running:
+        raise ConfigError(f"trainable_blocks={blocks!r} must be 'all' or a number from 0 to {running} (the blocks that run)")
+    return blocks
 
 
 def persistent_buffers(module: nn.Module) -> dict[str, tuple[nn.Module, str]]:

@@ -13,8 +13,9 @@ from ...errors import WeightsError, told_as
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
 from ...fileio.safe_load import OPT_IN, find_file, plain, safe_load
+from .architecture import Architecture, architecture_of, grid_of
 from .fit import match
-from .layouts import LayoutError, recognise, unwrapped
+from .layouts import Found, LayoutError, as_family, recognise, unwrapped
 from .layouts.visionfm import BRANCHES
 from .normalisation import Normalisation
 from .vit import Shapes, describe
@@ -36,8 +37,12 @@ class EncoderWeights:
         layout (str): In words, e.g. ``"'teacher' of a student/teacher checkpoint"``.
         dropped (list[str]): Keys knowingly left out (projection head, mask token, a masked autoencoder's decoder).
         notes (list[str]): Other things done on the way (q/k/v joined, precision raised).
-        family (str): Name in :data:`.layouts.LAYOUTS`.
+        family (str): Name in :data:`.layouts.FAMILIES`, or of a layout that another package registered.
         normalisation (Normalisation, optional): What pictures of the family were normalised with.
+        architecture (Architecture, optional): The ViT that the tensors are; ``None`` if they are none that is known.
+        native_size (int, optional): Pixels on the side of the pictures it was trained with.
+        licence (str): Of the family's weights, as far as we know.
+        also (tuple[str, ...]): Other families that have the same keys.
     """
 
     tensors: dict[str, Tensor]
@@ -48,10 +53,29 @@ class EncoderWeights:
     notes: list[str] = field(default_factory=list)
     family: str = ''
     normalisation: Normalisation | None = None
+    architecture: Architecture | None = None
+    native_size: int | None = None
+    licence: str = 'not stated'
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FileOfFamily:
+    """A file with the family that a config says it is of; a path for whoever only reads it."""
+
+    file: str
+    family: str
+
+    def __fspath__(self) -> str:
+        return self.file
+
+    def __str__(self) -> str:
+        return self.file
 
 
 def weights_of(named: Any, checkpoint_key: str = 'teacher', allow_unsafe: bool = False) -> tuple[Any, str, bool]:
-    """File, branch and permission of ``weights`` as a config has it: a file's name, or ``dict(file=..., key=..., allow_unsafe=...)``.
+    """File, branch and permission of ``weights`` as a config has it: a file's name, or ``dict(file=..., key=..., allow_unsafe=...,
+    family=...)``.
 
     Args:
         named (str | Path | dict | None): ``weights``.
@@ -62,13 +86,16 @@ def weights_of(named: Any, checkpoint_key: str = 'teacher', allow_unsafe: bool =
     """
     if not isinstance(named, Mapping):
         return named, checkpoint_key, allow_unsafe
-    unknown = sorted(map(str, set(named) - {'file', 'key', 'allow_unsafe'}))
+    unknown = sorted(map(str, set(named) - {'file', 'key', 'allow_unsafe', 'family'}))
     if unknown or not named.get('file'):
         raise WeightsError(
             f'weights={dict(named)!r} {f"has {unknown[0]!r}" if unknown else "names no file"}; write '
             "weights=dict(file='VFM_Fundus_weights.pth', key='teacher', allow_unsafe=False), where only file must be there"
         )
-    return named['file'], named.get('key', checkpoint_key), bool(named.get('allow_unsafe', allow_unsafe))
+    file, family = named['file'], named.get('family')
+    if family and file not in (RANDOM, FROM_CHECKPOINT):
+        file = FileOfFamily(os.fspath(file), str(family))
+    return file, named.get('key', checkpoint_key), bool(named.get('allow_unsafe', allow_unsafe))
 
 
 def _load(path: str | os.PathLike[str], allow_unsafe: bool) -> tuple[Path, Any]:
@@ -98,12 +125,31 @@ def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', 
     file, loaded = _load(path, allow_unsafe)
     try:
         family, found = recognise(loaded, checkpoint_key)
+        if isinstance(path, FileOfFamily):
+            as_family(found, path.family)
+            family = path.family
     except LayoutError as error:
         raise WeightsError(f'{file} {error}') from error
     notes = _told(loaded) + found.notes
+    architecture = architecture_of(found.tensors, found.family, found.heads)
     return EncoderWeights(
-        found.tensors, str(file), '', found.layout, found.dropped, notes, family=family, normalisation=found.normalisation
+        **dict(tensors=found.tensors, path=str(file), layout=found.layout, dropped=found.dropped, notes=notes, family=family),
+        normalisation=found.normalisation,
+        architecture=architecture,
+        native_size=_native_size(found, architecture),
+        licence=found.family.licence if found.family else 'not stated',
+        also=found.also,
     )
+
+
+def _native_size(found: Found, architecture: Architecture | None) -> int | None:
+    """Pixels on the side of the pictures that the family was trained with, or else that the position table was made for."""
+    if found.family and found.family.size:
+        return found.family.size
+    table = found.tensors.get('pos_embed')
+    if architecture is None or table is None or table.ndim != 3:
+        return None
+    return grid_of(table.shape[1])[0] * architecture.patch or None
 
 
 def _told(loaded: dict[str, Any]) -> list[str]:
@@ -113,13 +159,14 @@ def _told(loaded: dict[str, Any]) -> list[str]:
 
 
 def load_encoder(
-    path: str | os.PathLike[str], expected: Shapes, checkpoint_key: str = 'teacher', allow_unsafe: bool = False
+    path: str | os.PathLike[str], expected: Shapes | None = None, checkpoint_key: str = 'teacher', allow_unsafe: bool = False
 ) -> EncoderWeights:
     """Read encoder weights that fit exactly: every expected tensor there, nothing else, all of the right shape and finite.
 
     Args:
         path (str | Path): The file.
-        expected (dict): ``{name: shape}``, from :func:`.vit.expected_shapes`.
+        expected (dict, optional): ``{name: shape}``, from :func:`.vit.expected_shapes`; ``None`` for what the architecture has that the
+            file itself seems to be.
         checkpoint_key (str): See :func:`read_encoder`.
         allow_unsafe (bool): See :func:`.safe_load.safe_load`.
 
@@ -133,16 +180,27 @@ def load_encoder(
 
 
 def read_fitting(
-    path: str | os.PathLike[str], expected: Shapes, checkpoint_key: str = 'teacher', allow_unsafe: bool = False
+    path: str | os.PathLike[str], expected: Shapes | None = None, checkpoint_key: str = 'teacher', allow_unsafe: bool = False
 ) -> EncoderWeights:
     """Read encoder weights whose names and shapes fit, without looking at their values (arguments and errors: :func:`load_encoder`)."""
     found = read_encoder(path, checkpoint_key, allow_unsafe)
-    result = match(found.tensors, expected)
+    seems = describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})
+    if expected is None and found.architecture is None:
+        raise WeightsError(f'{found.path} holds no ViT that is known: it seems to be {seems}, read as {found.layout}. Nothing was loaded')
+    if expected is None and found.architecture is not None:
+        shapes, wanted = found.architecture.expected(), f'a {found.architecture.in_words}, which it seems to be'
+        result = match(found.tensors, shapes, any_grid=False)
+        if found.architecture.width % 64:
+            found.notes.append(f'{found.architecture.heads} heads of attention are assumed, the file does not tell')
+    else:
+        shapes = expected or {}
+        wanted = f'the encoder of this config, {describe(shapes)}'
+        result = match(found.tensors, shapes)
     if not result.complete:
-        seems = describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})
+        seems = f': the file seems to be {seems},' if expected is not None else ','
         raise WeightsError(
-            f'{found.path} does not fit the encoder of this config, {describe(expected)}: the file seems to be {seems}, read as '
-            f'{found.layout}; {result}. Nothing was loaded. See the whole list with: python tools/check_weights.py FILE'
+            f'{found.path} does not fit {wanted}{seems} read as {found.layout}; {result}. Nothing was loaded. See the whole list with: '
+            'python tools/check_weights.py FILE'
         )
     return found
 

@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 
 from ...errors import CheckpointError
+from ..data_preprocessor import KEPT, FundusDataPreprocessor
+from ..encoders.adapt import PARTS
 from .slim import fill_encoder
 
 
@@ -19,8 +21,10 @@ def check_fit(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> N
     """
     fill_encoder(state_dict, prefix, model)
     mine = {prefix + name: tensor for name, tensor in model.state_dict().items()}
-    missing = [name for name in mine if name not in state_dict and not name.endswith('num_batches_tracked')]
-    unexpected = [name for name in state_dict if name not in mine and name.startswith(prefix)]
+    ours = isinstance(model.data_preprocessor, FundusDataPreprocessor)
+    left = [f'{prefix}data_preprocessor.{name}' for name in KEPT] if ours else []  # it looks itself, and does without
+    missing = [name for name in mine if name not in state_dict and name not in left and not name.endswith('num_batches_tracked')]
+    unexpected = [name for name in state_dict if name not in mine and name not in left and name.startswith(prefix)]
     wrong = [
         f'{name} {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}'
         for name, tensor in mine.items()
@@ -33,5 +37,15 @@ def check_fit(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> N
     if parts:
         raise CheckpointError(
             f'the checkpoint does not fit the model of this config: {"; ".join(parts)}. Nothing was loaded; '
-            'use the config that it was trained with'
+            f'use the config that it was trained with{_about_adapters(missing, unexpected)}'
         )
+
+
+def _about_adapters(missing: list, unexpected: list) -> str:
+    """What to do if an adapter alone is too many or too few."""
+    names = missing + unexpected
+    if not names or not all(name.endswith(PARTS) for name in names) or (missing and unexpected):
+        return ''
+    if unexpected:
+        return '. It has an adapter (LoRA) in the encoder: set model.backbone.adapt as it was there'
+    return '. It has no adapter (or a merged one): set model.backbone.adapt=None'

@@ -88,7 +88,7 @@ def stock_constructor(trial: Trial):
 
 @row(KIND, 'LearningRateDecayOptimizerConstructor, LayerDecayOptimizerConstructor', refused='custom_keys')
 def layer_decay(trial: Trial):
-    """mmseg's knows ConvNeXt, BEiT and MAE by their class names; the line says how to give each block its rate instead."""
+    """mmseg's knows ConvNeXt, BEiT and MAE by their class names; the line says how to have a rate for each block instead."""
     return trial.train(
         "model['backbone']['trainable_blocks'] = 'all'\n"
         "optim_wrapper.update(constructor='LearningRateDecayOptimizerConstructor',\n"

@@ -11,11 +11,12 @@ from torch import Tensor
 from ....errors import WeightsError
 from ....fileio.safe_load import LONGEST, plain
 from ..normalisation import Normalisation
+from .families import FAMILIES, Family
 
 PREFIXES = re.compile(r'(?:module\.|backbone\.|encoder\.)*')
 HEAD = re.compile(r'(head\.|masked_embed$)')
 _QKV = re.compile(r'(blocks\.\d+\.attn)\.([qkv])\.(weight|bias)')
-_WRAPPERS = ('state_dict', 'model')
+_WRAPPERS = ('state_dict', 'model', 'model_state_dict', 'visionfm_state_dict')
 
 
 class LayoutError(WeightsError):
@@ -32,6 +33,9 @@ class Found:
         dropped (list[str]): Keys knowingly left out (projection head, mask token, a decoder).
         notes (list[str]): Other things done on the way.
         normalisation (Normalisation, optional): What the family's pictures were normalised with.
+        family (Family, optional): What is known of the family; ``None`` for a layout of another package.
+        also (tuple[str, ...]): Names of other families that have the same keys.
+        heads (int, optional): Of attention, if the file tells.
     """
 
     tensors: dict[str, Tensor]
@@ -39,6 +43,21 @@ class Found:
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     normalisation: Normalisation | None = None
+    family: Family | None = None
+    also: tuple[str, ...] = ()
+    heads: int | None = None
+
+    def be(self, name: str, *also: str) -> 'Found':
+        """Be of a family, with its normalisation; ``also`` are others whose keys these could be.  Returns self."""
+        self.family, self.also = FAMILIES[name], also
+        self.normalisation = self.family.normalisation
+        return self
+
+    def size(self) -> tuple[int, int, int]:
+        """``(width, blocks, patch)``, each 0 if unknown."""
+        kernel = self.tensors.get('patch_embed.proj.weight')
+        numbers = {name.split('.')[1] for name in self.tensors if name.startswith('blocks.')}
+        return (kernel.shape[0], len(numbers), kernel.shape[-1]) if kernel is not None and kernel.ndim == 4 else (0, len(numbers), 0)
 
 
 def bare_name(name: str) -> str:

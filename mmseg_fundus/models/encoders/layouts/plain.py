@@ -4,8 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from .account import Found, account, unwrapped
+from .mae import as_autoencoder, is_sine, norm_of_pooling
+
+_NO_MORE = ('ls1.gamma', 'gamma_1', 'attn.q_norm.weight')
 
 
 def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     """Whatever is there: what is no encoder's is found out when it is compared with what the encoder expects."""
-    return account(*unwrapped(loaded))
+    found = account(*unwrapped(loaded))
+    norm_of_pooling(found)
+    made_here = isinstance(getattr(loaded, 'metadata', loaded).get('about'), str)
+    if any(name.endswith(_NO_MORE) for name in found.tensors) or 'reg_token' in found.tensors:
+        return found.be('plain')
+    if not made_here and is_sine(found.tensors.get('pos_embed')):
+        found.notes.append("the position table is MAE's: taken as a masked autoencoder")
+        return as_autoencoder(found)
+    large, base = found.size() == (1024, 24, 16), found.size() == (768, 12, 16)
+    sized = ('retfound_mae', 'retizero') if large else ('urfound',) if base else ()
+    return found.be('plain', 'visionfm', 'ibot', 'dino', 'mae', 'transformers', *sized)
