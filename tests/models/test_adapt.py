@@ -274,7 +274,7 @@ def test_in_timms_networks_each_adapter_changes_the_maps_gets_gradients_and_merg
     trained(encoder)
     merged = copy.deepcopy(encoder)
     merge_adapters(merged)
-    assert torch.allclose(merged(x)[0], encoder(x)[0], atol=1e-4) and encoder.fingerprint() != merged.fingerprint()
+    assert (merged(x)[0] - encoder(x)[0]).abs().max() < 1e-5 * base.abs().max() and encoder.fingerprint() != merged.fingerprint()
 
 
 def test_an_encoder_without_blocks_is_adapted_as_a_whole():
