@@ -19,6 +19,7 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_native_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_native_fives': (512, True, 'FIVESVesselDataset'),
     'setr_mla_vitb16_frozen_detail': (192, True, 'DRIVEVesselDataset'),
+    'setr_mla_vitb16_frozen_detail_lora': (192, True, 'DRIVEVesselDataset'),
     'setr_mla_vitb16_frozen_detail_stare': (192, True, 'STAREVesselDataset'),
     'setr_mla_vitb16_frozen_detail_chase_db1': (192, True, 'ChaseDB1VesselDataset'),
     'setr_mla_vitb16_frozen_detail_hrf': (512, True, 'HRFVesselDataset'),
@@ -70,7 +71,8 @@ def test_config_builds_and_its_sizes_agree(root, name):
     with torch.no_grad():
         assert model(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)
     trained = {name.split('.')[0] for name, parameter in model.named_parameters() if parameter.requires_grad}
-    assert trained == ({'backbone', 'neck', 'decode_head'} if name == 'setr_mla_default' else {'neck', 'decode_head'})
+    in_encoder = {'setr_mla_default', 'setr_mla_vitb16_frozen_detail_lora'}
+    assert trained == ({'backbone', 'neck', 'decode_head'} if name in in_encoder else {'neck', 'decode_head'})
 
 
 def test_the_recommended_config_is_what_the_readme_says(root):
