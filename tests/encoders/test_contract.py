@@ -190,10 +190,10 @@ def test_a_slim_checkpoint_loads_into_a_stock_vit_with_the_same_tensors_and_into
 # ---- the constructor of ours
 
 
-def test_ours_takes_nine_arguments_and_knows_the_names_of_old_configs():
+def test_ours_takes_ten_arguments_and_knows_the_names_of_old_configs():
     parameters = inspect.signature(FrozenVisionTransformer.__init__).parameters.values()
     named = [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][1:]
-    assert len(named) == 9 and issubclass(FrozenVisionTransformer, FrozenEncoder)
+    assert len(named) == 10 and issubclass(FrozenVisionTransformer, FrozenEncoder)
     names, others = arguments(FrozenVisionTransformer)
     assert names == {*named, 'checkpoint_key', 'allow_unsafe', 'init_cfg', 'pretrained'} and not others
 
