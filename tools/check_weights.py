@@ -37,8 +37,12 @@ def parse_args():
     return parser.parse_args()
 
 
+def is_asked(args) -> bool:
+    return any(getattr(args, name) is not None for name in SIZES)
+
+
 def expected_of(args, found) -> dict:
-    if any(getattr(args, name) is not None for name in SIZES):
+    if is_asked(args):
         arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch or 'base'  # the number of heads changes no tensor
         settings = FrozenVisionTransformer.sizes(arch)
         sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
@@ -58,6 +62,8 @@ def groups(names) -> str:
 def print_family(found) -> None:
     family, architecture = FAMILIES.get(found.family), found.architecture
     print(f'family      {found.family}{f": {family.title}, {family.about}" if family else ""}')
+    if found.also:
+        print(f'same keys   {", ".join(found.also)}; if it is of one of these: --family NAME')
     if architecture:
         print(
             f'built as    {architecture.name} of timm {architecture.options}{", or plain ViT of mmpretrain" if architecture.plain else ""}'
@@ -105,7 +111,7 @@ def main():
             f'{found.path} does not fit: {len(result.fits)}/{len(expected)} encoder tensors fit, {len(result.missing)} missing, '
             f'{len(result.unexpected)} unexpected, {len(result.misshaped)} of another shape (listed above)'
         )
-    found = load_encoder(file, expected, args.checkpoint_key, args.allow_unsafe)
+    found = load_encoder(file, expected if is_asked(args) else None, args.checkpoint_key, args.allow_unsafe)
     for note in found.notes:
         print(f'note        {note}')
     print(f'SHA-256     {found.sha256}')

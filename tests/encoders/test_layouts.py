@@ -6,6 +6,7 @@ import torch
 from mmseg_fundus.errors import ConfigError, WeightsError
 from mmseg_fundus.models.encoders import register_layout
 from mmseg_fundus.models.encoders.layouts import LAYOUTS, Found, LayoutError, account, bare_name, recognise
+from mmseg_fundus.models.encoders.layouts.families import IMAGENET
 from mmseg_fundus.models.encoders.layouts.visionfm import VFM_MEAN, VFM_STD
 from mmseg_fundus.models.encoders.standin import standin_checkpoint
 from mmseg_fundus.models.encoders.weights import read_encoder
@@ -33,7 +34,7 @@ def test_a_file_is_recognised_and_every_key_has_its_place(family):
 
 def test_only_a_family_whose_statistics_are_known_brings_them():
     known = {family: recognise(loaded, 'teacher')[1].normalisation for family, (loaded, _) in FILES.items()}
-    assert known == {'visionfm': (VFM_MEAN, VFM_STD), 'mae': None, 'plain': None}
+    assert known == {'visionfm': (VFM_MEAN, VFM_STD), 'mae': IMAGENET, 'plain': None}
 
 
 def test_each_function_leaves_the_files_of_the_others_alone():

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from family_files import FILES
 from PIL import Image
+from safetensors.torch import save_file
 from tiny import STANDIN, write_weights
 
 from mmseg_fundus.datasets.label_file import read_mask
@@ -90,6 +92,25 @@ def check_checkpoint(name: str, changed: bytes, whole: dict, rng: random.Random,
     assert all(torch.isfinite(tensor).all() for tensor in found.tensors.values())
 
 
+def foundation_models(folder: Path) -> dict:
+    """Whole safetensors files of the families by name, as bytes."""
+    whole = {}
+    for name, (content, _, _) in FILES.items():
+        tensors = content.get('teacher') or content.get('model') or content
+        if all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
+            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / 'whole.safetensors')
+            load_encoder(folder / 'whole.safetensors')
+            whole[f'{name.replace(" ", "_").replace(",", "")}.safetensors'] = (folder / 'whole.safetensors').read_bytes()
+    return whole
+
+
+def check_foundation_model(name: str, changed: bytes, whole: dict, rng: random.Random, path: Path) -> None:
+    path.write_bytes(changed)
+    found = load_encoder(path)
+    assert {key: tuple(tensor.shape) for key, tensor in found.tensors.items()} == found.architecture.expected()
+    assert all(torch.isfinite(tensor).all() for tensor in found.tensors.values())
+
+
 def pictures(folder: Path) -> dict:
     """Whole files by name, as bytes: a photograph in each format and depth, labels, probabilities."""
     root = write_drive_layout(folder / 'DRIVE', training=1, test=1, size=64)
@@ -128,7 +149,11 @@ def check_picture(name: str, changed: bytes, whole: dict, rng: random.Random, pa
         assert found.dtype == np.uint8 and set(np.unique(found)) <= {0, 1}
 
 
-KINDS = {'checkpoints': (checkpoints, check_checkpoint), 'pictures and labels': (pictures, check_picture)}
+KINDS = {
+    'checkpoints': (checkpoints, check_checkpoint),
+    'foundation models': (foundation_models, check_foundation_model),
+    'pictures and labels': (pictures, check_picture),
+}
 
 
 def _too_slow(*_):

@@ -42,6 +42,7 @@ class EncoderWeights:
         architecture (Architecture, optional): The ViT that the tensors are; ``None`` if they are none that is known.
         native_size (int, optional): Pixels on the side of the pictures it was trained with.
         licence (str): Of the family's weights, as far as we know.
+        also (tuple[str, ...]): Other families that have the same keys.
     """
 
     tensors: dict[str, Tensor]
@@ -55,6 +56,7 @@ class EncoderWeights:
     architecture: Architecture | None = None
     native_size: int | None = None
     licence: str = 'not stated'
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', 
         architecture=architecture,
         native_size=_native_size(found, architecture),
         licence=found.family.licence if found.family else 'not stated',
+        also=found.also,
     )
 
 

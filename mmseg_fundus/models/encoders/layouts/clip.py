@@ -64,7 +64,7 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     if kernel.shape[-1] == 32:
         who = 'EyeCLIP' if eye else 'CLIP'
         raise LayoutError(
-            f"is {who}'s visual tower with patches of 32 pixels, too coarse for vessels of 1 to 10 pixels; a CLIP with patches of 16 or 14, "
+            f"is {who}'s visual tower with patches of 32 pixels, too coarse for vessels of 1 to 10; a CLIP with patches of 16 or 14, "
             'RETFound, VisionFM or DINOv2 would fit'
         )
     tower = _OPENAI if openai else _HUGGING

@@ -36,6 +36,7 @@ class Family:
 
 
 _CC_NC = 'CC BY-NC 4.0 (no commercial use)'
+_GREEN = 'its own: research without commerce or industry'
 _UNKNOWN = 'not stated'
 
 FAMILIES: dict[str, Family] = {
@@ -44,8 +45,8 @@ FAMILIES: dict[str, Family] = {
         Family('visionfm', 'VisionFM', VISIONFM, 224, 'research and education, no commercial use', 'iBOT on photographs of the eye'),
         Family('retfound_mae', 'RETFound (MAE)', IMAGENET, 224, _CC_NC, 'masked autoencoder on fundus photographs, ViT-L/16'),
         Family('retfound_dinov2', 'RETFound (DINOv2)', IMAGENET, 224, _CC_NC, 'DINOv2 on fundus photographs, ViT-L/14'),
-        Family('retfound_green', 'RETFound-Green', HALF, 392, _UNKNOWN, 'token reconstruction on fundus photographs, ViT-S/14'),
-        Family('urfound', 'UrFound', IMAGENET, 224, _UNKNOWN, 'masked autoencoder on photographs and OCT with texts, ViT-B/16'),
+        Family('retfound_green', 'RETFound-Green', HALF, 392, _GREEN, 'token reconstruction on fundus photographs, ViT-S/14'),
+        Family('urfound', 'UrFound', IMAGENET, 224, 'MIT', 'masked autoencoder on photographs and OCT with texts, ViT-B/16'),
         Family('retizero', 'RetiZero', IMAGENET, 224, _UNKNOWN, "RETFound's ViT-L/16 with LoRA, trained with texts"),
         Family('dinoret', 'DINORET', IMAGENET, None, _UNKNOWN, 'DINOv2 with further blocks, on fundus photographs'),
         Family('mae', 'masked autoencoder', IMAGENET, None, _CC_NC, "Meta's MAE, or one of its layout"),
