@@ -234,7 +234,7 @@ class Preflight:
         activations = self.saved / len(self.batch['inputs']) * size
         encoder = encoder_in(self.model)
         patch = encoder.patch_size if encoder.patch_size > 1 else 16
-        tokens = self.batch['inputs'].shape[2] * self.batch['inputs'].shape[3] // patch**2
+        tokens = int(np.prod([-(-side // patch) for side in self.batch['inputs'].shape[2:]]))
         running = size * tokens * (encoder.embed_dims or 768) * 4 * 16  # one block's working set, not kept
         total = weights + 3 * trained + 2 * activations + running + 0.6 * 2**30  # gradients and Adam; backward; CUDA itself
         return f'about {total / 2**30:.1f} GiB per GPU at batch size {size} (computed; kept activations: {activations / 2**30:.2f} GiB)'

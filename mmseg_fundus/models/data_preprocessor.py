@@ -1,23 +1,97 @@
+from logging import WARNING
+from typing import Any
+
+from mmengine.logging import print_log
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from torch import Tensor, nn
 
 from ..classes import IGNORE
+from ..errors import CheckpointError
 from .encoders.layouts.visionfm import VFM_MEAN, VFM_STD
+from .encoders.normalisation import Normalisation
+
+VISIONFM = Normalisation(VFM_MEAN, VFM_STD)
+KEPT = ('mean', 'std')  # tensors, and their names in a checkpoint
 
 
 @MODELS.register_module()
 class FundusDataPreprocessor(SegDataPreProcessor):
-    """mmseg's preprocessor, normalising with the statistics that VisionFM's fundus encoder was trained with.
+    """mmseg's preprocessor, normalising with the statistics that the encoder was trained with.
 
-    Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  They come from :mod:`.encoders.layouts.visionfm`, the one
-    place they are written down.
+    Takes BGR pictures of 0 to 255, as mmcv reads them, and hands RGB on.  Without a ``VesselSegmentor``, and where the encoder does not
+    say which statistics those are, they are VisionFM's, from :mod:`.encoders.layouts.visionfm`.
+
+    A checkpoint holds statistics that are not VisionFM's, and they are used again where the config leaves them to the encoder: a decoder
+    is used with those that it was trained with.
 
     Args:
-        mean (Sequence[float]): RGB, in units of 0 to 1.
-        std (Sequence[float]): RGB, in units of 0 to 1.
+        mean (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
+        std (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
         **kwargs: The rest of ``SegDataPreProcessor``.
     """
 
-    def __init__(self, mean=VFM_MEAN, std=VFM_STD, **kwargs):
+    def __init__(self, mean=None, std=None, **kwargs):
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
+        follows = tuple(name for name, given in (('mean', mean), ('std', std)) if given is None)
+        mean, std = VFM_MEAN if mean is None else mean, VFM_STD if std is None else std
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})
+        self.follows = follows
+
+    def follow(self, known: Normalisation | None) -> bool:
+        """Take over what an encoder was trained with where the config leaves it open; ``False`` if it leaves nothing open."""
+        if known is not None:
+            self._use(known)
+        return bool(self.follows)
+
+    def _use(self, known: Normalisation) -> None:
+        for name in self.follows:
+            setattr(self, name, getattr(self, name).new_tensor([255 * value for value in getattr(known, name)]).view(-1, 1, 1))
+
+    # ---- checkpoints
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        used = normalisation_of(self)
+        if used is not None and not used.near(VISIONFM):
+            destination.update({prefix + name: getattr(self, name) for name in KEPT})
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        kept = [state_dict.pop(prefix + name) for name in KEPT if prefix + name in state_dict]
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        used, trained = normalisation_of(self), _normalisation(*kept) if len(kept) == len(KEPT) else None
+        if kept and (trained is None or min(trained.std) <= 0):
+            raise CheckpointError(f'{prefix}mean and {prefix}std of the checkpoint are no mean and std of red, green and blue')
+        if used is None or used.near(trained or VISIONFM):
+            return
+        if self.follows:
+            self._use(trained or VISIONFM)
+            if trained is not None:
+                print_log(f'normalisation: {trained.in_words()}, as the checkpoint was trained', logger='current')
+            else:  # of a version that knew no others, or had others in its config
+                _warn(
+                    'normalisation: the checkpoint names none, so that it is taken to be trained with '
+                    f"VisionFM's ({VISIONFM.in_words()}), which are used, not the encoder's ({used.in_words()}). If its config had "
+                    'others, name them: model.data_preprocessor=dict(mean=(...), std=(...))'
+                )
+        elif trained is not None:
+            _warn(
+                f'normalisation: the checkpoint was trained with {trained.in_words()}, the config has {used.in_words()}; leave mean and '
+                "std out of model.data_preprocessor to use the checkpoint's"
+            )
+
+
+def _warn(text: str) -> None:
+    print_log(text, logger='current', level=WARNING)
+
+
+def normalisation_of(preprocessor: nn.Module) -> Normalisation | None:
+    """What a data preprocessor normalises with, in units of 0 to 1; ``None`` if it does not, or not three channels."""
+    return _normalisation(*(getattr(preprocessor, name, None) for name in KEPT))
+
+
+def _normalisation(*found: Any) -> Normalisation | None:
+    if not all(isinstance(values, Tensor) and values.numel() == 3 and values.isfinite().all() for values in found):
+        return None
+    mean, std = ([value / 255 for value in values.flatten().tolist()] for values in found)
+    return Normalisation((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

@@ -7,12 +7,13 @@ from torch import nn
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.engine.config import load_config
 
+LOSS = dict(type='VesselLoss')
 HEADS = {
     'upsampling': {},
-    'detail': dict(type='VesselDetailHead', in_channels=16, detail_channels=(4, 8, 8), loss_decode=dict(type='VesselLoss')),
-    'local contrast': dict(
-        type='VesselDetailHead', in_channels=16, detail_channels=(4, 8), local_contrast=33, loss_decode=dict(type='VesselLoss')
-    ),
+    'detail': dict(type='VesselDetailHead', in_channels=16, detail_channels=(4, 8, 8), loss_decode=LOSS),
+    'local contrast': dict(type='VesselDetailHead', in_channels=16, detail_channels=(4, 8), local_contrast=33, loss_decode=LOSS),
+    'patch 14': dict(patch_size=None, stage_channels=None),
+    'patch 14, detail': dict(type='VesselDetailHead', in_channels=16, patch_size=None, detail_channels=(4, 8, 8, 8), loss_decode=LOSS),
     'paper': dict(
         type='SETRMLAHead',  # mmseg's, at a quarter of the resolution
         in_channels=(16,) * 4,
@@ -22,7 +23,7 @@ HEADS = {
         num_classes=2,
         out_channels=2,
         norm_cfg=dict(type='BN'),
-        loss_decode=dict(type='VesselLoss'),
+        loss_decode=LOSS,
     ),
 }
 PAPER_NECK = dict(_delete_=True, type='MLANeck', in_channels=[48] * 4, out_channels=16, norm_cfg=dict(type='BN'))
@@ -32,7 +33,9 @@ def small_model(config, head='upsampling', test_cfg=None, **changes):
     """The segmentor of a ``tiny_config``, with another head, ``test_cfg``, and settings (dotted keys)."""
     cfg = load_config(config)
     if HEADS[head]:
-        cfg.merge_from_dict({'model.decode_head': dict(_delete_=True, **HEADS[head])})
+        cfg.merge_from_dict({'model.decode_head': dict(_delete_='type' in HEADS[head], **HEADS[head])})
+    if head.startswith('patch 14'):
+        cfg.merge_from_dict({'model.backbone': dict(weights='random', patch_size=14, pretrain_size=56), 'model.neck.in_channels': None})
     if head == 'paper':
         cfg.merge_from_dict({'model.neck': PAPER_NECK})
     if test_cfg:

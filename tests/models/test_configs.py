@@ -24,6 +24,13 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_detail_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_detail_fives': (512, True, 'FIVESVesselDataset'),
     'setr_mla_vitb16_frozen_detail_drive_chase_db1': (192, True, 'FundusVessels'),
+    'setr_mla_retfound_vitl16_frozen': (192, True, 'DRIVEVesselDataset'),
+    'setr_mla_retfound_dinov2_vitl14_frozen': (224, True, 'DRIVEVesselDataset'),
+    'setr_mla_retfound_green_vits14_frozen': (224, True, 'DRIVEVesselDataset'),
+    'setr_mla_urfound_vitb16_frozen': (192, True, 'DRIVEVesselDataset'),
+    'setr_mla_dinov2_vitb14_frozen': (224, True, 'DRIVEVesselDataset'),
+    'setr_mla_dinov3_vitb16_frozen': (192, True, 'DRIVEVesselDataset'),
+    'setr_mla_timm_frozen': (192, True, 'DRIVEVesselDataset'),
     'setr_mla_vitb16_frozen_paper': (224, False, 'FIVESVesselDataset'),
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
@@ -57,6 +64,8 @@ def test_config_builds_and_its_sizes_agree(root, name):
     assert len({tuple(one.path for one in roots(cfg, [part])) for part in ('train', 'val', 'test')}) == 1 and roots(cfg)
     assert _val_fraction(cfg.train_dataloader.dataset) == _val_fraction(cfg.val_dataloader.dataset) is not None
     cfg.model.backbone.weights = 'random'
+    if cfg.model.backbone.type == 'FoundationEncoder':  # the file decides which one is built; here it is one of another width and patch
+        cfg.model.backbone.update(type='FrozenVisionTransformer', arch='deit-small', patch_size=14 if '14' in name else 16)
     model = MODELS.build(cfg.model).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 3, 64, 64)).shape == (1, 2, 64, 64)

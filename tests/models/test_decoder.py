@@ -67,7 +67,10 @@ def test_stages_are_worked_out_from_the_patch_size(patch, plan):
 @pytest.mark.parametrize(
     'build, words',
     [
-        (lambda: VesselUpsamplingHead(patch_size=12, loss_decode=LOSS), 'patch_size=12'),
+        (lambda: VesselUpsamplingHead(patch_size=33, loss_decode=LOSS), 'patch_size=33 must be a whole number from 2 to 32'),
+        (lambda: VesselUpsamplingHead(patch_size=None, loss_decode=LOSS), 'patch_size=None follows the encoder of a VesselSegmentor'),
+        (lambda: MLAFusionNeck(in_channels=None), 'in_channels=None follows the encoder of a VesselSegmentor; without one, name a number'),
+        (lambda: MLAFusionNeck(num_levels=None), 'num_levels=None follows'),
         (lambda: VesselUpsamplingHead(patch_size=16, stage_channels=(8, 8), loss_decode=LOSS), 'takes 4 stages'),
         (lambda: VesselUpsamplingHead(num_classes=1, loss_decode=LOSS), 'two classes'),
         (lambda: VesselUpsamplingHead(out_channels=1, loss_decode=LOSS), 'leave num_classes=2 and out_channels out'),

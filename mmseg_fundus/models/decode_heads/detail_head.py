@@ -5,6 +5,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ..following import refuse_open
 from .vessel_head import VesselHead
 
 CONTEXTS = ('maps', 'zeros', 'noise', 'none')
@@ -47,13 +48,13 @@ class VesselDetailHead(VesselHead):
 
     Args:
         in_channels (int): Channels of the fused map.
-        patch_size (int): The encoder's; a power of two.
+        patch_size (int, optional): The encoder's; ``None`` follows it.
         context (str): What joins the deepest level.  ``'maps'``: the encoder's, fused.  The others show in an ablation what those add:
             ``'zeros'`` and ``'noise'`` (standard normal, drawn anew each time) in their place in the same network, or ``'none'``, the
             detail path alone, without the convolutions that join them (the neck is then not trained: with several processes set
             ``find_unused_parameters=True``).
-        detail_channels (Sequence[int]): Channels at full resolution, half, a quarter ...; as many levels as the patch has powers of
-            two, or fewer.
+        detail_channels (Sequence[int]): Channels at full resolution, half, a quarter ...; as many levels as halve a patch down to a
+            pixel, or fewer.
         local_contrast (int, optional): The path sees the picture's :func:`local_contrast` in windows of that many pixels besides, an
             odd number: how a vessel differs from what lies around it depends less on the camera and the light than its colour does.
         norm_cfg (dict): Normalisation behind each convolution.
@@ -65,6 +66,7 @@ class VesselDetailHead(VesselHead):
     """
 
     needs_picture = True
+    follows = {'patch_size': 'patch_size'}
 
     def __init__(
         self,
@@ -78,12 +80,10 @@ class VesselDetailHead(VesselHead):
         in_index=0,
         **kwargs,
     ):
-        widths = list(detail_channels)
-        if not 1 <= len(widths) <= int(patch_size).bit_length():
-            raise ConfigError(
-                f'VesselDetailHead: detail_channels={tuple(widths)} must name 1 to {int(patch_size).bit_length()} levels for patches of '
-                f'{patch_size}'
-            )
+        refuse_open(self, patch_size=patch_size)
+        widths, most = list(detail_channels), (int(patch_size) - 1).bit_length() + 1
+        if not 1 <= len(widths) <= most:
+            raise ConfigError(f'VesselDetailHead: detail_channels={tuple(widths)} must name 1 to {most} levels for patches of {patch_size}')
         if context not in CONTEXTS:
             raise ConfigError(f'VesselDetailHead: context={context!r} is unknown, use one of {", ".join(CONTEXTS)}')
         if local_contrast is not None and (local_contrast < 3 or local_contrast % 2 == 0):
@@ -108,6 +108,12 @@ class VesselDetailHead(VesselHead):
         """Logits ``(N, 2, H, W)`` from the fused map and the normalised picture ``(N, 3, H, W)``."""
         if self.local_contrast is not None:
             picture = torch.cat([picture, local_contrast(picture, self.local_contrast)], dim=1)
+        height, width = picture.shape[2:]
+        maps, stride = self._transform_inputs(inputs), 1 << len(self.down) - 1  # of the deepest level, in pixels
+        patch = int(height) // int(maps.shape[2])
+        ragged = patch % stride != 0  # as 14 is of 8: the levels are halved with nothing left over only if the picture is larger
+        if ragged:
+            picture = F.pad(picture, (0, -width % stride, 0, -height % stride))
         x = picture.contiguous(memory_format=torch.channels_last)
         levels = []
         for convolutions in self.down:
@@ -115,17 +121,24 @@ class VesselDetailHead(VesselHead):
             levels.append(x)
         deepest = levels.pop()
         if self.context != 'none':
-            maps = self._replaced(self._transform_inputs(inputs))
-            x = self.join(torch.cat([x, self._resized(maps, deepest)], dim=1))
+            maps = self._replaced(maps)
+            maps = self._placed(maps, patch / stride, deepest) if ragged else self._resized(maps, deepest)
+            x = self.join(torch.cat([x, maps], dim=1))
         for convolutions, level in zip(self.up, reversed(levels)):
             x = convolutions(torch.cat([self._resized(x, level), level], dim=1))
-        return self.cls_seg(x).float()
+        return self.cls_seg(x)[:, :, :height, :width].float() if ragged else self.cls_seg(x).float()
 
     def _replaced(self, maps: Tensor) -> Tensor:
         if self.context == 'maps':
             return maps
         nothing = maps * 0  # the neck still has its gradient, of zeros: several processes wait for it
         return nothing if self.context == 'zeros' else nothing + torch.randn_like(maps)
+
+    @staticmethod
+    def _placed(maps: Tensor, factor: float, like: Tensor) -> Tensor:
+        """Maps ``factor`` times as fine, over a level that goes on a little at the right and bottom; exact, and the border goes on too."""
+        maps = F.interpolate(F.pad(maps, (0, 2, 0, 2), mode='replicate'), scale_factor=factor, mode='bilinear', align_corners=False)
+        return maps[:, :, : like.shape[2], : like.shape[3]].to(like.dtype)
 
     def _resized(self, x: Tensor, like: Tensor) -> Tensor:
         return F.interpolate(x, size=like.shape[2:], mode='bilinear', align_corners=self.align_corners).to(like.dtype)

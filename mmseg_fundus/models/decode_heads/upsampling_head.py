@@ -4,23 +4,25 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ..following import refuse_open
 from .vessel_head import VesselHead
 
-# Channels of the stages, from the coarsest on (the plan of the guide's SETR); patch 8 uses three of them, patch 32 all five.
+# Channels of the stages, from the coarsest on (the plan of the guide's SETR); patch 8 uses three of them, 14 and 16 four, 32 all five.
 STAGE_CHANNELS = (128, 128, 64, 64, 32)
 
 
 @MODELS.register_module()
 class VesselUpsamplingHead(VesselHead):
-    """Progressive upsampling from the patch grid to full resolution: log2(patch size) stages, then a 1x1 classifier.
+    """Progressive upsampling from the patch grid to full resolution: log2(patch size) stages, rounded up, then a 1x1 classifier.
 
-    A stage is 3x3 convolution, batch norm, ReLU and 2x bilinear upsampling (``align_corners=False``).  The classifier is computed
+    A stage is 3x3 convolution, batch norm, ReLU and 2x bilinear upsampling (``align_corners=False``); the last upsampling has what is left
+    of a patch size that is no power of two (1.75x for 14).  The classifier is computed
     before the last upsampling instead of behind it: the two commute (each output pixel is a mean of classifier outputs whose weights
     add up to 1), and two channels are upsampled where there were ``stage_channels[-1]``.
 
     Args:
         in_channels (int): Channels of the fused map.
-        patch_size (int): 8, 16 or 32 (a power of two up to 32); the encoder's.
+        patch_size (int, optional): The encoder's, 2 to 32; ``None`` follows it.
         stage_channels (Sequence[int], optional): Channels of each stage; :data:`STAGE_CHANNELS` cut to length by default.
         dropout_ratio (float): Channel dropout before the classifier, 0 to 1.
         norm_cfg (dict): Normalisation of the stages.
@@ -30,6 +32,8 @@ class VesselUpsamplingHead(VesselHead):
         Input: a tuple whose entry ``in_index`` is ``(N, in_channels, h, w)``.
         Output: logits ``(N, 2, patch_size * h, patch_size * w)``.
     """
+
+    follows = {'patch_size': 'patch_size'}
 
     def __init__(
         self,
@@ -41,9 +45,10 @@ class VesselUpsamplingHead(VesselHead):
         in_index=0,
         **kwargs,
     ):
-        stages = int(patch_size).bit_length() - 1
-        if patch_size != 1 << stages or not 1 <= stages <= len(STAGE_CHANNELS):
-            raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be 2, 4, 8, 16 or 32')
+        refuse_open(self, patch_size=patch_size)
+        stages = (int(patch_size) - 1).bit_length()
+        if patch_size != int(patch_size) or not 1 <= stages <= len(STAGE_CHANNELS):
+            raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be a whole number from 2 to {1 << len(STAGE_CHANNELS)}')
         widths = list(stage_channels) if stage_channels else list(STAGE_CHANNELS[:stages])
         if len(widths) != stages:
             raise ConfigError(
@@ -58,13 +63,14 @@ class VesselUpsamplingHead(VesselHead):
             **kwargs,
         )
         self.patch_size = patch_size
+        factors = [2] * (stages - 1) + [patch_size / (1 << stages - 1)]  # exact, whatever the patch size
         self.stages = nn.Sequential(
             *(
                 nn.Sequential(
                     ConvModule(before, after, 3, padding=1, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg),
-                    nn.Upsample(scale_factor=2, mode='bilinear', align_corners=self.align_corners),
+                    nn.Upsample(scale_factor=factor, mode='bilinear', align_corners=self.align_corners),
                 )
-                for before, after in zip([in_channels, *widths], widths)
+                for before, after, factor in zip([in_channels, *widths], widths, factors)
             )
         )
 

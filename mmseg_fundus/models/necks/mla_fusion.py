@@ -5,6 +5,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ..following import refuse_open
 
 
 @MODELS.register_module()
@@ -16,9 +17,10 @@ class MLAFusionNeck(BaseModule):
     the results are concatenated and projected back, so that the decode head sees the same channels either way.
 
     Args:
-        in_channels (int | Sequence[int]): Channels of the maps; one number serves every level.
+        in_channels (int | Sequence[int], optional): Channels of the maps; one number serves every level.  ``None`` follows the encoder of
+            the segmentor.
         channels (int): Channels of each projection and of the output.
-        num_levels (int): How many maps come in (``len(backbone.out_indices)``), shallow first.
+        num_levels (int, optional): How many maps come in (``len(backbone.out_indices)``), shallow first.  ``None`` follows the encoder.
         fusion (str): ``'sum'`` or ``'top_down'``.
         norm_cfg (dict, optional): Normalisation behind each convolution; none by default.
         act_cfg (dict, optional): Activation behind each convolution; none by default.
@@ -27,8 +29,11 @@ class MLAFusionNeck(BaseModule):
         Input: ``num_levels`` maps ``(N, C_i, h, w)``.  Output: a tuple of one map ``(N, channels, h, w)``.
     """
 
+    follows = {'in_channels': 'embed_dims', 'num_levels': 'levels'}
+
     def __init__(self, in_channels=768, channels=64, num_levels=4, fusion='sum', norm_cfg=None, act_cfg=None, init_cfg=None):
         super().__init__(init_cfg)
+        refuse_open(self, in_channels=in_channels, num_levels=num_levels)
         widths = [in_channels] * num_levels if isinstance(in_channels, int) else list(in_channels)
         if len(widths) != num_levels or num_levels < 1:
             raise ConfigError(

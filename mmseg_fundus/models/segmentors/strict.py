@@ -3,6 +3,7 @@
 from torch import nn
 
 from ...errors import CheckpointError
+from ..data_preprocessor import KEPT, FundusDataPreprocessor
 from ..encoders.adapt import PARTS
 from .slim import fill_encoder
 
@@ -20,8 +21,10 @@ def check_fit(state_dict: dict, prefix: str, model: nn.Module) -> None:
     """
     fill_encoder(state_dict, prefix, model)
     mine = {prefix + name: tensor for name, tensor in model.state_dict().items()}
-    missing = [name for name in mine if name not in state_dict and not name.endswith('num_batches_tracked')]
-    unexpected = [name for name in state_dict if name not in mine and name.startswith(prefix)]
+    ours = isinstance(model.data_preprocessor, FundusDataPreprocessor)
+    left = [f'{prefix}data_preprocessor.{name}' for name in KEPT] if ours else []  # it looks itself, and does without
+    missing = [name for name in mine if name not in state_dict and name not in left and not name.endswith('num_batches_tracked')]
+    unexpected = [name for name in state_dict if name not in mine and name not in left and name.startswith(prefix)]
     wrong = [
         f'{name} {tuple(state_dict[name].shape)} instead of {tuple(tensor.shape)}'
         for name, tensor in mine.items()

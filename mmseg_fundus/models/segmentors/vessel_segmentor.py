@@ -1,8 +1,10 @@
 import torch
 import torch.nn.functional as F
+from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.models.utils import resize
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from ...classes import IGNORE, IN_WORDS, NUMBER, VESSEL, is_vessel, vessel_proba
 from ...errors import ConfigError
 from ..encoders.contract import Encoder, encoder_of
 from ..encoders.trained import keep_all_tensors
+from ..following import follow_normalisation, followed
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
 from .predictor import Predictor, check_test_cfg
@@ -23,6 +26,7 @@ class VesselSegmentor(EncoderDecoder):
 
     Differences:
 
+    - Settings of neck, heads and data preprocessor that are ``None`` follow the encoder, see :mod:`mmseg_fundus.models.following`.
     - Inputs are padded (right, bottom) to multiples of the patch size and the logits cut back, never squeezed.
     - Test pipelines hold no size and labels stay at native resolution: ``test_cfg`` says how a picture is predicted, see
       :class:`.predictor.Predictor`.
@@ -39,8 +43,10 @@ class VesselSegmentor(EncoderDecoder):
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``, the classes as in :mod:`mmseg_fundus.classes`.
     """
 
-    def __init__(self, *args, precision='float32', **kwargs):
+    def __init__(self, *args, neck=None, precision='float32', **kwargs):
+        self._neck = neck
         super().__init__(*args, **kwargs)
+        follow_normalisation(self.data_preprocessor, encoder_of(self.backbone))
         self.precision = check_precision('VesselSegmentor', precision)
         self._in_place = (None, None)  # an encoder in the place of a backbone, see use_encoder()
         self._head_needs_picture = getattr(self.decode_head, 'needs_picture', False)
@@ -53,6 +59,17 @@ class VesselSegmentor(EncoderDecoder):
         self.encoder.check_trainable()
         keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
+
+    def _init_decode_head(self, decode_head) -> None:
+        """mmseg's, when the backbone is there that neck and heads follow."""
+        if self._neck is not None:
+            self.neck = MODELS.build(followed(self._neck, self.backbone))
+        super()._init_decode_head(followed(decode_head, self.backbone))
+
+    def _init_auxiliary_head(self, auxiliary_head) -> None:
+        heads = auxiliary_head if isinstance(auxiliary_head, list) else [auxiliary_head]
+        heads = [followed(head, self.backbone) for head in heads]
+        super()._init_auxiliary_head(heads if isinstance(auxiliary_head, list) else heads[0])
 
     # ---- encoder
 
@@ -144,8 +161,17 @@ class VesselSegmentor(EncoderDecoder):
             losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
             if self.with_auxiliary_head:
                 with computing_in(self.precision, inputs.device):
-                    losses.update(self._auxiliary_head_forward_train(features, data_samples))
+                    losses.update(self._auxiliary_head_forward_train(features, self._padded_labels(inputs, data_samples)))
             return losses
+
+    def _padded_labels(self, inputs: Tensor, data_samples: list) -> list:
+        """The samples with labels as large as the padded picture, ignored there: what an auxiliary head's map lies over."""
+        patch, (height, width) = self._patch_size(), inputs.shape[2:]
+        down, right = -height % patch, -width % patch
+        if not down and not right:
+            return data_samples
+        labels = [F.pad(sample.gt_sem_seg.data, (0, right, 0, down), value=IGNORE) for sample in data_samples]
+        return [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
 
     @staticmethod
     def _batch_dice(logits: Tensor, data_samples: list) -> Tensor:

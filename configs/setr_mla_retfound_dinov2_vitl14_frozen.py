@@ -1,0 +1,8 @@
+# RETFound (DINOv2 on fundus photographs, ViT-L/14) with the recipe for accuracy on DRIVE.
+# Crops of 224 pixels: multiples of the patch and of the decoder's cells.
+_base_ = './setr_mla_vitb16_frozen_detail.py'
+model = dict(
+    backbone=dict(_delete_=True, type='FoundationEncoder', weights='weights/RETFound_dinov2_meh.pth', norm_outputs=True, precision='auto'),
+    test_cfg=dict(crop_size=(224, 224), stride=(168, 168)),
+)
+train_dataloader = dict(dataset=dict(augmentation=dict(size=(224, 224))))
