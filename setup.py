@@ -28,7 +28,8 @@ setup(
         'mm': requirements('mm'),
         'export': requirements('export'),
         'dicom': requirements('dicom'),
+        'timm': requirements('timm'),
         'tests': requirements('tests'),
-        'all': requirements('mm') + requirements('export') + requirements('dicom') + requirements('tests'),
+        'all': requirements('mm') + requirements('export') + requirements('dicom') + requirements('timm') + requirements('tests'),
     },
 )

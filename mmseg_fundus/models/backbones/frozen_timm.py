@@ -35,8 +35,8 @@ class FrozenTimmEncoder(FrozenEncoder):
         out_indices, norm_outputs, trainable_blocks, precision, compile, adapt: As of :class:`.FrozenVisionTransformer`.
 
     Attributes:
-        antialias (bool): How the position table is resized: timm's way (bicubic, antialiased, as DINOv2 with registers), or without
-            antialiasing, as DINOv2 without registers.
+        antialias (bool): How the position table is resized: timm's way (bicubic, antialiased), which is that of DINOv2 with registers
+            too; or without antialiasing, as DINOv2 without registers and transformers' CLIP.
 
     Shapes:
         Input ``(N, 3, H, W)``, any size; padded at the right and bottom with zeros to multiples of the patch size.
@@ -76,7 +76,8 @@ class FrozenTimmEncoder(FrozenEncoder):
         self.precision = check_precision('FrozenTimmEncoder', precision)
         self.compile_encoder = compile
         self.adapt = adapt
-        self.antialias = 'dinov2' not in self.model or getattr(self.net, 'num_reg_tokens', 0) > 0
+        bare = 'clip' in self.model or ('dinov2' in self.model and self.net.reg_token is None)
+        self.antialias = not bare  # decided by the model alone, so that a checkpoint without the file has the same maps
         self._remember()
         self.has_weights = file != FROM_CHECKPOINT
         if file not in (RANDOM, FROM_CHECKPOINT):

@@ -59,7 +59,7 @@ def timm_model(name: str, options: Mapping[str, Any] | None = None, device: str 
     kind = f'{type(model).__module__}.{type(model).__qualname__}'.removeprefix('timm.models.')
     if kind not in _KINDS:
         raise ConfigError(f"timm's {name!r} is a {type(model).__name__}; encoders here are its VisionTransformer and Eva models")
-    return model  # type: ignore[no-any-return]
+    return model
 
 
 def timm_shapes(name: str, options: Mapping[str, Any] | None = None) -> Shapes:

@@ -60,7 +60,10 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
         return None
     layout = f"transformers' spelling, {layout}"
     if any(key.endswith('embeddings.register_tokens') for key in names) and not any(key.endswith('position_embeddings') for key in names):
-        return account(source, layout, drop=(_DROP,), rename=_rotary_name).be('dinov3')
+        found = account(source, layout, drop=(_DROP,), rename=_rotary_name)
+        if not any('.mlp.fc1_g.' in name for name in found.tensors):  # what is not gated has the up_proj of what is
+            found.tensors = {name.replace('.mlp.fc1_x.', '.mlp.fc1.'): tensor for name, tensor in found.tensors.items()}
+        return found.be('dinov3')
     found = account(source, layout, drop=(_DROP,), rename=_name)
     if any(name.endswith('.ls1.gamma') for name in found.tensors):
         _join_gate(found)
