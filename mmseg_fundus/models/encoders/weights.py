@@ -133,7 +133,12 @@ def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', 
     notes = _told(loaded) + found.notes
     architecture = architecture_of(found.tensors, found.family, found.heads)
     return EncoderWeights(
-        **dict(tensors=found.tensors, path=str(file), layout=found.layout, dropped=found.dropped, notes=notes, family=family),
+        tensors=found.tensors,
+        path=str(file),
+        layout=found.layout,
+        dropped=found.dropped,
+        notes=notes,
+        family=family,
         normalisation=found.normalisation,
         architecture=architecture,
         native_size=_native_size(found, architecture),
