@@ -98,7 +98,7 @@ def hugging_dino(three: bool, registers=0, old=True, gated=False) -> dict:
         names = names if middle else ('attention.q_proj', 'attention.k_proj', 'attention.v_proj', 'attention.o_proj')
         shapes |= {f'{b}{name}.weight': (c, c) for name in names}
         shapes |= {f'{b}{name}.bias': (c,) for name in names if not (three and 'k_proj' in name)}
-        mlp = {'mlp.fc1': (MLP, c), 'mlp.fc2': (c, MLP)}
+        mlp = {'mlp.up_proj': (MLP, c), 'mlp.down_proj': (c, MLP)} if three else {'mlp.fc1': (MLP, c), 'mlp.fc2': (c, MLP)}
         if gated:
             mlp = {'mlp.gate_proj': (MLP, c), 'mlp.up_proj': (MLP, c), 'mlp.down_proj': (c, MLP)}
             mlp = {'mlp.weights_in': (2 * MLP, c), 'mlp.weights_out': (c, MLP)} if middle else mlp

@@ -284,3 +284,9 @@ def test_layouts_raise_nothing_but_layout_errors_on_odd_values():
                 except LayoutError:
                     continue
                 architecture_of(found.tensors, found.family)
+
+
+def test_the_log_says_what_is_bound_to_a_family_and_what_was_dropped(saved):
+    words = read_encoder(saved(meta_dinov2())).in_words()
+    assert ', 1 dropped knowingly (mask_token); family dinov2 (DINOv2): mean, std (0.485' in words and 'licence Apache-2.0' in words
+    assert read_encoder(saved(FILES['VisionFM'][0])).in_words() == ', 2 dropped knowingly (head, mask token)'

@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import re
 import signal
 import warnings
 import zipfile
@@ -100,7 +101,7 @@ def foundation_models(folder: Path) -> dict:
         if all(isinstance(tensor, torch.Tensor) for tensor in tensors.values()):
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, folder / 'whole.safetensors')
             load_encoder(folder / 'whole.safetensors')
-            whole[f'{name.replace(" ", "_").replace(",", "")}.safetensors'] = (folder / 'whole.safetensors').read_bytes()
+            whole[f'{re.sub(r"[ ,/]+", "_", name)}.safetensors'] = (folder / 'whole.safetensors').read_bytes()
     return whole
 
 

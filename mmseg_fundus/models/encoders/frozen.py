@@ -217,10 +217,9 @@ class FrozenEncoder(nn.Module):
         """Load what was read, say so, and remember where it came from."""
         self._remember()
         self.load_state_dict(tensors, strict=True)
-        dropped = f', {len(found.dropped)} dropped knowingly (head, mask token)' if found.dropped else ''
         notes = ''.join(f'; {note}' for note in found.notes)
         print_log(
-            f'{found.path}: {len(tensors)}/{len(tensors)} encoder tensors loaded from {found.layout}{dropped}{notes}; '
+            f'{found.path}: {len(tensors)}/{len(tensors)} encoder tensors loaded from {found.layout}{found.in_words()}{notes}; '
             f'SHA-256 {found.sha256}',
             logger='current',
         )

@@ -15,7 +15,7 @@ from ...fileio.checksum import file_sha256
 from ...fileio.safe_load import OPT_IN, find_file, plain, safe_load
 from .architecture import Architecture, architecture_of, grid_of
 from .fit import match
-from .layouts import Found, LayoutError, as_family, recognise, unwrapped
+from .layouts import FAMILIES, Found, LayoutError, as_family, recognise, some, unwrapped
 from .layouts.visionfm import BRANCHES
 from .normalisation import Normalisation
 from .vit import Shapes, describe
@@ -57,6 +57,15 @@ class EncoderWeights:
     native_size: int | None = None
     licence: str = 'not stated'
     also: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """What was dropped, and what is bound to the family, for the log; of VisionFM and a plain ViT as short as ever."""
+        known = FAMILIES.get(self.family)
+        if known is None or known.name in ('visionfm', 'plain'):
+            return f', {len(self.dropped)} dropped knowingly (head, mask token)' if self.dropped else ''
+        dropped = f', {len(self.dropped)} dropped knowingly ({some(self.dropped)})' if self.dropped else ''
+        statistics = 'not known' if self.normalisation is None else f'{self.normalisation.mean}, {self.normalisation.std}'
+        return f'{dropped}; family {known.name} ({known.title}): mean, std {statistics}, size {self.native_size}, licence {self.licence}'
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,12 @@ def read_encoder(path: str | os.PathLike[str], checkpoint_key: str = 'teacher', 
     notes = _told(loaded) + found.notes
     architecture = architecture_of(found.tensors, found.family, found.heads)
     return EncoderWeights(
-        **dict(tensors=found.tensors, path=str(file), layout=found.layout, dropped=found.dropped, notes=notes, family=family),
+        tensors=found.tensors,
+        path=str(file),
+        layout=found.layout,
+        dropped=found.dropped,
+        notes=notes,
+        family=family,
         normalisation=found.normalisation,
         architecture=architecture,
         native_size=_native_size(found, architecture),

@@ -60,10 +60,9 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
         return None
     layout = f"transformers' spelling, {layout}"
     if any(key.endswith('embeddings.register_tokens') for key in names) and not any(key.endswith('position_embeddings') for key in names):
-        found = account(source, layout, drop=(_DROP,), rename=_rotary_name)
-        if not any('.mlp.fc1_g.' in name for name in found.tensors):  # what is not gated has the up_proj of what is
-            found.tensors = {name.replace('.mlp.fc1_x.', '.mlp.fc1.'): tensor for name, tensor in found.tensors.items()}
-        return found.be('dinov3')
+        gated = any('.mlp.gate_proj.' in key for key in names)
+        rename = _rotary_name if gated else lambda key: _rotary_name(key).replace('.mlp.fc1_x.', '.mlp.fc1.')
+        return account(source, layout, drop=(_DROP,), rename=rename).be('dinov3')
     found = account(source, layout, drop=(_DROP,), rename=_name)
     if any(name.endswith('.ls1.gamma') for name in found.tensors):
         _join_gate(found)
