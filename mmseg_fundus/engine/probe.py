@@ -1,5 +1,7 @@
 """The trainings of ``tools/probe_encoder.py``: the same decoder, crops and steps beside each encoder."""
 
+import copy
+import functools
 import hashlib
 import random
 from dataclasses import dataclass
@@ -122,7 +124,8 @@ def probe_config(base: Path, run: Run, pictures: Pictures, work_dir: Path | str,
     Raises:
         ConfigError: If the config has no decoder that can do without the encoder's maps, or no augmentation.
     """
-    cfg = load_config(base, work_dir=str(work_dir))
+    cfg = copy.deepcopy(_read(Path(base)))
+    cfg.work_dir = str(work_dir)
     if cfg.model.decode_head.get('type') != 'VesselDetailHead' or not cfg.train_dataloader.dataset.get('augmentation'):
         raise ConfigError(f'--config {base}: a VesselDetailHead and train_dataloader.dataset.augmentation are needed, as in configs/probe')
     if component('FoundationEncoder', MODELS) and cfg.model.backbone.type == 'FrozenVisionTransformer' and 'arch' not in _own(base):
@@ -149,6 +152,11 @@ def probe_config(base: Path, run: Run, pictures: Pictures, work_dir: Path | str,
     cfg.train_cfg.update(val_interval=1, val_begin=cfg.train_cfg.max_epochs + 1)  # scored once, by the test at the end
     cfg.default_hooks.checkpoint.update(save_best=None)
     return cfg
+
+
+@functools.cache
+def _read(base: Path) -> Config:
+    return load_config(base)
 
 
 def _own(base: Path) -> dict:
