@@ -55,7 +55,7 @@ def probe(shell, root, data, config, tiny_weights):
         (('--seeds', '1', '1'), '--seeds: 1 stands there twice'),
         (('--seeds', '-1'), '--seeds -1: 0 or more was expected'),
         (('--labels', 'most'), '--labels most: a number of 1 or more, or all'),
-        (('--labels', '99'), '--labels 99: DRIVE has 8 pictures to train on here; 2 more are held out'),
+        (('--labels', '99'), '--labels 99: DRIVE has 8 training pictures here, 2 more are held out'),
         (('--dataset', 'DRIVES'), '--dataset DRIVES: unknown, use one of DRIVE'),
         (('--other', 'STARE'), '--other STARE: SET=DIR was expected'),
         (('--other', 'DRIVE=.'), '--other DRIVE=.: DRIVE trains'),
@@ -75,7 +75,7 @@ def test_files_are_checked_before_the_first_training(probe, tiny_weights, tmp_pa
     for weights, words in (
         ((tiny_weights, 'none.pth'), 'none.pth: no such file'),
         ((tiny_weights, 'bad.pth'), 'bad.pth is a text file'),
-        ((tiny_weights, 'copy.pth'), 'has the contents of tiny; leave one out'),
+        ((tiny_weights, 'copy.pth'), 'tiny.pth; leave one out'),
     ):
         done = probe(weights=weights)
         assert done.returncode == 1 and words in done.stdout and not (tmp_path / 'out').exists(), done.stdout
