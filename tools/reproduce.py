@@ -11,17 +11,11 @@ Example:
 
 import argparse
 import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
 
 import _setup  # noqa: F401
-import torch
+from _jobs import call, gpus_to_use, share_out
 
 from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.engine.cli import run
@@ -103,23 +97,16 @@ def carry_out(job: Job, args, gpu: str | None) -> list:
     """Train (or go on), test; returns the results files.  What a command says goes into a log file beside its output."""
     folder = args.work_dir / job.name
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **({} if gpu is None else {'CUDA_VISIBLE_DEVICES': gpu})}
 
-    def call(log: str, script: str, *arguments) -> None:
-        command = [sys.executable, str(ROOT / 'tools' / script), *(str(argument) for argument in arguments)]
-        with open(folder / log, 'ab') as output:
-            done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-        if done.returncode in (130, -signal.SIGINT):
-            raise KeyboardInterrupt
-        if done.returncode:
-            last = (folder / log).read_text(errors='replace').strip().splitlines()[-1:]
-            raise ConfigError(f'{job.name}: tools/{script} ended with status {done.returncode}; see {folder / log}: {"".join(last)}')
+    def run_tool(log: str, script: str, *arguments) -> None:
+        call(job.name, folder / log, gpu, script, *arguments)
 
     print(f'{job.name}: training on {"the CPU" if gpu is None else f"GPU {gpu}"}, log in {folder / "train.log"}', flush=True)
     common = ('--weights', args.weights)
     done = folder / 'trained'  # holds the checkpoint's name; there only when the training is over
     if not done.is_file():
-        call('train.log', 'train.py', job.config, '--data-root', job.data, *common, '--work-dir', folder, '--seed', job.seed, '--resume')
+        arguments = (job.config, '--data-root', job.data, *common, '--work-dir', folder, '--seed', job.seed, '--resume')
+        run_tool('train.log', 'train.py', *arguments)
         newest = (folder / 'last_checkpoint').read_text().strip()
         write_whole(done, lambda path: path.write_text(newest))
     results = []
@@ -128,7 +115,7 @@ def carry_out(job: Job, args, gpu: str | None) -> list:
         if not target.is_file():
             print(f'{job.name}: testing ({label})', flush=True)
             arguments = (config, done.read_text(), '--data-root', data, *common, '--work-dir', target.parent, *options)
-            call('test.log', 'test.py', *arguments)
+            run_tool('test.log', 'test.py', *arguments)
         results.append(target)
     return results
 
@@ -136,9 +123,7 @@ def carry_out(job: Job, args, gpu: str | None) -> list:
 def main():
     args = parse_args()
     jobs = jobs_of(args)
-    count = torch.cuda.device_count() if args.gpus is None else args.gpus
-    if not 0 <= count <= torch.cuda.device_count():
-        raise ConfigError(f'--gpus {count}: this machine has {torch.cuda.device_count()}')
+    count = gpus_to_use(args.gpus)
     table.with_table(
         args.readme, args.results, ROOT / 'configs'
     )  # that it can be written is known before the first training, which takes hours
@@ -146,35 +131,7 @@ def main():
         raise ConfigError(f'--readme {args.readme} cannot be written')
     for folder in (args.work_dir, args.results):
         folder.mkdir(parents=True, exist_ok=True)
-    free = queue.SimpleQueue()
-    for gpu in map(str, range(count)):
-        free.put(gpu)
-    if not count:
-        free.put(None)
-
-    interrupted = threading.Event()
-
-    def on_a_free_gpu(job: Job) -> list:
-        gpu = free.get()
-        try:
-            if interrupted.is_set():
-                raise KeyboardInterrupt
-            return carry_out(job, args, gpu)
-        except KeyboardInterrupt:  # of this process, or of the training alone
-            interrupted.set()
-            raise
-        finally:
-            free.put(gpu)
-
-    with ThreadPoolExecutor(max(count, 1)) as pool:
-        futures = [pool.submit(on_a_free_gpu, job) for job in jobs]
-        try:
-            while wait(futures, timeout=0.2).not_done:
-                pass  # a signal may reach another thread and leave this one waiting: it looks from time to time
-        except KeyboardInterrupt:
-            interrupted.set()  # those that have not begun would begin now
-    if interrupted.is_set():
-        raise KeyboardInterrupt
+    futures = share_out(jobs, lambda job, gpu: carry_out(job, args, gpu), count)
     failed = [str(future.exception()) for future in futures if future.exception()]
     for future in futures:
         try:

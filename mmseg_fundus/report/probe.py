@@ -1,0 +1,67 @@
+"""A probe of encoders as one HTML page that needs no other file and no network."""
+
+import base64
+import hashlib
+from pathlib import Path
+from string import Template
+
+from ..results.probe import NOTE, Probe
+from ..version import __version__
+from .charts import Line, line_chart
+from .sections import scrolled, section
+from .values import escape, name, number
+
+HERE = Path(__file__).parent
+
+
+def probe_section(probe: Probe) -> str:
+    """The sentences, the table and a chart of each encoder's seeds."""
+    told = ''.join(f'<li>{escape(sentence)}</li>' for sentence in probe.sentences())
+    head, lines = probe.table()
+    heads = ''.join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    body = ''.join(
+        f'<tr><th scope="row">{name(line[0])}</th>{"".join(f"<td>{escape(text)}</td>" for text in line[1:])}</tr>' for line in lines
+    )
+    table = f'<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    charts = ''.join(_chart(probe, encoder, column) for encoder in probe.encoders for column in probe.columns)
+    return section(
+        'Does the encoder help?',
+        f'<ul>{told}</ul>',
+        scrolled(table, 'Does the encoder help?'),
+        f'<p class="note">{escape(NOTE)}</p>',
+        f'<h3>Each seed</h3><div class="charts">{charts}</div>' if charts else '',
+    )
+
+
+def _chart(probe: Probe, encoder: str, column: str) -> str:
+    lines = []
+    for kind in ('file', 'random weights', 'no encoder'):
+        seeds = probe.figures(encoder, kind, column)
+        means = []
+        for seed, one in sorted(seeds.items()):
+            values = [value for value in map(number, one.values()) if value is not None]
+            if values:
+                means.append((seed, sum(values) / len(values)))
+        lines.append(Line(encoder if kind == 'file' else kind, means, dots=True))
+    values = [y for line in lines for _, y in line.points]
+    ends = (min(values), max(values)) if values else (0.0, 1.0)
+    around = max(ends[1] - ends[0], 0.01) * 0.1
+    return line_chart(f'{encoder}, {column}', lines, 'seed', probe.figure, y_range=(ends[0] - around, ends[1] + around))
+
+
+def make_probe_page(probe: Probe) -> str:
+    """The page; like a report of a test it can load and run nothing but its own script."""
+    style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
+    trained = ', '.join(f'{key} {escape(value)}' for key, value in probe.settings.items())
+    page = Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
+        title='Probe of encoders',
+        heading='Probe of encoders',
+        subtitle=f'{escape(probe.dataset)}: {trained}',
+        warning='',
+        style=style,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        body=probe_section(probe),
+        version=escape(__version__),
+    )
+    return page.replace('tools/report.py', 'tools/probe_encoder.py')
