@@ -1,7 +1,7 @@
 import glob
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,8 @@ class FeatureCacheHook(Hook):
             return f'{type(model).__name__} is no VesselSegmentor'
         encoder = encoder_in(model)
         if trained := list(encoder.trainable):
-            views = len(loader.sampler) if hasattr(loader.sampler, '__len__') else len(loader.dataset)
+            counted = loader.sampler if isinstance(loader.sampler, Sized) else loader.dataset
+            views = len(counted) if isinstance(counted, Sized) else 'all'
             return (
                 f'the encoder is trained: {len(trained)} of its parameters require a gradient ({trained[0]}, ...), so that it runs '
                 f'forwards and backwards in each step, {views} views an epoch, where kept maps cost reading alone'

@@ -1,5 +1,7 @@
 """Learning rates that fall from block to block of an encoder, the first blocks learning least."""
 
+from typing import Any
+
 from mmengine.logging import print_log
 from torch import nn
 
@@ -10,7 +12,7 @@ from ..models.encoders.contract import backbone_of
 KEY = 'layer_decay'  # in optim_wrapper.paramwise_cfg
 
 
-def decayed(groups: list, model: nn.Module, decay: float, rate: float | None) -> list:
+def decayed(groups: list[dict[str, Any]], model: nn.Module, decay: float, rate: float | None) -> list[dict[str, Any]]:
     """Parameter groups of an optimizer with a rate for each block of the encoder.
 
     Of the n blocks up to the last that is trained, block i (from 0) has the rate times ``decay ** (n - i)``, what stands before them
@@ -38,13 +40,13 @@ def decayed(groups: list, model: nn.Module, decay: float, rate: float | None) ->
     trained = [places[id(parameter)] for parameter in backbone.parameters() if parameter.requires_grad]
     inside = [place for place in trained if place < count]
     if not inside:
-        found = f'none of the {count} blocks' if count else 'no block, for it has none,'
+        which = f'none of the {count} blocks' if count else 'no block, for it has none,'
         raise ConfigError(
-            f'optim_wrapper.paramwise_cfg.{KEY}={decay} lowers the rates of the encoder, but {found} of {type(backbone).__name__} is '
+            f'optim_wrapper.paramwise_cfg.{KEY}={decay} lowers the rates of the encoder, but {which} of {type(backbone).__name__} is '
             'trained; leave it out, or train some: model.backbone.trainable_blocks=2, or model.backbone.adapt'
         )
     blocks = max(inside) + 1
-    found = {}
+    found: dict[tuple[int, str], dict[str, Any]] = {}
     for group in groups:
         place = min(places.get(id(group['params'][0]), count), blocks)
         settings = {**group, 'lr': group.get('lr', rate) * decay ** (blocks - place), 'params': []}
@@ -57,7 +59,7 @@ def decayed(groups: list, model: nn.Module, decay: float, rate: float | None) ->
 
 def _tell(groups: list[tuple[int, float]], blocks: int, decay: float) -> None:
     """One line with the rates: of what stands behind the blocks, of each block, of what stands before them."""
-    rates = {}
+    rates: dict[str, list[str]] = {}
     for place, rate in groups:
         name = 'before the blocks' if place < 0 else f'block {place}' if place < blocks else 'decoder'
         rates.setdefault(name, []).append(f'{rate:.3g}')

@@ -85,7 +85,7 @@ def find_pictures(dataset: str, root: Path, others: dict[str, Path]) -> Pictures
         DataError: If a folder does not hold what it should.
     """
 
-    def made(name, folder, split):
+    def made(name: str, folder: Path, split: str) -> FundusVessels:
         found = FundusVessels(dict(type=name, root=str(folder)), split, dict(val_fraction=HELD_OUT), verify=False)
         if not len(found):
             raise DataError(f'{folder} has no training picture of {name}')
@@ -159,7 +159,7 @@ def _read(base: Path) -> Config:
     return load_config(base)
 
 
-def _own(base: Path) -> dict:
+def _own(base: Path) -> dict[str, bool]:
     """What a config says of the backbone itself, not what it inherits: a size given there is meant."""
     text = Path(base).read_text(encoding='utf-8')
     return {'arch': True} if 'arch=' in text or "'arch'" in text else {}

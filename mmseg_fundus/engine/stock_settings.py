@@ -39,7 +39,7 @@ def check_stock_settings(cfg: Config) -> None:
     constructor = component(wrapper.get('constructor', 'DefaultOptimWrapperConstructor'), OPTIM_WRAPPER_CONSTRUCTORS)
     if KEY in (wrapper.get('paramwise_cfg') or ()) and getattr(constructor, '__module__', '').startswith(('mmengine.', 'mmpretrain.')):
         raise ConfigError(
-            f'optim_wrapper.paramwise_cfg.{KEY}: {constructor.__name__} passes over it; '
+            f'optim_wrapper.paramwise_cfg.{KEY}: {getattr(constructor, "__name__", constructor)} passes over it; '
             "write optim_wrapper.constructor='TrainableOptimWrapperConstructor'"
         )
     sampler = (cfg.get('train_dataloader') or {}).get('sampler') or {}

@@ -1,7 +1,7 @@
 """Settings of a segmentor's parts that follow its encoder: ``None`` in a neck's or a head's config, mean and std of the pictures."""
 
 from logging import WARNING
-from typing import Any
+from typing import Any, TypeVar
 
 from mmengine.logging import print_log
 from mmseg.registry import MODELS
@@ -13,12 +13,15 @@ from .data_preprocessor import FundusDataPreprocessor, normalisation_of
 from .encoders.contract import Encoder, encoder_of, keeps_contract
 from .encoders.layouts.families import VISIONFM
 
+T = TypeVar('T')
 
-def refuse_open(part: nn.Module, **settings: Any) -> None:
-    """Raise :class:`ConfigError` for a setting that is ``None`` still: nobody has filled it in."""
-    for name, value in settings.items():
-        if value is None:
-            raise ConfigError(f'{type(part).__name__}: {name}=None follows the encoder of a VesselSegmentor; without one, name a number')
+
+def named(part: nn.Module, **setting: T | None) -> T:
+    """The value of one setting; :class:`ConfigError` if it is ``None`` still: nobody has filled it in."""
+    (name, value) = next(iter(setting.items()))
+    if value is None:
+        raise ConfigError(f'{type(part).__name__}: {name}=None follows the encoder of a VesselSegmentor; without one, name a number')
+    return value
 
 
 def followed(part: Any, backbone: nn.Module) -> Any:
@@ -42,13 +45,14 @@ def followed(part: Any, backbone: nn.Module) -> Any:
     if not follows:
         return part
     filled, has = part.copy(), _of_encoder(backbone)
+    known_as = getattr(kind, '__name__', kind)
     for name, asked in follows.items():
         if filled.get(name, '') is None:
             del filled[name]  # where nothing is known, the class has a default
             filled.update({name: has[asked]} if asked in has else {})
         elif asked == 'embed_dims' and isinstance(filled.get(name), int) and filled[name] != has.get(asked, filled[name]):
             raise ConfigError(
-                f'{kind.__name__}: {name}={filled[name]}, but the maps of the encoder {type(backbone).__name__} have {has[asked]} '
+                f'{known_as}: {name}={filled[name]}, but the maps of the encoder {type(backbone).__name__} have {has[asked]} '
                 f'channels; set {name}=None, which follows the encoder'
             )
     return filled

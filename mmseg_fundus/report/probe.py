@@ -43,7 +43,7 @@ def _chart(probe: Probe, encoder: str, column: str) -> str:
             if values:
                 means.append((seed, sum(values) / len(values)))
         lines.append(Line(encoder if kind == 'file' else kind, means, dots=True))
-    values = [y for line in lines for _, y in line.points]
+    values = [y for line in lines for _, y in line.points if y is not None]
     ends = (min(values), max(values)) if values else (0.0, 1.0)
     around = max(ends[1] - ends[0], 0.01) * 0.1
     return line_chart(f'{encoder}, {column}', lines, 'seed', probe.figure, y_range=(ends[0] - around, ends[1] + around))

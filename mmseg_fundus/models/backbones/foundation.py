@@ -22,7 +22,7 @@ class Settings(TypedDict, total=False):
     adapt: dict[str, Any] | None
 
 
-def _kind(weights, model: str | None, options: dict[str, Any] | None) -> type[FrozenEncoder]:
+def _kind(weights: str | dict[str, Any] | None, model: str | None, options: dict[str, Any] | None) -> type[FrozenEncoder]:
     """The class that computes what is in a weights file; :class:`.FrozenTimmEncoder` if timm's model or options are named."""
     file, key, allow_unsafe = weights_of(weights)
     if model or options:
@@ -60,7 +60,9 @@ def FoundationEncoder(  # noqa: N802 (it stands for a class in configs)
     return kind(weights, **({'model': model, 'options': options} if kind is FrozenTimmEncoder else {}), **settings)
 
 
-def check_file(weights=None, model=None, options=None, **settings) -> None:
+def check_file(
+    weights: str | dict[str, Any] | None = None, model: str | None = None, options: dict[str, Any] | None = None, **settings: Any
+) -> None:
     """As of the class that would be built: whether it would find and fit ``weights``."""
     kind = _kind(weights, model, options)
     kind.check_file(weights=weights, **({'model': model, 'options': options} if kind is FrozenTimmEncoder else {}))

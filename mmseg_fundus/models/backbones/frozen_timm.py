@@ -1,6 +1,6 @@
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmseg.registry import MODELS
@@ -47,6 +47,9 @@ class FrozenTimmEncoder(FrozenEncoder):
         ConfigError: If timm is missing, cannot build the model, or the arguments contradict each other.
     """
 
+    if TYPE_CHECKING:  # torch.jit.trace would read it, too
+        net: Any  # with parts as timm's classes have them
+
     def __init__(
         self,
         weights: str | dict[str, Any] | None = None,
@@ -58,7 +61,7 @@ class FrozenTimmEncoder(FrozenEncoder):
         precision: str = 'float32',
         compile: bool = False,
         adapt: dict[str, Any] | None = None,
-    ):
+    ) -> None:
         super().__init__()
         file, key, allow_unsafe = weights_of(weights)
         if file is None:
@@ -86,21 +89,30 @@ class FrozenTimmEncoder(FrozenEncoder):
         self.freeze(self._trained_parts(), f'trainable_blocks={self.trainable_blocks}', adapt)
 
     @staticmethod
-    def _architecture(file, key: str, allow_unsafe: bool, model: str | None, options) -> tuple[str, dict[str, Any]]:
+    def _architecture(
+        file: Any, key: str, allow_unsafe: bool, model: str | None, options: Mapping[str, Any] | None
+    ) -> tuple[str, dict[str, Any]]:
         """Name and options of the timm model: those of the file, where the config does not say others."""
         seen = None if file in (RANDOM, FROM_CHECKPOINT) else read_encoder(file, key, allow_unsafe).architecture
-        if model is None and seen is None:
+        name = model or (seen.name if seen is not None else None)
+        if name is None:
             told = 'tells no architecture' if file in (RANDOM, FROM_CHECKPOINT) else 'holds no ViT that is known here'
             raise ConfigError(f"weights={str(file)!r} {told}; name it, as timm does: model.backbone.model='vit_base_patch16_dinov3', ...")
         known = dict(seen.options) if seen is not None and model in (None, seen.name) else {}
-        return model or seen.name, {**known, **(options or {})}
+        return name, {**known, **(options or {})}
 
     @staticmethod
     def _shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
         return {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
 
     @classmethod
-    def check_file(cls, weights=None, model=None, options=None, **settings) -> None:
+    def check_file(
+        cls,
+        weights: str | dict[str, Any] | None = None,
+        model: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
         """Whether the constructor would find and fit ``weights``; takes its arguments, raises its errors, builds nothing."""
         file, key, allow_unsafe = weights_of(weights)
         if file not in (None, RANDOM, FROM_CHECKPOINT):
@@ -184,5 +196,5 @@ class FrozenTimmEncoder(FrozenEncoder):
 
 
 @functools.cache
-def _compiled_run():
+def _compiled_run() -> Callable[..., list[Tensor]]:
     return torch.compile(FrozenTimmEncoder._run)

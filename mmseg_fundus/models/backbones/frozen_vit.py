@@ -159,7 +159,15 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
         return arch
 
     @classmethod
-    def _completed(cls, file, key: str, allow_unsafe: bool, arch, patch_size, pretrain_size) -> tuple:
+    def _completed(
+        cls,
+        file: Any,
+        key: str,
+        allow_unsafe: bool,
+        arch: str | dict[str, int] | None,
+        patch_size: int | None,
+        pretrain_size: int | None,
+    ) -> tuple[str | dict[str, int], int, int]:
         """Arch, patch size and size of pretraining, those that are ``None`` as the file has them."""
         if None in (arch, patch_size, pretrain_size) and file not in (None, RANDOM, FROM_CHECKPOINT):
             seen = read_encoder(file, key, allow_unsafe).architecture

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
-from ..following import refuse_open
+from ..following import named
 from .vessel_head import VesselHead
 
 CONTEXTS = ('maps', 'zeros', 'noise', 'none')
@@ -83,7 +83,7 @@ class VesselDetailHead(VesselHead):
         in_index: int = 0,
         **kwargs: Any,
     ) -> None:
-        refuse_open(self, patch_size=patch_size)
+        patch_size = named(self, patch_size=patch_size)
         widths, most = list(detail_channels), (int(patch_size) - 1).bit_length() + 1
         if not 1 <= len(widths) <= most:
             raise ConfigError(f'VesselDetailHead: detail_channels={tuple(widths)} must name 1 to {most} levels for patches of {patch_size}')

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
-from ..following import refuse_open
+from ..following import named
 from .vessel_head import VesselHead
 
 # Channels of the stages, from the coarsest on (the plan of the guide's SETR); patch 8 uses three of them, 14 and 16 four, 32 all five.
@@ -48,7 +48,7 @@ class VesselUpsamplingHead(VesselHead):
         in_index: int = 0,
         **kwargs: Any,
     ) -> None:
-        refuse_open(self, patch_size=patch_size)
+        patch_size = named(self, patch_size=patch_size)
         stages = (int(patch_size) - 1).bit_length()
         if patch_size != int(patch_size) or not 1 <= stages <= len(STAGE_CHANNELS):
             raise ConfigError(f'VesselUpsamplingHead: patch_size={patch_size} must be a whole number from 2 to {1 << len(STAGE_CHANNELS)}')

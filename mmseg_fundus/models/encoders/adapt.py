@@ -67,7 +67,7 @@ class AdaptedLinear(nn.Linear):
         scale (float): By which it counts.
     """
 
-    def __init__(self, layer: nn.Linear, rank: int, scale: float):
+    def __init__(self, layer: nn.Linear, rank: int, scale: float) -> None:
         nn.Module.__init__(self)
         self.in_features, self.out_features, self.scale = layer.in_features, layer.out_features, scale
         self._parameters.update(layer._parameters)

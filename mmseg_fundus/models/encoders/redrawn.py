@@ -46,7 +46,7 @@ def write_redrawn(file: str | Path, target: str | Path, seed: int) -> Path:
 class _Redraw:
     """Goes through a file's containers; a tensor that stands there twice stays one."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self.done: dict[tuple[Any, ...], Tensor] = {}
 

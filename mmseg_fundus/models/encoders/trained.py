@@ -11,9 +11,11 @@ from ...errors import ConfigError
 class Blocks(Protocol):
     """What :func:`first_trained` reads of a ViT."""
 
-    out_indices: Sequence[int]
     norm_outputs: bool
     training: bool
+
+    @property
+    def out_indices(self) -> Sequence[int]: ...
 
     @property
     def trainable(self) -> dict[str, nn.Parameter]: ...

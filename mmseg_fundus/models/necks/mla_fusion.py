@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...errors import ConfigError
-from ..following import refuse_open
+from ..following import named
 
 
 @MODELS.register_module()
@@ -45,8 +45,9 @@ class MLAFusionNeck(BaseModule):
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        refuse_open(self, in_channels=in_channels, num_levels=num_levels)
-        widths = [in_channels] * num_levels if isinstance(in_channels, int) else list(in_channels)
+        width: int | Sequence[int] = named(self, in_channels=in_channels)
+        num_levels = named(self, num_levels=num_levels)
+        widths = [width] * num_levels if isinstance(width, int) else list(width)
         if len(widths) != num_levels or num_levels < 1:
             raise ConfigError(
                 f'MLAFusionNeck: in_channels={in_channels} names {len(widths)} levels, num_levels={num_levels}; make them agree'

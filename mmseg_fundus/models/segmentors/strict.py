@@ -41,7 +41,7 @@ def check_fit(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> N
         )
 
 
-def _about_adapters(missing: list, unexpected: list) -> str:
+def _about_adapters(missing: list[str], unexpected: list[str]) -> str:
     """What to do if an adapter alone is too many or too few."""
     names = missing + unexpected
     if not names or not all(name.endswith(PARTS) for name in names) or (missing and unexpected):

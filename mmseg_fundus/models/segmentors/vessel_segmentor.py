@@ -73,13 +73,13 @@ class VesselSegmentor(EncoderDecoder):
         keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
 
-    def _init_decode_head(self, decode_head) -> None:
+    def _init_decode_head(self, decode_head: dict[str, Any]) -> None:
         """mmseg's, when the backbone is there that neck and heads follow."""
         if self._neck is not None:
             self.neck = MODELS.build(followed(self._neck, self.backbone))
         super()._init_decode_head(followed(decode_head, self.backbone))
 
-    def _init_auxiliary_head(self, auxiliary_head) -> None:
+    def _init_auxiliary_head(self, auxiliary_head: dict[str, Any] | list[dict[str, Any]]) -> None:
         heads = auxiliary_head if isinstance(auxiliary_head, list) else [auxiliary_head]
         heads = [followed(head, self.backbone) for head in heads]
         super()._init_auxiliary_head(heads if isinstance(auxiliary_head, list) else heads[0])
@@ -177,7 +177,7 @@ class VesselSegmentor(EncoderDecoder):
                     losses.update(self._auxiliary_head_forward_train(features, self._padded_labels(inputs, data_samples)))
             return losses
 
-    def _padded_labels(self, inputs: Tensor, data_samples: list) -> list:
+    def _padded_labels(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Sequence[SegDataSample]:
         """The samples with labels as large as the padded picture, ignored there: what an auxiliary head's map lies over."""
         patch, (height, width) = self._patch_size(), inputs.shape[2:]
         down, right = -height % patch, -width % patch
