@@ -8,8 +8,8 @@ from importlib import metadata
 import pytest
 
 CHECKED = {  # folders -> the files that declare what they may import
-    ('mmseg_fundus', 'tools', 'examples', 'configs'): ('runtime', 'mm', 'mminstall', 'export', 'dicom'),
-    ('tests',): ('runtime', 'mm', 'mminstall', 'export', 'dicom', 'tests'),
+    ('mmseg_fundus', 'tools', 'examples', 'configs'): ('runtime', 'mm', 'mminstall', 'export', 'dicom', 'timm'),
+    ('tests',): ('runtime', 'mm', 'mminstall', 'export', 'dicom', 'timm', 'tests'),
 }
 
 
