@@ -45,9 +45,8 @@ class MLAFusionNeck(BaseModule):
         init_cfg: dict[str, Any] | list[dict[str, Any]] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        width: int | Sequence[int] = named(self, in_channels=in_channels)
         num_levels = named(self, num_levels=num_levels)
-        widths = [width] * num_levels if isinstance(width, int) else list(width)
+        widths = [in_channels] * num_levels if isinstance(in_channels, int) else list(named(self, in_channels=in_channels))
         if len(widths) != num_levels or num_levels < 1:
             raise ConfigError(
                 f'MLAFusionNeck: in_channels={in_channels} names {len(widths)} levels, num_levels={num_levels}; make them agree'
