@@ -132,7 +132,9 @@ class VesselSegmentor(EncoderDecoder):
 
     def _padded(self, inputs: Tensor) -> Tensor:
         patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        return F.pad(inputs, (0, -width % patch, 0, -height % patch))
+        down, right = -height % patch, -width % patch
+        # padding by nothing copies; a traced graph needs it for other sizes
+        return F.pad(inputs, (0, right, 0, down)) if torch.jit.is_tracing() or down or right else inputs
 
     def fuse(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
         """Feature maps for the heads: the backbone's through the neck."""
