@@ -66,7 +66,7 @@ def test_an_encoder_without_blocks_is_adapted_as_a_whole():
             return (self.mix(self.embed(inputs).permute(0, 2, 3, 1)).permute(0, 3, 1, 2),)
 
     encoder = Plain()
-    assert set(encoder.trainable) == {'mix.lora_down', 'mix.lora_up'} and encoder.blocks() == []
+    assert set(encoder.trainable) == {'mix.lora_down', 'mix.lora_up'} and encoder.running_blocks() == []
     assert encoder(torch.zeros(1, 3, 16, 16))[0].shape == (1, 16, 2, 2)
 
 

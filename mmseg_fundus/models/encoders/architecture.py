@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from ...errors import WeightsError
+from ...errors import ConfigError, WeightsError
 from .layouts.families import Family
+from .timm_model import timm_shapes
 from .vit import Shapes, expected_shapes
 
 _BLOCK = re.compile(r'blocks\.(\d{1,3})\.(.+)')
@@ -56,23 +57,10 @@ class Architecture:
         if self.plain:
             side = self.options['img_size'] // self.patch
             return expected_shapes(self.width, self.depth, self.feedforward, self.patch, side * side + 1)
-        return _of_timm(self)
-
-
-def _of_timm(wanted: Architecture) -> Shapes:
-    try:
-        import timm
-    except ImportError as error:
-        raise WeightsError(f"{wanted.in_words} is built by timm, which is not installed: pip install 'mmseg_fundus[timm]'") from error
-    import torch
-
-    try:
-        with torch.device('meta'):
-            model = timm.create_model(wanted.name, num_classes=0, **wanted.options)
-    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
-        reason = ' '.join(str(error).split())[:200]
-        raise WeightsError(f'timm {timm.__version__} builds no {wanted.name} with {wanted.options}: {reason}') from error
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        try:
+            return timm_shapes(self.name, self.options)
+        except ConfigError as error:
+            raise WeightsError(f'{self.in_words}: {error}') from error
 
 
 def grid_of(tokens: int, prefix: Iterable[int] = (1, 0)) -> tuple[int, int]:

@@ -104,13 +104,13 @@ class FrozenEncoder(nn.Module):
                     f'{type(self).__name__}: {asked_by} trains parts of the encoder, adapt={dict(adapt)} leaves them as they are and '
                     'trains what is added; give one of the two'
                 )
-            train, asked_by = adapt_layers(self, self.blocks(), adapt), 'adapt=dict(...)'
+            train, asked_by = adapt_layers(self, self.running_blocks(), adapt), 'adapt=dict(...)'
         for part in train:
             part.requires_grad_(True)
         self._asked = (asked_by or type(self).__name__, [parameter for parameter in self.parameters() if parameter.requires_grad])
         self.train(self.training)
 
-    def blocks(self) -> list[nn.Module]:
+    def running_blocks(self) -> list[nn.Module]:
         """The blocks that run, in order: all that it has, up to the last of ``out_indices`` if it has these."""
         blocks, read = blocks_of(self), getattr(self, 'out_indices', None)
         return blocks[: max(index % len(blocks) for index in read) + 1] if blocks and read else blocks

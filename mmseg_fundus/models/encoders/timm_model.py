@@ -20,7 +20,7 @@ def _timm() -> Any:
     try:
         return importlib.import_module('timm')
     except ImportError as error:
-        raise ConfigError(f"this encoder is built by timm, which cannot be imported ({error}): pip install 'mmseg_fundus[timm]'") from error
+        raise ConfigError(f'this encoder is built by timm, which cannot be imported ({error}): pip install timm') from error
 
 
 def timm_version() -> str:
