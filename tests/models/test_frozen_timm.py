@@ -108,7 +108,7 @@ def test_without_timm_the_error_says_what_to_install(file, monkeypatch):
         raise ImportError(f'No module named {name!r}')
 
     monkeypatch.setattr(timm_model.importlib, 'import_module', missing)
-    with pytest.raises(ConfigError, match=r'pip install timm'):
+    with pytest.raises(ConfigError, match='pip install timm'):
         FrozenTimmEncoder('random', **MODEL)
 
 
