@@ -121,7 +121,10 @@ def foreign_files():
     vit_l = {name: torch.zeros(1).expand(shape) for name, shape in expected_shapes(1024, 24, 4096, 16, 197).items()}
     without = {name: tensor for name, tensor in FLAT.items() if not name.startswith('blocks.3.')}
     return {
-        'ViT-L': (vit_l, ['ViT-L/16', 'width 48, 4 blocks', 'cls_token is (1, 1, 1024), expected (1, 1, 48)']),
+        'ViT-L': (
+            vit_l,
+            ['ViT-L/16', 'width 48, 4 blocks', "type='FoundationEncoder', weights=FILE", 'cls_token is (1, 1, 1024), expected (1, 1, 48)'],
+        ),
         'patch 32': ({**FLAT, 'patch_embed.proj.weight': torch.zeros(48, 3, 32, 32)}, ['patch 32', '1 of another shape']),
         'missing': (without, ['42/54 tensors fit', '12 missing (blocks.3.norm1.weight', '... 8 more']),
         'unexpected': ({**FLAT, 'blocks.0.gamma_1': torch.ones(48)}, ['1 unexpected (blocks.0.gamma_1)']),

@@ -211,10 +211,12 @@ def read_fitting(
         wanted = f'the encoder of this config, {describe(shapes)}'
         result = match(found.tensors, shapes)
     if not result.complete:
+        other = expected is not None and found.architecture is not None and seems != describe(shapes)  # a ViT, but another
+        advice = ". To have the file decide: model.backbone=dict(_delete_=True, type='FoundationEncoder', weights=FILE)" if other else ''
         seems = f': the file seems to be {seems},' if expected is not None else ','
         raise WeightsError(
-            f'{found.path} does not fit {wanted}{seems} read as {found.layout}; {result}. Nothing was loaded. See the whole list with: '
-            'python tools/check_weights.py FILE'
+            f'{found.path} does not fit {wanted}{seems} read as {found.layout}; {result}. Nothing was loaded{advice}. See the whole list '
+            'with: python tools/check_weights.py FILE'
         )
     return found
 
