@@ -82,7 +82,7 @@ def config_lines(args, found) -> str:
     more |= {'family': args.family} if args.family else {}
     more |= {'allow_unsafe': True} if args.allow_unsafe else {}
     weights = f'dict(file={args.file!r}{"".join(f", {name}={value!r}" for name, value in more.items())})' if more else repr(args.file)
-    return f"model = dict(backbone=dict(type='FoundationEncoder', weights={weights}))"
+    return f"model = dict(backbone=dict(_delete_=True, type='FoundationEncoder', weights={weights}))"
 
 
 def main():

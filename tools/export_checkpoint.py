@@ -16,7 +16,7 @@ from mmseg.registry import MODELS
 
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
-from mmseg_fundus.engine.inputs import encoder_config
+from mmseg_fundus.engine.encoder_config import encoder_config, options_without_file
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
 from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
@@ -47,9 +47,12 @@ def main():
     args.out.parent.mkdir(parents=True, exist_ok=True)
     left_out = write_checkpoint(args.out, {'meta': meta, 'state_dict': model.state_dict()})
     sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
-    hint = '; use it with --weights from_checkpoint' if encoder_config(cfg) else ''
+    hint, encoder = '', encoder_config(cfg)
+    if encoder is not None:
+        options = options_without_file(encoder, model.backbone) + (['model.backbone.adapt=None'] if merged else [])
+        hint = ' '.join(['; use it with --weights from_checkpoint', *(['--cfg-options'] if options else []), *options])
     if merged:
-        hint += f' --cfg-options model.backbone.adapt=None: the adapter of {merged} layers is merged into their weights'
+        hint += f': the adapter of {merged} layers is merged into their weights'
     if left_out:
         print(f'left out of meta, JSON cannot hold them: {", ".join(left_out)}')
     print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')

@@ -185,3 +185,24 @@ def test_a_traced_graph_takes_every_size(file):
         for size in ((4, 4), (7, 3), (9, 8)):
             x = torch.randn(2, 3, size[0] * made.patch_size, size[1] * made.patch_size)
             assert all((a - b).norm() / b.norm() < 1e-5 for a, b in zip(graph(x), made(x)))
+
+
+def test_what_the_file_decided_can_be_named_without_it(file):
+    plain = dict(arch=dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64), patch_size=8, pretrain_size=32)
+    for encoder in (FoundationEncoder(file), FrozenVisionTransformer('random', **plain), FrozenVisionTransformer('random', 'deit-tiny')):
+        again = MODELS.build({**encoder.without_file(), 'weights': 'from_checkpoint'})
+        again.load_state_dict(encoder.state_dict())
+        x = torch.randn(1, 3, 56, 56)
+        assert all(torch.equal(a, b) for a, b in zip(again(x), encoder(x)))
+    assert FrozenVisionTransformer('random', 'deit-tiny').without_file()['arch'] == 'deit-tiny'
+    assert FoundationEncoder('from_checkpoint').without_file() == {}, 'a ViT-B/16 is what is built without a name'
+
+
+def test_a_full_checkpoint_of_another_network_is_not_taken_for_a_decoder(file, tmp_path, drive_like):
+    cfg = model_config(tmp_path, file, drive_like).model
+    cfg.backbone = dict(type='FoundationEncoder', weights=file)
+    whole = MODELS.build(cfg).state_dict()
+    cfg.backbone = dict(type='FoundationEncoder', weights='from_checkpoint')
+    cfg.neck.in_channels, cfg.decode_head.patch_size = None, None
+    with pytest.raises(CheckpointError, match='holds another encoder than the one of this config: it has backbone.net.cls_token'):
+        MODELS.build(cfg).load_state_dict(whole)

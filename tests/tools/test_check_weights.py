@@ -34,7 +34,9 @@ def test_the_file_alone_is_enough(check, tmp_path):
     assert lines['family'].startswith('dinov3: DINOv3, ') and 'vit_base_patch16_dinov3_qkvb of timm' in out
     assert '(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)' in out and lines['size'] == '224 x 224 pixels'
     assert lines['dropped'].endswith(': mask_token, rope_embed.periods, blocks.*.attn.qkv.bias_mask (2)')
-    assert lines['config'] == f"model = dict(backbone=dict(type='FoundationEncoder', weights={str(tmp_path / 'file.pth')!r}))"
+    assert (
+        lines['config'] == f"model = dict(backbone=dict(_delete_=True, type='FoundationEncoder', weights={str(tmp_path / 'file.pth')!r}))"
+    )
 
 
 def test_a_family_that_is_named_is_in_the_config_line_and_a_wrong_one_is_refused(check):

@@ -136,6 +136,10 @@ class FrozenTimmEncoder(FrozenEncoder):
             'precision': resolve_precision(self.precision, self.net.patch_embed.proj.weight.device),
         }
 
+    def without_file(self) -> dict[str, Any]:
+        """timm's name and options, see :meth:`.FrozenEncoder.without_file`."""
+        return {'type': 'FrozenTimmEncoder', 'model': self.model, 'options': self.options}
+
     def make_plain(self) -> None:
         """From now on compute in float32 and uncompiled."""
         self.precision, self.compile_encoder = 'float32', False

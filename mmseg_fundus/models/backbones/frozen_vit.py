@@ -19,6 +19,8 @@ from ..encoders.vit import Shapes, expected_shapes, to_mmpretrain
 from ..encoders.weights import FROM_CHECKPOINT, RANDOM, load_encoder, read_encoder, read_fitting, weights_of
 from ..precision import check_precision, computing_in, resolve_precision
 
+SIZES = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')  # of an arch
+
 
 class OldArguments(TypedDict, total=False):
     """Arguments that configs of before may have: beside ``weights`` what is in it now, and mmengine's ways of loading, refused."""
@@ -153,7 +155,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             if arch not in cls.arch_zoo:
                 raise ConfigError(f'arch={arch!r} is unknown, use one of {", ".join(sorted(cls.arch_zoo))}, or a dict of sizes')
             return cls.arch_zoo[arch]
-        missing = {'embed_dims', 'num_layers', 'num_heads', 'feedforward_channels'} - set(arch)
+        missing = set(SIZES) - set(arch)
         if missing:
             raise ConfigError(f'arch={dict(arch)} leaves out {", ".join(sorted(missing))}')
         return arch
@@ -224,12 +226,18 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
             'precision': resolve_precision(self.precision, self.pos_embed.device),
         }
 
+    def without_file(self) -> dict[str, Any]:
+        """Arch and patch size, see :meth:`.FrozenEncoder.without_file`; nothing for a ViT-B/16."""
+        own = {key: self.arch_settings[key] for key in SIZES}
+        arch = max((name for name, sizes in self.arch_zoo.items() if sizes == own), key=len, default=own)
+        usual = own == self.arch_zoo['base'] and self.patch_size == 16
+        return {} if usual else dict(type='FrozenVisionTransformer', arch=arch, patch_size=self.patch_size)
+
     def make_plain(self) -> None:
         """From now on compute in float32 and uncompiled."""
         self.precision, self.compile_encoder = 'float32', False
 
     def init_weights(self) -> None:
-        """Nothing, see :class:`.FrozenEncoder`."""
         self._is_init = True
 
     def _prepare_pos_embed(self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any) -> None:

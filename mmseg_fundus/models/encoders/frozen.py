@@ -63,6 +63,10 @@ class FrozenEncoder(nn.Module):
         """What beside the weights decides the maps, in plain values: the constructor's arguments, from attributes of their names."""
         return settings_of(self)
 
+    def without_file(self) -> dict[str, Any]:
+        """What a config must name beside ``weights='from_checkpoint'`` where it left the network to the file, ``type`` among it."""
+        return {}
+
     def load_weights(self, weights: str | dict[str, Any] | None) -> None:
         """Read a state dict of this very module, nothing missing, nothing else; it is :attr:`source` from then on.
 

@@ -47,6 +47,12 @@ def fill_encoder(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -
     mine = _left_out(model, prefix)
     if any(name in state_dict for name in mine):
         return
+    others = [name for name in state_dict if name.startswith(f'{prefix}backbone.')]
+    if not encoder.has_weights and wanted is None and others:
+        raise CheckpointError(
+            f'the checkpoint holds another encoder than the one of this config: it has {others[0]}, ... ({len(others)} tensors), but not '
+            f'{next(iter(mine))}. Name the network: export_checkpoint.py, which made the file, said with which --cfg-options'
+        )
     if not encoder.has_weights:
         raise CheckpointError(
             'the checkpoint holds the decoder alone: its frozen encoder is in the weights file it was trained with, and '
