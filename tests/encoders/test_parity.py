@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 timm = pytest.importorskip('timm')
-transformers = pytest.importorskip('transformers')
 
 WIDTH, DEPTH, HEADS = 128, 4, 2  # 64 channels a head, which is how a file tells their number
 SMALL = dict(embed_dim=WIDTH, depth=DEPTH, num_heads=HEADS)
@@ -105,7 +104,7 @@ def test_maps_at_other_sizes_follow_the_rule_of_the_family(of_timm, tmp_path):
 
 
 @pytest.mark.parametrize('name', HUGGING)
-def test_maps_of_a_file_of_transformers_are_its_own_at_three_sizes(name, tmp_path):
+def test_maps_of_a_file_of_transformers_are_its_own_at_three_sizes(transformers, name, tmp_path):
     kind, settings = HUGGING[name]
     if not hasattr(transformers, f'{kind}Model'):
         pytest.skip(f'transformers {transformers.__version__} has no {kind}Model')

@@ -13,8 +13,7 @@ pytest.importorskip('timm')
 @pytest.mark.parametrize(
     'kind', ['ViT', 'ViTMAE', 'Dinov2', 'Dinov2, gated', 'Dinov2WithRegisters', 'DINOv3ViT', 'DINOv3ViT, gated', 'CLIPVision']
 )
-def test_what_transformers_itself_writes_is_read_whole(kind, tmp_path):
-    transformers = pytest.importorskip('transformers')
+def test_what_transformers_itself_writes_is_read_whole(transformers, kind, tmp_path):
     name, _, gated = kind.partition(', ')
     if not hasattr(transformers, f'{name}Model'):
         pytest.skip(f'this transformers has no {name}Model')
