@@ -55,7 +55,7 @@ MMSEG = {0: (120, 120, 120), 1: (6, 230, 230)}  # of mmsegmentation's vessel dat
 READ = {
     '0, 1 and 255': (lambda p: grey(LABEL, p), LABEL),
     '0, 1 and 255 in 16 bit': (lambda p: grey(LABEL, p, np.uint16), LABEL),
-    '0, 1 and 65535': (lambda p: grey(np.where(RIM, 65535, BINARY), p, np.uint16), LABEL),
+    '0, 1 and 65535': (lambda p: grey(np.where(RIM, np.uint16(65535), BINARY), p, np.uint16), LABEL),
     '0, 1 and 255 in colour channels': (lambda p: grey(np.dstack([LABEL] * 3), p), LABEL),
     '0, 1 and 255 in 32 bit': (lambda p: grey(LABEL, p, np.int32, 'tif'), LABEL),
     '0, 1 and 255 in floating point': (lambda p: grey(LABEL, p, np.float32, 'tif'), LABEL),
