@@ -105,7 +105,7 @@ def main():
     print(f'layout      {found.layout}')
     print(f'encoder     {describe({name: tuple(tensor.shape) for name, tensor in found.tensors.items()})}')
     print(f'expected    {describe(expected)}')
-    print(f'dropped     {len(found.dropped)} (head, mask token){f": {groups(found.dropped)}" if found.dropped else ""}')
+    print(f'dropped     {len(found.dropped)}{f": {groups(found.dropped)}" if found.dropped else ""}')
     if not result.complete:
         raise WeightsError(
             f'{found.path} does not fit: {len(result.fits)}/{len(expected)} encoder tensors fit, {len(result.missing)} missing, '

@@ -1,6 +1,9 @@
 # What tools/probe_encoder.py trains beside each encoder: the detail config, shortened; the tool sets data, crops and seeds.
 _base_ = '../setr_mla_vitb16_frozen_detail.py'
-model = dict(test_cfg=dict(tta=False))
+model = dict(
+    backbone=dict(_delete_=True, type='FoundationEncoder', weights='weights/VFM_Fundus_weights.pth', norm_outputs=True, precision='auto'),
+    test_cfg=dict(tta=False),
+)
 env_cfg = dict(cudnn_benchmark=False)
 train_dataloader = dict(drop_last=True, dataset=dict(split='train'))
 val_dataloader = test_dataloader = dict(dataset=dict(split='val'))

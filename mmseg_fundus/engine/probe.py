@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmengine.config import Config
-from mmseg.registry import MODELS
 
-from ..components import component
 from ..datasets import FundusVessels
 from ..errors import ConfigError, DataError
 from ..version import __version__
@@ -21,7 +19,6 @@ CROPS, VIEWS = 320, 160  # drawn in an epoch; different ones of all pictures tog
 MOST_OTHERS = 20  # pictures of each other set
 HELD_OUT = 0.2  # share of the training pictures
 FILE, RANDOM, ZEROS = 'file', 'random weights', 'no encoder'  # what a decoder is trained beside
-_SHARED = ('norm_outputs', 'precision', 'compile')  # settings of the backbone that every encoder takes
 
 
 @dataclass(frozen=True)
@@ -128,10 +125,6 @@ def probe_config(base: Path, run: Run, pictures: Pictures, work_dir: Path | str,
     cfg.work_dir = str(work_dir)
     if cfg.model.decode_head.get('type') != 'VesselDetailHead' or not cfg.train_dataloader.dataset.get('augmentation'):
         raise ConfigError(f'--config {base}: a VesselDetailHead and train_dataloader.dataset.augmentation are needed, as in configs/probe')
-    if component('FoundationEncoder', MODELS) and cfg.model.backbone.type == 'FrozenVisionTransformer' and 'arch' not in _own(base):
-        kept = {key: cfg.model.backbone[key] for key in _SHARED if key in cfg.model.backbone}
-        cfg.model.backbone = dict(type='FoundationEncoder', **kept)
-        cfg.model.neck.in_channels = cfg.model.decode_head.patch_size = None  # of whichever encoder it is
     cfg.model.backbone.weights = run.weights
     cfg.model.decode_head.context = 'zeros' if run.kind == ZEROS else 'maps'
 
@@ -157,12 +150,6 @@ def probe_config(base: Path, run: Run, pictures: Pictures, work_dir: Path | str,
 @functools.cache
 def _read(base: Path) -> Config:
     return load_config(base)
-
-
-def _own(base: Path) -> dict[str, bool]:
-    """What a config says of the backbone itself, not what it inherits: a size given there is meant."""
-    text = Path(base).read_text(encoding='utf-8')
-    return {'arch': True} if 'arch=' in text or "'arch'" in text else {}
 
 
 def run_digest(cfg: Config, run: Run, pictures: Pictures, weights_sha256: str) -> str:

@@ -18,23 +18,31 @@ HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
 
 
 def make_page(gathered: Gathered) -> str:
-    """Put the page together.
+    """Put the page together."""
+    sections = (figures, score_curves, best_and_worst, per_picture, training, made_from)
+    return framed(
+        title=escape(title(gathered)),
+        heading=name(title(gathered)),
+        subtitle=escape(subtitle(gathered)),
+        warning=warning(gathered),
+        body='\n'.join(filter(None, (make(gathered) for make in sections))),
+        tool='report.py',
+    )
+
+
+def framed(**parts: str) -> str:
+    """A page around its parts, which are HTML: ``title``, ``heading``, ``subtitle``, ``warning``, ``body``, and the ``tool`` that makes it.
 
     Its content security policy allows the one script and images within the page, nothing else: what a picture or a config is called
     cannot make it load or run anything.
     """
     style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
-    sections = (figures, score_curves, best_and_worst, per_picture, training, made_from)
     return Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
-        title=escape(title(gathered)),
-        heading=name(title(gathered)),
-        subtitle=escape(subtitle(gathered)),
-        warning=warning(gathered),
         style=style,
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        body='\n'.join(filter(None, (make(gathered) for make in sections))),
         version=escape(__version__),
+        **parts,
     )
 
 

@@ -1,17 +1,10 @@
 """A probe of encoders as one HTML page that needs no other file and no network."""
 
-import base64
-import hashlib
-from pathlib import Path
-from string import Template
-
 from ..results.probe import NOTE, Probe
-from ..version import __version__
 from .charts import Line, line_chart
+from .page import framed
 from .sections import scrolled, section
 from .values import escape, name, number
-
-HERE = Path(__file__).parent
 
 
 def probe_section(probe: Probe) -> str:
@@ -51,17 +44,12 @@ def _chart(probe: Probe, encoder: str, column: str) -> str:
 
 def make_probe_page(probe: Probe) -> str:
     """The page; like a report of a test it can load and run nothing but its own script."""
-    style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
     trained = ', '.join(f'{key} {escape(value)}' for key, value in probe.settings.items())
-    page = Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
+    return framed(
         title='Probe of encoders',
         heading='Probe of encoders',
         subtitle=f'{escape(probe.dataset)}: {trained}',
         warning='',
-        style=style,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         body=probe_section(probe),
-        version=escape(__version__),
+        tool='probe_encoder.py',
     )
-    return page.replace('tools/report.py', 'tools/probe_encoder.py')

@@ -283,3 +283,13 @@ def test_the_log_says_what_is_bound_to_a_family_and_what_was_dropped(saved):
     words = read_encoder(saved(meta_dinov2())).in_words()
     assert ', 1 dropped knowingly (mask_token); family dinov2 (DINOv2): mean, std (0.485' in words and 'licence Apache-2.0' in words
     assert read_encoder(saved(FILES['VisionFM'][0])).in_words() == ', 2 dropped knowingly (head, mask token)'
+
+
+def test_a_bias_of_k_that_nothing_masks_is_not_passed_over(saved):
+    whole = meta_dinov3()
+    bare = {key: value for key, value in whole.items() if not key.endswith('bias_mask')}
+    with pytest.raises(WeightsError, match=r'unexpected \(blocks.0.attn.qkv.bias'):
+        load_encoder(saved(bare), None)
+    for i in range(DEPTH):
+        bare[f'blocks.{i}.attn.qkv.bias'][WIDTH : 2 * WIDTH] = 0
+    assert load_encoder(saved(bare), None).tensors.keys() == load_encoder(saved(whole), None).tensors.keys()

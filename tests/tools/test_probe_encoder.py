@@ -4,7 +4,6 @@ import json
 import sys
 
 import pytest
-from tiny import TINY
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.engine.probe import FILE, RANDOM, ZEROS, Run, find_pictures, labelled, probe_config
@@ -13,8 +12,8 @@ TINY_PROBE = """
 _base_ = {base!r}
 model = dict(
     precision='float32',
-    backbone=dict(arch={arch!r}, pretrain_size=64, out_indices=(0, 1, 2, 3), precision='float32'),
-    neck=dict(in_channels=48, channels=16),
+    backbone=dict(out_indices=(0, 1, 2, 3), precision='float32'),
+    neck=dict(channels=16),
     decode_head=dict(in_channels=16, detail_channels=(8, 8, 8, 8)),
     test_cfg=dict(crop_size=(64, 64), stride=(48, 48), pixels_per_degree=1.4),
 )
@@ -36,7 +35,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def config(root, tmp_path):
     path = tmp_path / 'tiny_probe.py'
-    path.write_text(TINY_PROBE.format(base=str(root / 'configs/probe/detail.py'), arch=TINY))
+    path.write_text(TINY_PROBE.format(base=str(root / 'configs/probe/detail.py')))
     return path
 
 

@@ -6,13 +6,13 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...errors import ConfigError, WeightsError
+from ...errors import ConfigError
 from ..encoders.adapt import is_adapted
 from ..encoders.frozen import FrozenEncoder
 from ..encoders.positions import resize_table, rotary_angles
 from ..encoders.timm_model import timm_model, timm_shapes, timm_version
 from ..encoders.trained import checked_indices, checked_trainable, first_trained
-from ..encoders.weights import FROM_CHECKPOINT, RANDOM, load_encoder, read_encoder, read_fitting, weights_of
+from ..encoders.weights import FROM_CHECKPOINT, RANDOM, check_given, load_encoder, read_encoder, read_fitting, weights_of
 from ..precision import check_precision, computing_in, resolve_precision
 
 
@@ -64,11 +64,7 @@ class FrozenTimmEncoder(FrozenEncoder):
     ) -> None:
         super().__init__()
         file, key, allow_unsafe = weights_of(weights)
-        if file is None:
-            raise WeightsError(
-                'FrozenTimmEncoder was given no weights: set model.backbone.weights (or --weights FILE) to a file, or to '
-                "'random' if an untrained encoder is really meant"
-            )
+        check_given('FrozenTimmEncoder', file)
         self.model, self.options = self._architecture(file, key, allow_unsafe, model, options)
         self.net = timm_model(self.model, self.options)
         self.patch_size, self.embed_dims = self.net.patch_embed.patch_size[0], self.net.embed_dim

@@ -16,7 +16,7 @@ from ..encoders.adapt import is_adapted
 from ..encoders.frozen import FrozenEncoder
 from ..encoders.trained import checked_indices, checked_trainable, first_trained
 from ..encoders.vit import Shapes, expected_shapes, to_mmpretrain
-from ..encoders.weights import FROM_CHECKPOINT, RANDOM, load_encoder, read_encoder, read_fitting, weights_of
+from ..encoders.weights import FROM_CHECKPOINT, RANDOM, check_given, load_encoder, read_encoder, read_fitting, weights_of
 from ..precision import check_precision, computing_in, resolve_precision
 
 SIZES = ('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels')  # of an arch
@@ -113,12 +113,8 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
                     f'FrozenVisionTransformer takes no {name} (mmengine loads that without checking); name the file with '
                     'model.backbone.weights=...'
                 )
-        if weights is None:
-            raise WeightsError(
-                'the frozen encoder was given no weights: set model.backbone.weights (or --weights FILE) to a VFM_Fundus_weights.pth, '
-                "or to 'random' if an untrained encoder is really meant"
-            )
         file, key, allow_unsafe = weights_of(weights, old.get('checkpoint_key', 'teacher'), old.get('allow_unsafe', False))
+        check_given(type(self).__name__, file)
         arch, patch_size, pretrain_size = self._completed(file, key, allow_unsafe, arch, patch_size, pretrain_size)
         indices = checked_indices(out_indices, self.sizes(arch)['num_layers'])
         super().__init__(
@@ -180,7 +176,7 @@ class FrozenVisionTransformer(FrozenEncoder, VisionTransformer):
                 )
             if seen is not None and seen.plain:
                 sizes = (seen.width, seen.depth, seen.heads, seen.feedforward)
-                arch = arch or dict(zip(('embed_dims', 'num_layers', 'num_heads', 'feedforward_channels'), sizes))
+                arch = arch or dict(zip(SIZES, sizes))
                 patch_size = patch_size or seen.patch
                 pretrain_size = pretrain_size or seen.options.get('img_size')
         return arch or 'base', patch_size or 16, pretrain_size or 224

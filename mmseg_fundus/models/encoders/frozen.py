@@ -15,7 +15,7 @@ from .blocks import blocks_of
 from .identity import UnknownError, check_plain, code_of, settings_of
 from .normalisation import Normalisation
 from .trained import is_as_built, is_trained, names_in, persistent_buffers, train_where_trained
-from .weights import FROM_CHECKPOINT, RANDOM, EncoderWeights, load_exact, weights_of
+from .weights import FROM_CHECKPOINT, RANDOM, EncoderWeights, check_given, load_exact, weights_of
 
 Self = TypeVar('Self', bound='FrozenEncoder')
 
@@ -78,11 +78,7 @@ class FrozenEncoder(nn.Module):
             WeightsError: If the file is not named, cannot be read or does not fit.
         """
         file, _, allow_unsafe = weights_of(weights)
-        if file is None:
-            raise WeightsError(
-                f"{type(self).__name__} was given no weights: set model.backbone.weights (or --weights FILE) to a file, or to 'random' if "
-                'an untrained encoder is really meant'
-            )
+        check_given(type(self).__name__, file)
         self._remember()
         self.has_weights = file != FROM_CHECKPOINT
         if file not in (RANDOM, FROM_CHECKPOINT):
@@ -95,7 +91,7 @@ class FrozenEncoder(nn.Module):
         Args:
             train (Iterable[nn.Module | nn.Parameter]): Parts that are trained.
             asked_by (str): The setting that asked for that, for messages: ``'trainable_blocks=2'``.
-            adapt (Mapping, optional): An adapter that is put into :meth:`blocks` and trained, see :class:`.adapt.LoRA`.
+            adapt (Mapping, optional): An adapter that is put into :meth:`running_blocks` and trained, see :class:`.adapt.LoRA`.
 
         Raises:
             ConfigError: If ``adapt`` does not fit the encoder, or other parts are to be trained beside it.

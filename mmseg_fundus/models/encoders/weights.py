@@ -107,6 +107,15 @@ def weights_of(named: Any, checkpoint_key: str = 'teacher', allow_unsafe: bool =
     return file, named.get('key', checkpoint_key), bool(named.get('allow_unsafe', allow_unsafe))
 
 
+def check_given(encoder: str, file: Any) -> None:
+    """Raise :class:`WeightsError` if an encoder, named by its class, was given no weights."""
+    if file is None:
+        raise WeightsError(
+            f'{encoder} was given no weights: set model.backbone.weights (or --weights FILE) to a file such as VFM_Fundus_weights.pth, or '
+            "to 'random' if an untrained encoder is really meant"
+        )
+
+
 def _load(path: str | os.PathLike[str], allow_unsafe: bool) -> tuple[Path, Any]:
     with told_as(WeightsError):
         found = find_file(path, 'weights file', _NAMED_BY)

@@ -36,18 +36,21 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     width = found.size()[0]
     if isinstance(periods, torch.Tensor) and periods.ndim == 1 and len(periods) and width % (4 * len(periods)) == 0:
         found.heads = width // (4 * len(periods)) or None
-    split_bias(found)
+    split_bias(found, masked=any(name.endswith('.bias_mask') for name in names))
     return found.be('dinov3')
 
 
-def split_bias(found: Found) -> None:
-    """``qkv.bias`` as timm holds it: of q and of v; that of k is masked to zero in Meta's code."""
+def split_bias(found: Found, masked: bool) -> None:
+    """``qkv.bias`` as timm holds it: of q and of v; that of k is ``masked`` to zero in Meta's code, another one stays and is found out."""
     tensors, kept = found.tensors, 0
     for name in [name for name in tensors if name.endswith('.attn.qkv.bias')]:
         bias = tensors[name]
         if bias.ndim != 1 or len(bias) % 3:
             continue
-        q, k, v = tensors.pop(name).chunk(3)
+        q, k, v = bias.chunk(3)
+        if not masked and k.any():
+            continue
+        del tensors[name]
         stem = name.removesuffix('qkv.bias')
         tensors[stem + 'q_bias'], tensors[stem + 'v_bias'] = q.clone(), v.clone()
         kept += 1

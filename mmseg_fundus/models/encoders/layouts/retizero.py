@@ -20,14 +20,14 @@ def _name(key: str) -> str:
 
 
 def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
-    """The visual tower with its LoRA merged: ``W_q + B_q A_q``, ``W_v + B_v A_v``.  RetiZero's code has no scale."""
+    """The visual tower with its LoRA merged: ``W_q + B_q A_q``, ``W_v + B_v A_v``.  Its layers are built with a rank alone, no scale."""
     source, layout = unwrapped(loaded)
     if not any(isinstance(key, str) and key.endswith(_SIGN) for key in source):
         return None
     found = account(source, layout, drop=(HEAD, _LEFT), rename=_name)
     norm_of_pooling(found)
     merged = sum(_merge(found.tensors, name.removesuffix(_SIGN)) for name in [name for name in found.tensors if name.endswith(_SIGN)])
-    found.notes.append(f"LoRA of q and v merged into {merged} qkv tensors with scale 1: RetiZero's code adds B A as it is")
+    found.notes.append(f'LoRA of q and v merged into {merged} qkv tensors with scale 1: its layers are built with a rank alone')
     return found.be('retizero', 'retfound_mae')
 
 
