@@ -70,3 +70,10 @@ class Encoder(Protocol):
 
     def __call__(self, inputs: Tensor, /) -> tuple[Tensor, ...]:
         """Maps ``(N, C, h, w)`` of normalised pictures ``(N, 3, H, W)``, one for each level."""
+
+
+class ToldEncoder(Encoder, Protocol):
+    """An encoder that is told what each of its inputs shows, see :meth:`.VesselSegmentor.use_encoder`."""
+
+    def __call__(self, inputs: Tensor, shown: list[Any] | None = None, /) -> tuple[Tensor, ...]:
+        """Maps ``(N, C, h, w)`` of normalised pictures ``(N, 3, H, W)``, one for each level."""

@@ -1,35 +1,27 @@
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-import torch
-import torch.nn.functional as F
-from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
-from mmseg.models.utils import resize
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from mmseg.utils import add_prefix
 from torch import Tensor, nn
 
-from ...classes import IGNORE, IN_WORDS, NUMBER, VESSEL, is_vessel, vessel_probability
+from ...classes import IN_WORDS, NUMBER
 from ...errors import ConfigError
 from ..encoders.contract import Encoder, encoder_of
+from ..encoders.protocol import ToldEncoder
 from ..encoders.trained import keep_all_tensors
 from ..following import follow_normalisation, followed
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
+from .padding import over_pictures, padded, padded_labels
 from .predictor import Predictor, check_test_cfg
+from .scores import batch_dice, decide, tell_loss
 from .slim import slim_state_dict
 from .strict import check_fit
 
 Self = TypeVar('Self', bound='VesselSegmentor')
-
-
-class ToldEncoder(Encoder, Protocol):
-    """An encoder that is told what each of its inputs shows, see :meth:`VesselSegmentor.use_encoder`."""
-
-    def __call__(self, inputs: Tensor, shown: list[Any] | None = None, /) -> tuple[Tensor, ...]:
-        """Maps ``(N, C, h, w)`` of normalised pictures ``(N, 3, H, W)``, one for each level."""
 
 
 @MODELS.register_module()
@@ -122,19 +114,10 @@ class VesselSegmentor(EncoderDecoder):
 
     # ---- forward
 
-    def _patch_size(self) -> int:
-        return self.encoder.patch_size
-
     def encode(self, inputs: Tensor, shown: list[Any] | None = None) -> tuple[Tensor, ...]:
         """The backbone's maps of ``(N, 3, H, W)`` pictures, padded to multiples of the patch size; ``shown`` as in :meth:`use_encoder`."""
-        inputs, encoder = self._padded(inputs), self._put_in_place()
+        inputs, encoder = padded(inputs, self.encoder.patch_size), self._put_in_place()
         return self.backbone(inputs) if encoder is None else encoder(inputs, shown)
-
-    def _padded(self, inputs: Tensor) -> Tensor:
-        patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        down, right = -height % patch, -width % patch
-        # padding by nothing copies; a traced graph needs it for other sizes
-        return F.pad(inputs, (0, right, 0, down)) if torch.jit.is_tracing() or down or right else inputs
 
     def fuse(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
         """Feature maps for the heads: the backbone's through the neck."""
@@ -147,17 +130,11 @@ class VesselSegmentor(EncoderDecoder):
 
     def decode(self, features: Sequence[Tensor], inputs: Tensor) -> Tensor:
         """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
+        patch = self.encoder.patch_size
         with computing_in(self.precision, inputs.device):
-            logits = self.decode_head(features, self._padded(inputs)) if self._head_needs_picture else self.decode_head(features)
-        return self._cut(logits.float(), inputs)
-
-    def _cut(self, logits: Tensor, inputs: Tensor) -> Tensor:
-        """Head output -> logits exactly over ``inputs``: upsample to the padded size if the head has a stride, drop the padding."""
-        patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        padded = (height + -height % patch, width + -width % patch)
-        if logits.shape[2:] != padded:
-            logits = resize(logits, size=padded, mode='bilinear', align_corners=self.align_corners)
-        return logits[:, :, :height, :width]
+            looks = (padded(inputs, patch),) if self._head_needs_picture else ()
+            logits = self.decode_head(features, *looks)
+        return over_pictures(logits.float(), inputs, patch, self.align_corners)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures ``(N, 3, H, W)``; the other argument is ``shown`` of :meth:`use_encoder`."""
@@ -173,27 +150,12 @@ class VesselSegmentor(EncoderDecoder):
             features = self.fuse(self.encode(inputs, [sample.get('shown') for sample in data_samples]))
             logits = self.decode(features, inputs)
             losses = add_prefix(self.decode_head.loss_by_feat(logits, data_samples), 'decode')
-            losses['Dice'] = self._batch_dice(logits.detach(), data_samples)
+            losses['Dice'] = batch_dice(logits.detach(), data_samples)
             if self.with_auxiliary_head:
                 with computing_in(self.precision, inputs.device):
-                    losses.update(self._auxiliary_head_forward_train(features, self._padded_labels(inputs, data_samples)))
+                    data_samples = padded_labels(data_samples, inputs, self.encoder.patch_size)
+                    losses.update(self._auxiliary_head_forward_train(features, data_samples))
             return losses
-
-    def _padded_labels(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> Sequence[SegDataSample]:
-        """The samples with labels as large as the padded picture, ignored there: what an auxiliary head's map lies over."""
-        patch, (height, width) = self._patch_size(), inputs.shape[2:]
-        down, right = -height % patch, -width % patch
-        if not down and not right:
-            return data_samples
-        labels = [F.pad(sample.gt_sem_seg.data, (0, right, 0, down), value=IGNORE) for sample in data_samples]
-        return [SegDataSample(gt_sem_seg=PixelData(data=label)) for label in labels]
-
-    @staticmethod
-    def _batch_dice(logits: Tensor, data_samples: Sequence[SegDataSample]) -> Tensor:
-        """Vessel Dice of a training batch, hard decisions, pooled, for the log."""
-        label = torch.stack([sample.gt_sem_seg.data[0] for sample in data_samples])
-        found, vessel, valid = is_vessel(logits), label == VESSEL, label != IGNORE
-        return 2 * (found & vessel).sum() / ((found & valid).sum() + vessel.sum()).clamp(min=1)
 
     # ---- prediction
 
@@ -217,16 +179,7 @@ class VesselSegmentor(EncoderDecoder):
     def postprocess_result(self, seg_logits: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
         """mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
         results = super().postprocess_result(seg_logits, data_samples)
-        threshold = self.test_cfg.get('threshold', 0.5)
         for sample in results:
-            logits = sample.seg_logits.data[None]
-            if threshold != 0.5:
-                sample.pred_sem_seg.data = (vessel_probability(logits) > threshold).to(sample.pred_sem_seg.data)
-            if 'gt_sem_seg' in sample and logits.shape[2:] == sample.gt_sem_seg.data.shape[1:]:
-                sample.set_metainfo(dict(val_loss=self._loss_terms(logits, sample.gt_sem_seg.data.to(logits.device))))
+            decide(sample, self.test_cfg.get('threshold', 0.5))
+            tell_loss(sample, self.decode_head.loss_decode)
         return results
-
-    def _loss_terms(self, logits: Tensor, label: Tensor) -> dict[str, float]:
-        loss = self.decode_head.loss_decode
-        terms = loss.terms(logits, label) if hasattr(loss, 'terms') else {}
-        return {name: float(value.detach()) for name, value in terms.items()}
