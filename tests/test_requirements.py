@@ -35,6 +35,7 @@ def imports_of(path):
         yield from (name.split('.')[0] for name in names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('folders', CHECKED, ids=lambda folders: folders[0])
 def test_each_package_that_is_imported_is_declared(root, folders):
     files = [path for folder in folders for path in sorted((root / folder).rglob('*.py'))]

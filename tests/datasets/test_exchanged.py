@@ -62,6 +62,7 @@ def test_a_cut_full_of_vessel_is_no_inverted_label():
         check_label(thick, (255 - dark).astype(np.uint8), fov, 'x')
 
 
+@pytest.mark.slow
 def test_an_inverted_field_of_view_is_one_line_whose_advice_works(own):
     def invert(number, label, fov):
         return label, 255 - fov if number == 1 else fov

@@ -31,6 +31,7 @@ def label_files(dataset):
     return [Path(dataset.get_data_info(i)['seg_map_path']).name for i in range(len(dataset))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('gz', [False, True], ids=['plain', 'gzipped'])
 def test_stare(tmp_path, gz):
     root, end = layouts.write_stare(tmp_path / 'STARE', gz), '.gz' if gz else ''
@@ -61,6 +62,7 @@ def test_chase_db1(tmp_path):
     assert label_files(ChaseDB1VesselDataset(root, 'test', observer='second'))[0] == 'Image_11L_2ndHO.png'
 
 
+@pytest.mark.slow
 def test_hrf(tmp_path):
     root = layouts.write_hrf(tmp_path)
     train, test = HRFVesselDataset(root, 'trainval'), HRFVesselDataset(root, 'test')
@@ -115,6 +117,7 @@ def test_names_that_repeat_in_training_and_test_are_told_apart(tmp_path):
     assert found == ['10_G', 'train_Original_1_A', '2_D', 'test_Original_1_A', '2_N']
 
 
+@pytest.mark.slow
 def test_a_label_that_looks_inverted_is_told(tmp_path, monkeypatch):
     root = layouts.write_chase(tmp_path)
     said = []

@@ -108,6 +108,8 @@ def test_maps_of_a_file_of_transformers_are_its_own_at_three_sizes(transformers,
     kind, settings = HUGGING[name]
     if not hasattr(transformers, f'{kind}Model'):
         pytest.skip(f'transformers {transformers.__version__} has no {kind}Model')
+    if kind == 'DINOv3ViT' and not hasattr(torch.amp, 'is_autocast_available'):
+        pytest.skip(f"transformers' own {kind}Model runs with torch 2.4 or newer only, this is {torch.__version__}")
     torch.manual_seed(0)
     model = stirred(getattr(transformers, f'{kind}Model')(getattr(transformers, f'{kind}Config')(**settings)))
     encoder = encoder_of_file(model.state_dict(), tmp_path)

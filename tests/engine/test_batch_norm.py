@@ -104,6 +104,7 @@ def test_a_batch_size_of_one_is_refused_likewise(runner):
     assert done == 0 and 'batch size 1, each has one: use --batch-size 3, or another normalisation' in error
 
 
+@pytest.mark.slow
 def test_our_own_head_takes_a_batch_of_one_and_says_what_to_do_about_a_map_of_1x1(tiny_config):
     small = "train_dataloader['dataset']['augmentation'] = dict(size=(16, 16))\nmodel['test_cfg'] = dict(size=(16, 16))"
     cfg = load_config(tiny_config(small), {'train_cfg.max_epochs': 1, 'train_dataloader.batch_size': 1})

@@ -111,6 +111,7 @@ def test_pretraining_goes_on_where_it_was(photographs, tmp_path):
     assert not torch.equal(first['norm.weight'], safe_load(tmp_path / 'work' / 'encoder.pth')['state_dict']['norm.weight'])
 
 
+@pytest.mark.slow
 def test_the_shipped_configs_build():
     for path in sorted((ROOT / 'configs/pretrain').glob('*.py')):
         cfg = Config.fromfile(str(path))

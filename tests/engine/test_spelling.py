@@ -113,6 +113,7 @@ def test_mmsegs_own_configs_are_valid(family):
     check_spelling(Config.fromfile(str(path)), path.name)
 
 
+@pytest.mark.slow
 def test_every_config_of_this_package_is_valid(root):
     for path in sorted((root / 'configs').rglob('*.py')):
         if '_base_' not in path.parts:

@@ -52,6 +52,7 @@ def test_the_optimizer_holds_decoder_parameters_only(trained):
     assert held == decoder and len(runner.optim_wrapper.optimizer.state_dict()['state']) == len(decoder)
 
 
+@pytest.mark.slow
 def test_outputs_are_checkpoints_curves_and_overlays(trained):
     runner, _ = trained
     work = Path(runner.work_dir)
@@ -76,6 +77,7 @@ def test_a_checkpoint_tests_and_resumes(trained, tiny_config):
     assert all(torch.equal(tensor, runner.model.state_dict()[name]) for name, tensor in resumed.model.state_dict().items())
 
 
+@pytest.mark.slow
 def test_the_cosine_runs_over_the_epochs_asked_for(tiny_config):
     cfg = load_config(tiny_config(), {'train_cfg.max_epochs': 3, 'train_dataloader.batch_size': 1})
     runner = Runner.from_cfg(cfg)

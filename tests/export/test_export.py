@@ -41,6 +41,7 @@ def test_onnx_is_pytorch_at_three_sizes_and_others(model, tmp_path, head):
     compare(segmentor, onnx_runner(tmp_path / 'a.onnx'), [(3, 64, 64), (5, 33, 16), (1, 5, 7), (1, 80, 112)])
 
 
+@pytest.mark.slow
 def test_every_size_is_dynamic(model, tmp_path):
     export_onnx(model(), tmp_path / 'a.onnx')
     graph = onnx.load(str(tmp_path / 'a.onnx')).graph
@@ -84,6 +85,7 @@ def test_other_settings(model, tmp_path, changes):
     assert all(torch.equal(tensor, before[name]) for name, tensor in segmentor.state_dict().items())
 
 
+@pytest.mark.slow
 def test_metadata_say_how_to_predict(model, tmp_path):
     slide = dict(mode='slide', crop_size=(48, 64), stride=(32, 32), zoom=1.5, threshold=0.4, tta=dict(turns=False))
     segmentor = model(test_cfg=slide)

@@ -108,6 +108,7 @@ UNFIT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('what', list(UNFIT))
 def test_only_containers_are_filled_and_only_with_plain_keys(tmp_path, what):
     opcodes, words = UNFIT[what]

@@ -176,6 +176,7 @@ def test_a_checkpoint_is_slim_and_a_full_one_needs_no_file(file, tmp_path, drive
         model.load_state_dict(state)
 
 
+@pytest.mark.slow
 def test_a_traced_graph_takes_every_size(file):
     """Also where the table is resized with antialiasing, which ONNX's older operators do not have."""
     encoder = FrozenTimmEncoder(file)

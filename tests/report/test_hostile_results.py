@@ -9,6 +9,8 @@ from mmseg_fundus.report import gather, make_page
 
 from .conftest import change
 
+pytestmark = pytest.mark.slow
+
 
 def arguments(**values):
     def spoil(work):

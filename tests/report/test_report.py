@@ -51,6 +51,7 @@ def checked(page: str) -> Tags:
     return tags
 
 
+@pytest.mark.slow
 def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
     gathered = gather(work, pictures=2)
     page = make_page(gathered)
@@ -150,6 +151,7 @@ def test_data_that_moved_are_found_with_their_new_folder(work):
     assert len(gathered.pictures) == 5 and all(picture.photograph for picture in gathered.pictures)
 
 
+@pytest.mark.slow
 def test_a_mask_that_is_not_the_tests_is_told(work):
     mask = np.asarray(Image.open(work / 'masks/plain.png'))
     Image.fromarray(np.roll(mask, 3)).save(work / 'masks/plain.png')
@@ -164,6 +166,7 @@ def test_a_work_folder_without_results_shows_its_training(work):
     assert 'Vessel Dice' in Tags(page).text and 'python tools/test.py' in page
 
 
+@pytest.mark.slow
 def test_the_newest_test_below_a_folder_is_read(work, tmp_path):
     for age, name in ((300, 'old'), (0, 'new')):
         shutil.copytree(work, work / name, ignore=shutil.ignore_patterns('old', 'new', '2026*', '*.pth'))
@@ -190,6 +193,7 @@ def test_nothing_to_report_is_refused(tmp_path):
         gather(tmp_path)
 
 
+@pytest.mark.slow
 def test_no_other_file_than_a_config_is_shown(work):
     (work / 'secret.txt').write_text('secret')
     change(work, config=str(work / 'secret.txt'))
@@ -220,6 +224,7 @@ def test_best_and_worst_are_never_the_same_picture():
     assert [picture.rank for picture in choose(rows[:1], 3)] == ['best'] and choose(rows[-1:], 3) == []
 
 
+@pytest.mark.slow
 def test_the_page_works_in_a_browser(work):
     """Sliders, sorting and read-outs on a desktop and a phone; no console message, no request."""
     if not (shutil.which('chromium') and shutil.which('chromedriver')):

@@ -54,6 +54,7 @@ def test_an_interrupt_that_the_caller_ignores_is_ignored(interrupted, root):
     assert done.returncode == 1 and 'config file not found' in done.stderr and 'interrupted' not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('module', ['torch.distributed.elastic', 'torch.distributed.run'])
 def test_torchrun_that_is_interrupted_while_it_imports_says_so_in_one_word(interrupted, root, module):
     done = interrupted(module, 'bash', root / 'tools/dist_train.sh', 'none.py', 2)

@@ -95,6 +95,7 @@ class MLflow(types.ModuleType):
         return lambda *args, **kwargs: None
 
 
+@pytest.mark.slow
 def test_mlflow_gets_pictures_under_file_names_and_the_figures_of_training_and_test(tiny_config, monkeypatch):
     mlflow = MLflow()
     monkeypatch.setitem(sys.modules, 'mlflow', mlflow)
