@@ -5,24 +5,39 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from mmengine.runner import Runner
 from tiny import TINY, write_weights
 
 from mmseg_fundus.engine import load_config
-from mmseg_fundus.models.backbones import FrozenVisionTransformer
+from mmseg_fundus.models.backbones import FrozenTimmEncoder, FrozenVisionTransformer
+
+
+@pytest.fixture(params=['mmpretrain', 'timm'])
+def backbone(request, tmp_path):
+    """A tiny encoder of patches of 14: mmpretrain's plain ViT, or one of timm with registers that its file decides."""
+    path = tmp_path / 'weights14.pth'
+    if request.param == 'mmpretrain':
+        return dict(weights=str(write_weights(path, patch_size=14)), arch=TINY, patch_size=14, pretrain_size=56)
+    timm = pytest.importorskip('timm')
+    torch.manual_seed(0)
+    net = timm.create_model('vit_small_patch14_reg4_dinov2', num_classes=0, embed_dim=64, depth=4, num_heads=1, img_size=56)
+    torch.save(net.state_dict(), path)
+    return dict(_delete_=True, type='FoundationEncoder', weights=str(path))
 
 
 @pytest.fixture
-def train(tiny_config, tmp_path, monkeypatch):
-    """Trains a tiny ViT of patches of 14 on crops of 50x60; returns its losses, its figures, and how many inputs the encoder saw."""
-    seen, run = [], FrozenVisionTransformer._run
-    monkeypatch.setattr(FrozenVisionTransformer, '_run', lambda self, x: (seen.append(len(x)), run(self, x))[1])
-    weights = write_weights(tmp_path / 'weights14.pth', patch_size=14)
+def train(backbone, tiny_config, tmp_path, monkeypatch):
+    """Trains on crops of 50x60; returns the losses, the figures, and how many inputs the encoder saw."""
+    seen = []
+    for kind in (FrozenVisionTransformer, FrozenTimmEncoder):
+        run = kind.encode
+        monkeypatch.setattr(kind, 'encode', lambda self, x, run=run: (seen.append(len(x)), run(self, x))[1])
 
     def train(name, **options):
         seen.clear()
         settings = {
-            'model.backbone': dict(weights=str(weights), arch=TINY, patch_size=14, pretrain_size=56),
+            'model.backbone': backbone,
             'model.neck.in_channels': None,
             'model.decode_head': dict(
                 _delete_=True, type='VesselDetailHead', in_channels=16, detail_channels=(4, 8, 8, 8), loss_decode=dict(type='VesselLoss')

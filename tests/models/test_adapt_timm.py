@@ -16,6 +16,7 @@ from mmseg_fundus.models.encoders.adapt import merge_adapters
 
 timm = pytest.importorskip('timm')
 SIZES = dict(embed_dim=64, depth=4, num_heads=1)
+LORA = dict(type='LoRA', rank=4)
 FILES = {  # registers and a table for a picture of 56 pixels; rotary positions
     'DINOv2': ('vit_small_patch14_reg4_dinov2', dict(SIZES, img_size=56)),
     'DINOv3': ('vit_base_patch16_dinov3', SIZES),
@@ -30,7 +31,7 @@ def build(request, tiny_config, tmp_path):
     state = timm_model.timm_model(name, options).state_dict()
     torch.save({key: tensor + 0.2 * torch.randn(tensor.shape, generator=generator) for key, tensor in state.items()}, tmp_path / 'file.pth')
 
-    def make(seed=0, adapt=dict(type='LoRA', rank=4)):
+    def make(seed=0, adapt=LORA):
         settings = dict(_delete_=True, type='FoundationEncoder', weights=str(tmp_path / 'file.pth'), adapt=adapt)
         lines = f"model['backbone'] = {settings!r}\nmodel['neck']['in_channels'] = model['decode_head']['patch_size'] = None"
         torch.manual_seed(seed)
