@@ -216,6 +216,12 @@ FILES = {
     ),
     'timm ViT': (_PLAIN | drawn(HEAD), 'plain', [*HEAD]),
     'timm ViT, layer scale, registers': (drawn(timm_shapes(rows=16, scale=True, registers=2)), 'plain', []),
+    'timm CLIP': (
+        {name: tensor for name, tensor in _PLAIN.items() if name != 'patch_embed.proj.bias'}
+        | drawn({'norm_pre.weight': (WIDTH,), 'norm_pre.bias': (WIDTH,), **HEAD}),
+        'openclip',
+        [*HEAD],
+    ),
     'CLIP': (openai_clip(), 'clip', _CLIP_LEFT),
     'CLIP /14': (behind('module.', openai_clip(14)), 'clip', ['module.' + name for name in _CLIP_LEFT]),
     'CLIP, transformers': (

@@ -19,6 +19,7 @@ TIMM = {  # a file of timm's own: its model, and the grid of its position table
     'DINOv3, biases': ('vit_small_patch16_dinov3_qkvb', 0),
     'DINOv3, gated': ('vit_small_plus_patch16_dinov3', 0),
     'timm, registers': ('vit_base_patch16_224', 5),
+    'timm, CLIP': ('vit_base_patch16_clip_224', 14),
 }
 HF = dict(hidden_size=WIDTH, num_hidden_layers=DEPTH, num_attention_heads=HEADS, intermediate_size=4 * WIDTH, layer_norm_eps=1e-6)
 HUGGING = {  # class of transformers and settings
@@ -86,14 +87,14 @@ def test_maps_of_a_file_alone_are_timms_at_the_native_size(of_timm, norm, tmp_pa
 
 
 def test_maps_at_other_sizes_follow_the_rule_of_the_family(of_timm, tmp_path):
-    """DINOv2 without registers, MAE: bicubic without antialiasing, which is not timm's way; a random table shows the most of it."""
+    """DINOv2 without registers, MAE, CLIP: bicubic without antialiasing, which is not timm's way; a random table shows the most of it."""
     model, patch, grid, name = of_timm
     encoder = encoder_of_file(model.state_dict(), tmp_path)
     for size in ((5, 9), (grid + 6, grid + 3)):
         x = torch.randn(1, 3, size[0] * patch, size[1] * patch)
         error = errors(encoder(x), timm_maps(model, x, False))
         print(f'{name} at {size}: {error:.1e} from timm')
-        if name in ('RETFound-MAE', 'RETFound-DINOv2', 'DINOv2'):
+        if name in ('RETFound-MAE', 'RETFound-DINOv2', 'DINOv2', 'timm, CLIP'):
             table = model.pos_embed.data
             rows = table[:, 1:].unflatten(1, (grid, grid)).permute(0, 3, 1, 2)
             rows = F.interpolate(rows, size=size, mode='bicubic').flatten(2).transpose(1, 2)

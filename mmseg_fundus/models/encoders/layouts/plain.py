@@ -14,6 +14,9 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     found = account(*unwrapped(loaded))
     norm_of_pooling(found)
     made_here = isinstance(getattr(loaded, 'metadata', loaded).get('about'), str)
+    if 'norm_pre.weight' in found.tensors:
+        found.notes.append("a tower of CLIP; GELU is exact, as in timm's models; OpenAI's own is the quick one: family='clip'")
+        return found.be('openclip', 'clip', 'eyeclip')
     if any(name.endswith(_NO_MORE) for name in found.tensors) or 'reg_token' in found.tensors:
         return found.be('plain')
     if not made_here and is_sine(found.tensors.get('pos_embed')):
