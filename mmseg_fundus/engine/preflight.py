@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,7 +27,9 @@ from ..datasets.naming import parts_of
 from ..datasets.reading import read_picture
 from ..datasets.verify import verify_samples
 from ..errors import ConfigError, DataError
+from ..models.data_preprocessor import normalisation_of
 from ..models.encoders.contract import backbone_of, encoder_in
+from ..models.following import contradiction
 from ..stack import installed_versions
 from ..visualization import draw_overlay
 from .cli import explain
@@ -40,9 +41,8 @@ MOST_PICTURES = 60  # decoded of each split; a training decodes them all
 MEETING = 150  # seconds that the processes have to meet, torch's import on a busy machine counted in
 
 
-@dataclass
-class Row:
-    """One line of the table: what was checked, ``ok`` / ``problem`` / ``not checked``, what was found or what to do."""
+class Row(NamedTuple):
+    """One line of the table: what was checked, ``ok`` / ``warning`` / ``problem`` / ``not checked``, what was found or what to do."""
 
     name: str
     verdict: str
@@ -81,6 +81,7 @@ class Preflight:
             ('versions', self.versions, ()),
             ('GPU', self.gpus, ()),
             ('weights and model', self.weights, ()),
+            ('normalisation', self.normalisation, ('weights and model',)),
             ('parameters', self.parameters, ('weights and model',)),
             ('data', self.data, ()),
             ('sample', self.sample, ('data',)),
@@ -96,6 +97,8 @@ class Preflight:
                 continue
             try:
                 self.rows.append(Row(name, 'ok', check()))
+            except UserWarning as warning:
+                self.rows.append(Row(name, 'warning', str(warning)))
             except Exception as error:  # noqa: BLE001 (whatever goes wrong is a row of the table)
                 self.rows.append(Row(name, 'problem', explain(error) or f'{type(error).__name__}: {" ".join(str(error).split())[:300]}'))
         return self.rows
@@ -132,6 +135,12 @@ class Preflight:
         count = len(encoder.own_tensors())
         notes = ''.join(f'; {note}' for note in source.notes)
         return f'{source.path}: {source.layout}, {count}/{count} encoder tensors, SHA-256 {source.sha256[:16]}...{notes}'
+
+    def normalisation(self) -> str:
+        used, wrong = normalisation_of(self.model.data_preprocessor), contradiction(self.model.data_preprocessor, encoder_in(self.model))
+        if wrong:
+            raise UserWarning(wrong)
+        return used.in_words() if used else 'none of three channels'
 
     def parameters(self) -> str:
         trained = sum(p.numel() for p in self.model.parameters() if p.requires_grad)
@@ -266,8 +275,7 @@ class Preflight:
             'if gpu: torch.cuda.set_device(rank)\n'
             "d.init_process_group('nccl' if gpu else 'gloo')\n"
             "x = torch.full((1,), float(rank + 1), device='cuda' if gpu else 'cpu'); d.all_reduce(x)\n"
-            'assert int(x) == d.get_world_size() * (d.get_world_size() + 1) // 2\n'
-            'd.destroy_process_group()\n'
+            'assert int(x) == d.get_world_size() * (d.get_world_size() + 1) // 2; d.destroy_process_group()\n'
         )
         with socket.socket() as probe:
             probe.bind(('127.0.0.1', 0))

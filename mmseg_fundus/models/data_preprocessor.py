@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..classes import IGNORE
-from ..errors import CheckpointError
+from ..errors import CheckpointError, ConfigError
 from .encoders.layouts.families import VISIONFM
 from .encoders.normalisation import Normalisation
 
@@ -29,12 +29,21 @@ class FundusDataPreprocessor(SegDataPreProcessor):
         mean (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
         std (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
         **kwargs: The rest of ``SegDataPreProcessor``.
+
+    Raises:
+        ConfigError: If a mean or std is above 1: it is in units of 0 to 255, as mmseg's own preprocessor has it.
     """
 
     def __init__(self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, **kwargs: Any) -> None:
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         follows = tuple(name for name, given in (('mean', mean), ('std', std)) if given is None)
         mean, std = VISIONFM.mean if mean is None else mean, VISIONFM.std if std is None else std
+        for name, values in (('mean', mean), ('std', std)):
+            if any(value > 1 for value in values):
+                raise ConfigError(
+                    f'FundusDataPreprocessor: {name}={tuple(values)}, but RGB in units of 0 to 1 was expected; divide by 255, or leave '
+                    'mean and std out, which uses those of the encoder'
+                )
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})
         self.follows = follows
 

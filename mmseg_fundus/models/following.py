@@ -76,8 +76,7 @@ def follow_normalisation(preprocessor: nn.Module, encoder: Encoder) -> None:
     """
     known = encoder.normalisation
     following = isinstance(preprocessor, FundusDataPreprocessor) and preprocessor.follow(known)
-    used = normalisation_of(preprocessor)
-    family = encoder.source.family if encoder.source is not None and encoder.source.family else 'the encoder'
+    wrong = contradiction(preprocessor, encoder)
     if known is None:
         if following and encoder.source is not None:
             print_log(
@@ -85,12 +84,22 @@ def follow_normalisation(preprocessor: nn.Module, encoder: Encoder) -> None:
                 f'({VISIONFM.in_words()}). Others: model.data_preprocessor=dict(mean=(...), std=(...))',
                 logger='current',
             )
-    elif used is not None and not used.near(known):
-        print_log(
-            f'normalisation: the config has {used.in_words()}, {family} was trained with {known.in_words()}; a frozen encoder '
-            "cannot adapt to others. To use its own: data_preprocessor=dict(type='FundusDataPreprocessor') without mean and std",
-            logger='current',
-            level=WARNING,
-        )
+    elif wrong:
+        print_log(f'normalisation: {wrong}', logger='current', level=WARNING)
     elif following and not known.near(VISIONFM):
-        print_log(f'normalisation: {known.in_words()}, as {family} was trained', logger='current')
+        print_log(f'normalisation: {known.in_words()}, as {_family(encoder)} was trained', logger='current')
+
+
+def contradiction(preprocessor: nn.Module, encoder: Encoder) -> str:
+    """What pictures are normalised with and what the encoder was trained with, and what to do; empty if they agree or one is not known."""
+    known, used = encoder.normalisation, normalisation_of(preprocessor)
+    if known is None or used is None or used.near(known):
+        return ''
+    return (
+        f'the config has {used.in_words()}, {_family(encoder)} was trained with {known.in_words()}; a frozen encoder '
+        "cannot adapt to others. To use its own: data_preprocessor=dict(type='FundusDataPreprocessor') without mean and std"
+    )
+
+
+def _family(encoder: Encoder) -> str:
+    return encoder.source.family if encoder.source is not None and encoder.source.family else 'the encoder'

@@ -149,6 +149,13 @@ def test_a_stock_preprocessor_that_contradicts_the_family_is_warned_of_too(build
     assert [level for level, _ in said] == [logging.WARNING]
 
 
+@pytest.mark.parametrize('name', ['mean', 'std'])
+def test_statistics_of_0_to_255_are_refused(build, name):
+    """mmseg's own preprocessor has these units; taken for 0 to 1 they make every picture the same grey."""
+    with pytest.raises(ConfigError, match=f'{name}=.123.675, 116.28, 103.53.*units of 0 to 1.*divide by 255'):
+        build(f"model['data_preprocessor'] = dict(type='FundusDataPreprocessor', {name}=[123.675, 116.28, 103.53])")
+
+
 def test_one_of_mean_and_std_may_be_named_and_the_other_follows(build, family):
     family(IMAGENET)
     model = build("model['data_preprocessor'] = dict(type='FundusDataPreprocessor', mean=(.1, .2, .3))")

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmseg_fundus.models.encoders import Normalisation
+
 
 @pytest.fixture
 def check(root, zygote, monkeypatch, capfd):
@@ -23,7 +25,7 @@ def check(root, zygote, monkeypatch, capfd):
         out = capfd.readouterr().out
         verdicts = {}
         for line in out.splitlines():
-            for verdict in ('ok', 'problem', 'not checked'):
+            for verdict in ('ok', 'warning', 'problem', 'not checked'):
                 if line.startswith(verdict.ljust(12)):
                     verdicts[line[12:31].strip()] = verdict
         return stop.value.code, verdicts, ' '.join(out.split())
@@ -34,7 +36,7 @@ def check(root, zygote, monkeypatch, capfd):
 def test_a_healthy_setup_is_all_ok_and_renders_a_sample(check, tiny_config, tmp_path, monkeypatch):
     monkeypatch.delenv('PORT', raising=False)
     status, verdicts, out = check(tiny_config(), '--gpus', 2)
-    assert status == 0 and set(verdicts.values()) == {'ok'} and len(verdicts) == 11, out
+    assert status == 0 and set(verdicts.values()) == {'ok'} and len(verdicts) == 12, out
     assert 'ready to train' in out and '2 process(es) met' in out and '54/54 encoder tensors' in out
     sample = np.asarray(Image.open(tmp_path / 'work' / 'check_setup_sample.png'))
     assert sample.shape == (64, 3 * 64, 3)
@@ -74,3 +76,16 @@ def test_an_occupied_port_is_the_problem(check, tiny_config, monkeypatch):
 def test_frozen_parameters_in_the_optimizer_are_the_problem(check, tiny_config):
     status, verdicts, out = check(tiny_config("optim_wrapper['constructor'] = 'DefaultOptimWrapperConstructor'"))
     assert status == 1 and verdicts['training step'] == 'problem' and 'TrainableOptimWrapperConstructor' in out
+
+
+def test_a_normalisation_that_is_not_the_familys_is_a_warning_with_both(check, tiny_config, monkeypatch):
+    """As with RETFound's files, whose users took the mean and std of other pictures and were told nothing."""
+    status, verdicts, out = check(tiny_config())
+    assert verdicts['normalisation'] == 'ok' and 'normalisation mean (0.424, 0.261, 0.128)' in out
+    found = property(lambda self: Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    monkeypatch.setattr('mmseg_fundus.models.FrozenVisionTransformer.normalisation', found)
+    other = "model['data_preprocessor'] = dict(type='FundusDataPreprocessor', mean=[.5] * 3, std=[.5] * 3)"
+    status, verdicts, out = check(tiny_config(other))
+    assert status == 0 and verdicts['normalisation'] == 'warning' and verdicts['training step'] == 'ok'
+    assert 'the config has mean (0.500, 0.500, 0.500)' in out and 'was trained with mean (0.485, 0.456, 0.406)' in out
+    assert 'ready to train; look at the warning first: normalisation' in out
