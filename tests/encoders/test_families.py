@@ -192,10 +192,12 @@ def test_a_family_that_the_keys_contradict_is_an_error_that_names_both(named, wo
         read_encoder(weights_of(dict(file=str(saved(meta_dinov3())), family=named))[0])
 
 
-def test_openclip_has_the_exact_gelu(saved):
-    path = saved(openai_clip())
-    quick, exact = read_encoder(path), read_encoder(weights_of(dict(file=path, family='openclip'))[0])
-    assert 'quickgelu' in quick.architecture.name and 'quickgelu' not in exact.architecture.name
+@pytest.mark.parametrize('content, other, said', [(FILES['timm CLIP'][0], 'clip', 'exact'), (openai_clip(), 'openclip', 'quick')])
+def test_clips_gelu_is_that_of_the_spelling_and_the_other_can_be_named(content, other, said, saved):
+    path = saved(content)
+    found, named = read_encoder(path), read_encoder(weights_of(dict(file=path, family=other))[0])
+    assert found.normalisation == named.normalisation == CLIP and any(f"family='{other}'" in note for note in found.notes)
+    assert ('quickgelu' in found.architecture.name) == (said == 'quick') != ('quickgelu' in named.architecture.name)
 
 
 def test_lora_is_merged_into_q_and_v(saved):
