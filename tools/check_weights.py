@@ -68,6 +68,7 @@ def print_family(found) -> None:
         print(
             f'built as    {architecture.name} of timm {architecture.options}{", or plain ViT of mmpretrain" if architecture.plain else ""}'
         )
+        print(f'heads       {architecture.heads} of {architecture.width // architecture.heads} channels')
     if found.normalisation:
         mean, std = (tuple(round(value, 4) for value in part) for part in found.normalisation)
         print(f'mean, std   {mean}, {std}')

@@ -33,6 +33,7 @@ def test_the_file_alone_is_enough(check, tmp_path):
     assert not code and lines['OK'] == '36/36 encoder tensors'
     assert lines['family'].startswith('dinov3: DINOv3, ') and 'vit_base_patch16_dinov3_qkvb of timm' in out
     assert '(0.485, 0.456, 0.406), (0.229, 0.224, 0.225)' in out and lines['size'] == '224 x 224 pixels'
+    assert lines['heads'] == '1 of 64 channels', 'told by the 16 periods'
     assert lines['dropped'].endswith(': mask_token, rope_embed.periods, blocks.*.attn.qkv.bias_mask (2)')
     assert (
         lines['config'] == f"model = dict(backbone=dict(_delete_=True, type='FoundationEncoder', weights={str(tmp_path / 'file.pth')!r}))"

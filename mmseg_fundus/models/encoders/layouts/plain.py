@@ -14,8 +14,8 @@ def read(loaded: Mapping[str, Any], branch: str) -> Found | None:
     found = account(*unwrapped(loaded))
     norm_of_pooling(found)
     made_here = isinstance(getattr(loaded, 'metadata', loaded).get('about'), str)
-    if 'norm_pre.weight' in found.tensors:
-        found.notes.append("a tower of CLIP; GELU is exact, as in timm's models; OpenAI's own is the quick one: family='clip'")
+    if 'norm_pre.bias' in found.tensors:  # without bias: another network (XP)
+        found.notes.append("a tower of CLIP: with exact GELU, as timm has it; OpenAI's quick one with family='clip' or the model's name")
         return found.be('openclip', 'clip', 'eyeclip')
     if any(name.endswith(_NO_MORE) for name in found.tensors) or 'reg_token' in found.tensors:
         return found.be('plain')
