@@ -44,10 +44,11 @@ def test_the_adapter_is_trained_and_the_base_stays_bit_for_bit(build):
     model = build()
     assert isinstance(model.backbone, FrozenTimmEncoder) and len(model.backbone.trainable) == 16
     before, fingerprint = copied(model), model.backbone.fingerprint()
-    step(model), step(model)
+    for _ in range(3):  # large ones, whose changes no rounding hides
+        step(model, lr=1.0)
     for name, parameter in model.named_parameters():
         frozen = name.startswith('backbone.') and not name.endswith(('lora_down', 'lora_up'))
-        assert torch.equal(parameter, before[name]) == frozen, name
+        assert torch.equal(parameter, before[name]) == frozen and parameter.isfinite().all(), name
     assert model.backbone.fingerprint() == fingerprint == build(adapt=None).backbone.fingerprint()
 
 
