@@ -11,6 +11,8 @@ from mmseg_fundus.datasets.exchanged import check_fov, check_label
 from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.errors import DataError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def own(tmp_path):
@@ -37,7 +39,6 @@ INVERTED = {
 }
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('options', [{}, dict(fov_dir=None)], ids=['shipped', 'found'])
 @pytest.mark.parametrize('kind', INVERTED)
 def test_an_inverted_label_is_one_line(own, kind, options):
@@ -62,7 +63,6 @@ def test_a_cut_full_of_vessel_is_no_inverted_label():
         check_label(thick, (255 - dark).astype(np.uint8), fov, 'x')
 
 
-@pytest.mark.slow
 def test_an_inverted_field_of_view_is_one_line_whose_advice_works(own):
     def invert(number, label, fov):
         return label, 255 - fov if number == 1 else fov

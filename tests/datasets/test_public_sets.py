@@ -22,6 +22,8 @@ from mmseg_fundus.errors import ConfigError, DataError
 
 from . import layouts
 
+pytestmark = pytest.mark.slow
+
 
 def names(dataset):
     return [Path(dataset.get_data_info(i)['img_path']).name for i in range(len(dataset))]
@@ -31,7 +33,6 @@ def label_files(dataset):
     return [Path(dataset.get_data_info(i)['seg_map_path']).name for i in range(len(dataset))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('gz', [False, True], ids=['plain', 'gzipped'])
 def test_stare(tmp_path, gz):
     root, end = layouts.write_stare(tmp_path / 'STARE', gz), '.gz' if gz else ''
@@ -52,7 +53,6 @@ def test_an_incomplete_stare_keeps_each_picture_on_its_side(tmp_path):
     assert names(STAREVesselDataset(root, 'test'))[0] == 'im0162.ppm' and len(STAREVesselDataset(root, 'trainval')) == 9
 
 
-@pytest.mark.slow
 def test_chase_db1(tmp_path):
     root = layouts.write_chase(tmp_path)
     train, test = ChaseDB1VesselDataset(root, 'trainval'), ChaseDB1VesselDataset(root, 'test')
@@ -62,7 +62,6 @@ def test_chase_db1(tmp_path):
     assert label_files(ChaseDB1VesselDataset(root, 'test', observer='second'))[0] == 'Image_11L_2ndHO.png'
 
 
-@pytest.mark.slow
 def test_hrf(tmp_path):
     root = layouts.write_hrf(tmp_path)
     train, test = HRFVesselDataset(root, 'trainval'), HRFVesselDataset(root, 'test')
@@ -92,7 +91,6 @@ def test_fives_in_both_layouts(tmp_path, write):
     assert label_files(test) == names(test)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     'kind, ids, suffixes, second',
     [
@@ -117,7 +115,6 @@ def test_names_that_repeat_in_training_and_test_are_told_apart(tmp_path):
     assert found == ['10_G', 'train_Original_1_A', '2_D', 'test_Original_1_A', '2_N']
 
 
-@pytest.mark.slow
 def test_a_label_that_looks_inverted_is_told(tmp_path, monkeypatch):
     root = layouts.write_chase(tmp_path)
     said = []
@@ -172,7 +169,6 @@ def test_a_missing_extra_or_truncated_file_is_named_in_one_line(tmp_path, case):
     assert '\n' not in str(error.value)
 
 
-@pytest.mark.slow
 def test_pictures_that_are_missing_altogether_are_told(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr('mmseg_fundus.datasets.verify.print_log', lambda text, **kwargs: said.append(text))
