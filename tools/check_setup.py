@@ -41,7 +41,7 @@ def main():
         print(f'{row.verdict:<12}{row.name:<19}{lines[0]}')
         for line in lines[1:]:
             print(f'{"":<31}{line}')
-    problems = [row.name for row in rows if row.verdict not in ('ok', 'warning')]
+    problems = [row.name for row in rows if not row.passed]
     warned = ', '.join(row.name for row in rows if row.verdict == 'warning')
     ready = f'ready to train; look at the warning first: {warned}' if warned else 'ready to train'
     print(f'\n{len(problems)} of {len(rows)} checks failed or could not run: {", ".join(problems)}' if problems else f'\n{ready}')

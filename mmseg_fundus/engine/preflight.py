@@ -6,7 +6,6 @@ import platform
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,9 +35,13 @@ from .cli import explain
 from .data_roots import SPLITS
 from .encoder_config import encoder_config, weights_file
 from .inputs import build_unverified, tell_repeated
+from .meeting import meet
 
 MOST_PICTURES = 60  # decoded of each split; a training decodes them all
-MEETING = 150  # seconds that the processes have to meet, torch's import on a busy machine counted in
+
+
+class Doubt(Exception):
+    """Why what a check found may not be what is meant; a training can start all the same."""
 
 
 class Row(NamedTuple):
@@ -47,6 +50,11 @@ class Row(NamedTuple):
     name: str
     verdict: str
     detail: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether a training can start as far as this goes."""
+        return self.verdict in ('ok', 'warning')
 
 
 def _tensors(found: Any) -> list[torch.Tensor]:
@@ -91,19 +99,19 @@ class Preflight:
             ('port', self.port, ()),
             ('process group', self.process_group, ('port', 'GPU')),
         ):
-            failed = [row.name for row in self.rows if row.name in needs and row.verdict != 'ok']
+            failed = [row.name for row in self.rows if row.name in needs and not row.passed]
             if failed:
                 self.rows.append(Row(name, 'not checked', f'needs: {", ".join(failed)}'))
                 continue
             try:
                 self.rows.append(Row(name, 'ok', check()))
-            except UserWarning as warning:
-                self.rows.append(Row(name, 'warning', str(warning)))
+            except Doubt as doubt:
+                self.rows.append(Row(name, 'warning', str(doubt)))
             except Exception as error:  # noqa: BLE001 (whatever goes wrong is a row of the table)
                 self.rows.append(Row(name, 'problem', explain(error) or f'{type(error).__name__}: {" ".join(str(error).split())[:300]}'))
         return self.rows
 
-    # ---- the checks: each returns what it found, or raises
+    # ---- the checks: each returns what it found, or raises (a :class:`Doubt` for a warning)
 
     def versions(self) -> str:
         mm = ', '.join(f'{name} {version}' for name, version in installed_versions().items())
@@ -139,7 +147,7 @@ class Preflight:
     def normalisation(self) -> str:
         used, wrong = normalisation_of(self.model.data_preprocessor), contradiction(self.model.data_preprocessor, encoder_in(self.model))
         if wrong:
-            raise UserWarning(wrong)
+            raise Doubt(wrong)
         return used.in_words() if used else 'none of three channels'
 
     def parameters(self) -> str:
@@ -269,32 +277,5 @@ class Preflight:
         return f'PORT={port} is free'
 
     def process_group(self) -> str:
-        code = (
-            'import os, torch, torch.distributed as d\n'
-            "gpu = torch.cuda.is_available(); rank = int(os.environ['RANK'])\n"
-            'if gpu: torch.cuda.set_device(rank)\n'
-            "d.init_process_group('nccl' if gpu else 'gloo')\n"
-            "x = torch.full((1,), float(rank + 1), device='cuda' if gpu else 'cpu'); d.all_reduce(x)\n"
-            'assert int(x) == d.get_world_size() * (d.get_world_size() + 1) // 2; d.destroy_process_group()\n'
-        )
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = os.environ.get('PORT') or str(probe.getsockname()[1])
-        env = {**os.environ, 'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port, 'WORLD_SIZE': str(self.processes), 'OMP_NUM_THREADS': '1'}
-        ranks = [
-            subprocess.Popen([sys.executable, '-c', code], env={**env, 'RANK': str(rank)}, stderr=subprocess.PIPE, text=True)
-            for rank in range(self.processes)
-        ]
-        start = time.perf_counter()
-        try:
-            for rank, process in enumerate(ranks):
-                _, err = process.communicate(timeout=max(MEETING - (time.perf_counter() - start), 1))
-                if process.returncode:
-                    lines = err.strip().splitlines() or ['no message']
-                    raise ConfigError(f'rank {rank} of {self.processes} failed: {lines[-1][:200]}')
-        except subprocess.TimeoutExpired as error:
-            raise ConfigError(f'{self.processes} processes did not meet in {MEETING} s on port {port}; a firewall?') from error
-        finally:
-            for process in ranks:
-                process.kill()
+        meet(self.processes)
         return f'{self.processes} process(es) met and added up, {"NCCL" if self.device == "cuda" else "gloo"}'

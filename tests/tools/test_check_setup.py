@@ -89,3 +89,10 @@ def test_a_normalisation_that_is_not_the_familys_is_a_warning_with_both(check, t
     assert status == 0 and verdicts['normalisation'] == 'warning' and verdicts['training step'] == 'ok'
     assert 'the config has mean (0.500, 0.500, 0.500)' in out and 'was trained with mean (0.485, 0.456, 0.406)' in out
     assert 'ready to train; look at the warning first: normalisation' in out
+
+
+def test_a_warning_of_python_that_stops_a_check_is_a_problem_of_it(check, tiny_config, monkeypatch):
+    """As with ``python -W error``: the check did not come to its end."""
+    monkeypatch.setattr('mmseg_fundus.engine.preflight.Preflight.parameters', lambda self: (_ for _ in ()).throw(UserWarning('old')))
+    status, verdicts, out = check(tiny_config())
+    assert status == 1 and verdicts['parameters'] == 'problem' and 'UserWarning: old' in out

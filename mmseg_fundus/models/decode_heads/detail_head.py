@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...errors import ConfigError
 from ..following import named
+from ..padding import padded
 from .vessel_head import VesselHead
 
 CONTEXTS = ('maps', 'zeros', 'noise', 'none')
@@ -116,7 +117,7 @@ class VesselDetailHead(VesselHead):
         patch = int(height) // int(maps.shape[2])
         ragged = patch % stride != 0  # as 14 is of 8: the levels are halved with nothing left over only if the picture is larger
         if ragged:
-            picture = F.pad(picture, (0, -width % stride, 0, -height % stride))
+            picture = padded(picture, stride)
         x = picture.contiguous(memory_format=torch.channels_last)
         levels: list[Tensor] = []
         for convolutions in self.down:

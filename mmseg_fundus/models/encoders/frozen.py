@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...errors import CheckpointError, ConfigError, WeightsError
 from ...fileio.checksum import tensors_sha256
+from ..padding import padded
 from .adapt import adapt_layers
 from .blocks import blocks_of
 from .identity import UnknownError, check_plain, code_of, settings_of
@@ -190,9 +190,7 @@ class FrozenEncoder(nn.Module):
                 "weights='from_checkpoint' but no checkpoint with a full encoder was loaded; load one, or name the weights file"
             )
         height, width = inputs.shape[2:]
-        down, right = -height % self.patch_size, -width % self.patch_size
-        if down or right:
-            inputs = F.pad(inputs, (0, right, 0, down))
+        inputs = padded(inputs, self.patch_size)
         with torch.set_grad_enabled(torch.is_grad_enabled() and (inputs.requires_grad or is_trained(self))):
             maps = tuple(self.encode(inputs))
         if not torch.jit.is_tracing():

@@ -13,9 +13,9 @@ from ..encoders.contract import Encoder, encoder_of
 from ..encoders.protocol import ToldEncoder
 from ..encoders.trained import keep_all_tensors
 from ..following import follow_normalisation, followed
+from ..padding import over_pictures, padded, padded_labels
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
-from .padding import over_pictures, padded, padded_labels
 from .predictor import Predictor, check_test_cfg
 from .scores import batch_dice, decide, tell_loss
 from .slim import slim_state_dict

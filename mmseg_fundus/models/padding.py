@@ -1,4 +1,4 @@
-"""Pictures, logits and labels of any size, for parts that see multiples of the encoder's patch size: padded right and bottom."""
+"""Pictures, logits and labels of any size, for parts that see multiples of a patch: padded right and bottom."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from mmseg.models.utils import resize
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
-from ...classes import IGNORE
+from ..classes import IGNORE
 
 
 def _missing(inputs: Tensor, patch: int) -> tuple[int, int]:
