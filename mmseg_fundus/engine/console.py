@@ -2,6 +2,8 @@
 
 import logging
 import re
+import time
+from pathlib import Path
 from typing import Any
 
 from mmengine.logging import MMLogger
@@ -25,6 +27,15 @@ class ConsoleRunner(Runner):
 
     ``log_level = 'DEBUG'`` shows them too.
     """
+
+    def setup_env(self, env_cfg: dict[str, Any]) -> None:
+        """As :meth:`mmengine.runner.Runner.setup_env`, in a second that no earlier run of this work folder began in.
+
+        The second is the name of the run's folder: two runs in one would write their curves into one file.
+        """
+        while (Path(self.work_dir) / time.strftime('%Y%m%d_%H%M%S')).exists():
+            time.sleep(0.05)
+        super().setup_env(env_cfg)
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         """As :meth:`mmengine.runner.Runner.build_logger`, and a line that says where the whole log is."""
