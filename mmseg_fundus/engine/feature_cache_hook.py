@@ -86,7 +86,7 @@ class FeatureCacheHook(Hook):
         folder = Path(os.path.expanduser(self.folder)) if self.folder else cache_folder() / 'features'
         encoder, test_cfg = encoder_in(model), model.test_cfg or {}
         identity = encoder.identity()
-        maker = digest(identity, _normalisation(model.data_preprocessor))
+        maker = digest(identity, _normalisation(model.data_preprocessor), *_outside(model.data_preprocessor))
         sampler: Any = train_loader.sampler  # a ViewSampler: there is no obstacle
         views, need, there, parts, caches = sampler.views_in(epochs), 0, 0, [], []
         for leaf in _leaves(train_loader):
@@ -176,6 +176,11 @@ def _normalisation(preprocessor: BaseDataPreprocessor) -> int:
     probe = torch.stack([torch.arange(256).roll(85 * channel).reshape(16, 16) for channel in range(3)]).to(torch.uint8)
     inputs = preprocessor(dict(inputs=[probe], data_samples=[SegDataSample()]), training=False)['inputs']
     return checksum(inputs.cpu().numpy())
+
+
+def _outside(preprocessor: BaseDataPreprocessor) -> list[str]:
+    """What a data preprocessor does to the surroundings of a field of view, if it does anything."""
+    return [outside] if (outside := getattr(preprocessor, 'outside', 'as it is')) != 'as it is' else []
 
 
 def _prediction_size(info: dict[str, Any], test_cfg: dict[str, Any], encoder: Encoder) -> int:

@@ -1,4 +1,4 @@
-from .backbones import FoundationEncoder, FrozenTimmEncoder, FrozenVisionTransformer
+from .backbones import FoundationEncoder, FrozenTimmEncoder, FrozenVisionTransformer, NoEncoder
 from .checkpoints import make_loading_safe
 from .data_preprocessor import FundusDataPreprocessor
 from .decode_heads import VesselDetailHead, VesselUpsamplingHead
@@ -14,6 +14,7 @@ __all__ = [
     'FrozenVisionTransformer',
     'FundusDataPreprocessor',
     'MLAFusionNeck',
+    'NoEncoder',
     'VesselDetailHead',
     'VesselLoss',
     'VesselSegmentor',

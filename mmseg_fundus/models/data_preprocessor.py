@@ -2,9 +2,12 @@ from collections.abc import Sequence
 from logging import WARNING
 from typing import Any
 
+import torch
+import torch.nn.functional as F
 from mmengine.logging import print_log
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..classes import IGNORE
@@ -13,6 +16,7 @@ from .encoders.layouts.families import VISIONFM
 from .encoders.normalisation import Normalisation
 
 KEPT = ('mean', 'std')  # tensors, and their names in a checkpoint
+OUTSIDES = ('as it is', 'black')
 
 
 @MODELS.register_module()
@@ -28,13 +32,20 @@ class FundusDataPreprocessor(SegDataPreProcessor):
     Args:
         mean (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
         std (Sequence[float], optional): RGB, in units of 0 to 1; ``None`` follows the encoder.
+        outside (str): ``'black'`` blackens what lies outside the field of view, which glows in some photographs: in a prediction where
+            a sample's ``fov`` is 0, in training where the label is 255.  ``'as it is'`` leaves it.
         **kwargs: The rest of ``SegDataPreProcessor``.
 
     Raises:
-        ConfigError: If a mean or std is above 1: it is in units of 0 to 255, as mmseg's own preprocessor has it.
+        ConfigError: If a mean or std is above 1 (it is in units of 0 to 255, as mmseg's own preprocessor has it), or ``outside`` is
+            something else.
     """
 
-    def __init__(self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, mean: Sequence[float] | None = None, std: Sequence[float] | None = None, outside: str = 'as it is', **kwargs: Any
+    ) -> None:
+        if outside not in OUTSIDES:
+            raise ConfigError(f'FundusDataPreprocessor: outside={outside!r} is unknown, use one of {", ".join(map(repr, OUTSIDES))}')
         settings = dict(bgr_to_rgb=True, pad_val=0, seg_pad_val=IGNORE, size_divisor=1)
         follows = tuple(name for name, given in (('mean', mean), ('std', std)) if given is None)
         mean, std = VISIONFM.mean if mean is None else mean, VISIONFM.std if std is None else std
@@ -46,6 +57,15 @@ class FundusDataPreprocessor(SegDataPreProcessor):
                 )
         super().__init__(mean=[255 * value for value in mean], std=[255 * value for value in std], **{**settings, **kwargs})
         self.follows = follows
+        self.outside = outside
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """As mmseg's; see ``outside``."""
+        data = super().forward(data, training)
+        if self.outside == 'black' and data.get('data_samples'):
+            seen = [_seen(sample, training, picture) for sample, picture in zip(data['data_samples'], data['inputs'])]
+            data['inputs'] = torch.where(torch.stack(seen), data['inputs'], -self.mean / self.std)
+        return data
 
     def follow(self, known: Normalisation | None) -> bool:
         """Take over what an encoder was trained with where the config leaves it open; ``False`` if it leaves nothing open."""
@@ -90,8 +110,29 @@ class FundusDataPreprocessor(SegDataPreProcessor):
             )
 
 
+def _seen(sample: SegDataSample, training: bool, picture: Tensor) -> Tensor:
+    """``(1, H, W)`` bool, where a picture ``(3, H, W)`` shows the eye of its sample; everywhere if that is not known."""
+    fov = sample.metainfo.get('fov')
+    if training and 'gt_sem_seg' in sample:
+        seen = sample.gt_sem_seg.data != IGNORE
+    elif not training and fov is not None:
+        seen = torch.as_tensor(fov)[None] > 0
+    else:
+        return torch.ones_like(picture[:1], dtype=torch.bool)
+    seen = seen.to(picture.device)
+    if seen.shape[1:] != picture.shape[1:]:  # a pipeline that resizes pictures
+        seen = F.interpolate(seen[None].float(), size=picture.shape[1:], mode='nearest')[0] > 0
+    return seen
+
+
 def _warn(text: str) -> None:
     print_log(text, logger='current', level=WARNING)
+
+
+def photographs(inputs: Tensor, preprocessor: nn.Module) -> Tensor:
+    """The pictures ``(N, 3, H, W)`` before a data preprocessor normalised them, of 0 to 1, where they were of 0 to 255."""
+    mean, std = (getattr(preprocessor, name, None) for name in KEPT)
+    return (inputs if mean is None or std is None else inputs * std + mean) / 255
 
 
 def normalisation_of(preprocessor: nn.Module) -> Normalisation | None:

@@ -136,6 +136,21 @@ def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
         assert np.array_equal(found['img'], same['img']) and np.array_equal(found['gt_seg_map'], same['gt_seg_map'])
 
 
+def test_a_label_that_is_made_smaller_keeps_what_covers_most_of_a_pixel():
+    """Vessels of three pixels, a fifth of the size: the nearest pixel is a matter of luck, most of what is covered is not."""
+    label = np.zeros((200, 200), np.uint8)
+    label[:, 100:103] = 1
+    label[:20] = 255
+    before = dict(img=np.repeat(label[..., None], 3, 2), gt_seg_map=label, view=Drawn('picture', 3))
+    settings = dict(STILL, size=(40, 40), zoom=0.2)
+    out = RandomFundusView(**settings, label_scaling='antialiased')(before.copy())['gt_seg_map']
+    nearest = RandomFundusView(**settings)(before.copy())['gt_seg_map']
+    assert np.array_equal(out == 255, nearest == 255) and set(np.unique(out)) == {0, 1, 255}
+    assert (out[nearest != 255] == 1).mean() == pytest.approx(1 / 40, abs=0.01)  # the one column of which it covers three fifths
+    with pytest.raises(ConfigError, match="label_scaling='linear'"):
+        RandomFundusView(label_scaling='linear')
+
+
 @pytest.mark.parametrize(
     'change', [dict(brightness=0.3), dict(contrast=0.3), dict(colour=0.3), dict(gamma=0.4), dict(blur=1.5), dict(noise=8.0)], ids=str
 )

@@ -36,6 +36,7 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
 }
+WITHOUT_ENCODER = ('contrast_unet_drive',)
 
 
 def _view(cfg):
@@ -48,7 +49,7 @@ def _val_fraction(dataset):
 
 
 def test_every_config_is_tested(root):
-    assert {path.stem for path in (root / 'configs').glob('*.py')} == set(CONFIGS)
+    assert {path.stem for path in (root / 'configs').glob('*.py')} == {*CONFIGS, *WITHOUT_ENCODER}
 
 
 @pytest.mark.slow
@@ -73,6 +74,19 @@ def test_config_builds_and_its_sizes_agree(root, name):
     trained = {name.split('.')[0] for name, parameter in model.named_parameters() if parameter.requires_grad}
     in_encoder = {'setr_mla_default', 'setr_mla_vitb16_frozen_detail_lora'}
     assert trained == ({'backbone', 'neck', 'decode_head'} if name in in_encoder else {'neck', 'decode_head'})
+
+
+@pytest.mark.parametrize('name', WITHOUT_ENCODER)
+def test_config_without_an_encoder_builds_and_needs_no_file(root, name):
+    cfg = Config.fromfile(str(root / 'configs' / f'{name}.py'))
+    view, test_cfg = _view(cfg), cfg.model.test_cfg
+    assert view.pixels_per_degree == test_cfg.pixels_per_degree and view.zoom == 1.0 and test_cfg.mode == 'whole' and test_cfg.size is None
+    assert cfg.train_dataloader.dataset.split == 'trainval' and cfg.test_dataloader.dataset.split == 'test'
+    model = MODELS.build(cfg.model).eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 3, 50, 64)).shape == (1, 2, 50, 64)
+    assert sum(parameter.numel() for parameter in model.parameters()) < 1e6
+    assert all(name.startswith('decode_head.') and parameter.requires_grad for name, parameter in model.named_parameters())
 
 
 def test_the_recommended_config_is_what_the_readme_says(root):

@@ -7,7 +7,7 @@ from mmseg.registry import MODELS
 from mmseg_fundus.engine import load_config
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.models import VesselDetailHead
-from mmseg_fundus.models.decode_heads.detail_head import local_contrast
+from mmseg_fundus.models.decode_heads.local_contrast import local_contrast
 
 
 def head(**options):

@@ -10,36 +10,11 @@ from torch import Tensor, nn
 from ...errors import ConfigError
 from ..following import named
 from ..padding import padded
+from .local_contrast import local_contrast, photograph_contrast
 from .vessel_head import VesselHead
 
 CONTEXTS = ('maps', 'zeros', 'noise', 'none')
-
-
-def local_contrast(picture: Tensor, window: int, smallest: float = 0.05) -> Tensor:
-    """How many local standard deviations each pixel lies above the local mean of its channel.
-
-    Args:
-        picture (Tensor): ``(N, C, H, W)``.
-        window (int): Side of the square around a pixel that is local, in pixels, odd; cut at the frame.
-        smallest (float): Added to the standard deviation, so that noise in flat places stays small.
-
-    Returns:
-        Tensor: ``(N, C, H, W)``.
-    """
-
-    with torch.autocast(picture.device.type, enabled=False):
-        picture = picture.float()
-        rows, columns = (_window_means(side, window, picture) for side in picture.shape[2:])
-        difference = picture - rows @ picture @ columns.T
-        deviation = (rows @ difference.square() @ columns.T).sqrt()
-        return difference / (deviation + smallest)
-
-
-def _window_means(length: int, window: int, like: Tensor) -> Tensor:
-    """A matrix ``(length, length)`` that takes a line of pixels to the means over windows: on a CPU faster than pooling."""
-    pixels = torch.arange(length, device=like.device)
-    near = ((pixels[:, None] - pixels).abs() <= window // 2).to(like.dtype)
-    return near / near.sum(1, keepdim=True)
+SEES = ('picture', 'contrast')
 
 
 @MODELS.register_module()
@@ -61,6 +36,9 @@ class VesselDetailHead(VesselHead):
             pixel, or fewer.
         local_contrast (int, optional): The path sees the picture's :func:`local_contrast` in windows of that many pixels besides, an
             odd number: how a vessel differs from what lies around it depends less on the camera and the light than its colour does.
+        sees (str): ``'picture'``: the normalised picture, and its local contrast if that is set.  ``'contrast'``: nothing but the local
+            contrast of the photograph inside what it shows (:func:`.local_contrast.photograph_contrast`), whatever the mean and std that
+            the encoder's pictures are normalised with; for cameras that were not trained on.
         norm_cfg (dict): Normalisation behind each convolution.
         **kwargs: The rest of mmseg's ``BaseDecodeHead`` (``loss_decode``, ``dropout_ratio``, ``ignore_index`` ...).
 
@@ -69,7 +47,6 @@ class VesselDetailHead(VesselHead):
         Output: logits ``(N, 2, patch_size * h, patch_size * w)``.
     """
 
-    needs_picture = True
     follows = {'patch_size': 'patch_size'}
 
     def __init__(
@@ -79,6 +56,7 @@ class VesselDetailHead(VesselHead):
         context: str = 'maps',
         detail_channels: Sequence[int] = (12, 24, 48, 48),
         local_contrast: int | None = None,
+        sees: str = 'picture',
         dropout_ratio: float = 0.0,
         norm_cfg: dict[str, Any] = dict(type='BN', requires_grad=True),  # noqa: B006 (mmengine configs are dicts; never changed here)
         in_index: int = 0,
@@ -92,13 +70,22 @@ class VesselDetailHead(VesselHead):
             raise ConfigError(f'VesselDetailHead: context={context!r} is unknown, use one of {", ".join(CONTEXTS)}')
         if local_contrast is not None and (local_contrast < 3 or local_contrast % 2 == 0):
             raise ConfigError(f'VesselDetailHead: local_contrast={local_contrast} must be odd and 3 or more, or None')
+        if sees not in SEES or (sees == 'contrast' and local_contrast is None):
+            raise ConfigError(
+                f"VesselDetailHead: sees={sees!r} with local_contrast={local_contrast}: 'picture' was expected, or 'contrast' with a "
+                'window (local_contrast=33)'
+            )
+        if not in_channels and context != 'none':
+            raise ConfigError(f"VesselDetailHead: in_channels=0 has nothing to join, context={context!r}; set context='none'")
         super().__init__(
             in_channels=in_channels, channels=widths[0], dropout_ratio=dropout_ratio, norm_cfg=norm_cfg, in_index=in_index, **kwargs
         )
         self.patch_size = patch_size
         self.context = context
         self.local_contrast = local_contrast
-        colours = 3 if local_contrast is None else 6
+        self.sees = sees
+        self.needs_picture = 'photograph' if sees == 'contrast' else 'normalised'
+        colours = 3 if local_contrast is None or sees == 'contrast' else 6
         self.down = nn.ModuleList(self._pair(before, after) for before, after in zip([colours, *widths], widths))
         if context != 'none':
             self.join = self._pair(widths[-1] + in_channels, widths[-1])
@@ -109,8 +96,10 @@ class VesselDetailHead(VesselHead):
         return nn.Sequential(ConvModule(before, after, 3, **layer), ConvModule(after, after, 3, **layer))
 
     def forward(self, inputs: Sequence[Tensor], picture: Tensor) -> Tensor:
-        """Logits ``(N, 2, H, W)`` from the fused map and the normalised picture ``(N, 3, H, W)``."""
-        if self.local_contrast is not None:
+        """Logits ``(N, 2, H, W)`` from the fused map and the picture ``(N, 3, H, W)``: normalised, or the photograph of 0 to 1."""
+        if self.sees == 'contrast' and self.local_contrast is not None:
+            picture = photograph_contrast(picture, self.local_contrast)
+        elif self.local_contrast is not None:
             picture = torch.cat([picture, local_contrast(picture, self.local_contrast)], dim=1)
         height, width = picture.shape[2:]
         maps, stride = self._transform_inputs(inputs), 1 << len(self.down) - 1  # of the deepest level, in pixels

@@ -18,7 +18,7 @@ class VesselHead(BaseDecodeHead):
         **kwargs: Those of mmseg's ``BaseDecodeHead``.
     """
 
-    needs_picture = False  # whether forward() takes the network's input beside the features
+    needs_picture: str | None = None  # that forward() takes beside the features: 'normalised' or 'photograph', RGB of 0 to 1
 
     def __init__(self, num_classes: int = NUMBER, out_channels: int = NUMBER, **kwargs: Any) -> None:
         if (num_classes, out_channels) != (NUMBER, NUMBER):

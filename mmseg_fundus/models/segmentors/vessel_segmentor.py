@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...classes import IN_WORDS, NUMBER
 from ...errors import ConfigError
+from ..data_preprocessor import photographs
 from ..encoders.contract import Encoder, encoder_of
 from ..encoders.protocol import ToldEncoder
 from ..encoders.trained import keep_all_tensors
@@ -54,7 +55,6 @@ class VesselSegmentor(EncoderDecoder):
         self.precision = check_precision('VesselSegmentor', precision)
         # an encoder in the place of a backbone, see use_encoder()
         self._in_place: tuple[nn.Module | None, ToldEncoder | None] = (None, None)
-        self._head_needs_picture = getattr(self.decode_head, 'needs_picture', False)
         if self.out_channels != NUMBER:
             raise ConfigError(
                 f'VesselSegmentor: the decode head has {self.out_channels} output channels; {IN_WORDS}: set '
@@ -132,9 +132,13 @@ class VesselSegmentor(EncoderDecoder):
         """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
         patch = self.encoder.patch_size
         with computing_in(self.precision, inputs.device):
-            looks = (padded(inputs, patch),) if self._head_needs_picture else ()
-            logits = self.decode_head(features, *looks)
+            logits = self.decode_head(features, *(padded(look, patch) for look in self._looks(inputs)))
         return over_pictures(logits.float(), inputs, patch, self.align_corners)
+
+    def _looks(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """What the decode head sees beside the features: the normalised pictures, the photographs of 0 to 1, or nothing."""
+        needs = getattr(self.decode_head, 'needs_picture', None)
+        return (photographs(inputs, self.data_preprocessor),) if needs == 'photograph' else (inputs,) if needs else ()
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures ``(N, 3, H, W)``; the other argument is ``shown`` of :meth:`use_encoder`."""

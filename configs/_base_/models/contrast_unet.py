@@ -1,0 +1,18 @@
+# picture -> local contrast inside the field of view -> U-Net -> logits at input resolution; no encoder, no weights file
+model = dict(
+    type='VesselSegmentor',
+    precision='auto',  # bfloat16 where the machine computes it natively, else float32
+    data_preprocessor=dict(type='FundusDataPreprocessor', outside='black'),
+    backbone=dict(type='NoEncoder', patch_size=16),
+    decode_head=dict(
+        type='VesselDetailHead',
+        in_channels=0,
+        patch_size=None,
+        context='none',
+        sees='contrast',
+        local_contrast=33,
+        detail_channels=(16, 32, 64, 96, 96),
+        loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=1.0),
+    ),
+    test_cfg=dict(mode='whole', size=None),
+)
