@@ -16,7 +16,7 @@ from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
 from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
 from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset
+from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset, use_stored_threshold
 from mmseg_fundus.engine.whereabouts import settle_files
 
 
@@ -35,7 +35,12 @@ def parse_args():
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
     parser.add_argument('--tta', action='store_true', help='average the probabilities of all eight flips and quarter turns')
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument('--threshold', type=float, metavar='P', help='probability above which a pixel is vessel (default: 0.5)')
+    chosen.add_argument(
+        '--threshold',
+        type=float,
+        metavar='P',
+        help="probability above which a pixel is vessel (default: the checkpoint's, or else the config's, 0.5)",
+    )
     chosen.add_argument(
         '--choose-threshold',
         nargs='?',
@@ -74,10 +79,13 @@ def main():
         cfg.model.test_cfg.tta = True
     if args.threshold is not None:
         cfg.model.test_cfg.threshold = args.threshold
+    asked = args.threshold is not None or args.choose_threshold or 'model.test_cfg.threshold' in (args.cfg_options or {})
+    stored = None if asked else use_stored_threshold(cfg)
     check_inputs(cfg, ('test',))
     write_masks(cfg, args.out)
     prepare_launcher(cfg, args.launcher)
     runner = ConsoleRunner.from_cfg(cfg)
+    runner.threshold_chosen_on = stored
     if chosen_on:
         choose_threshold(runner, chosen_on)
         if args.store_threshold and is_main_process():

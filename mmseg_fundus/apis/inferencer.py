@@ -73,7 +73,8 @@ class FundusVesselInferencer:
         self.model.load_state_dict(found['state_dict'])
         self.model.to(self.device).eval()
         stored = (found.get('meta') or {}).get('threshold') or {}
-        self.threshold = _threshold(next(value for value in (threshold, stored.get('threshold'), self._configured()) if value is not None))
+        wanted = (threshold, (options or {}).get('model.test_cfg.threshold'), stored.get('threshold'), self._configured())
+        self.threshold = _threshold(next(value for value in wanted if value is not None))
         self.micrometres_per_pixel = micrometres_per_pixel
         self.field_angle = 45.0 if field_angle is None else float(field_angle)
         if not 0 < self.field_angle <= 360:

@@ -34,12 +34,14 @@ class ResultsHook(Hook):
     def __init__(self) -> None:
         self._trained: dict[str, Any] | None = None
         self._seen: list[str] | None = None
+        self._calibration: dict[str, Any] | None = None
         self._seconds_before = 0.0
         self._began = time.monotonic()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         meta = checkpoint.get('meta') or {}
-        training = meta.get('training')
+        training, calibration = meta.get('training'), meta.get('calibration')
+        self._calibration = calibration if isinstance(calibration, dict) else None
         self._trained = {'epochs': meta.get('epoch'), 'steps': meta.get('iter'), **(training if isinstance(training, dict) else {})}
         if runner._resume:
             self._seconds_before = self._trained.get('seconds') or 0.0
@@ -126,6 +128,7 @@ class ResultsHook(Hook):
             masks=_masks(evaluator, runner.work_dir) if tested else None,
             prediction=Prediction.of(runner.cfg.model.get('test_cfg')),
             threshold_chosen_on=_chosen(runner),
+            calibration=self._calibration if tested else None,
             epoch=epoch,
             checkpoint=checkpoint,
             config=runner.cfg.filename,

@@ -8,15 +8,18 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.runner import Runner
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, MODELS
 
 from ..components import is_a
 from ..datasets import FundusVessels
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
-from ..models.checkpoints import read_checkpoint, write_checkpoint
+from ..models.checkpoints import load_from_anywhere, read_checkpoint, write_checkpoint
+from ..models.segmentors import VesselSegmentor
 from ..results import described
 from .data_roots import leaves_of, name_of
+
+STORED = ('threshold', 'Dice', 'class', 'split', 'pictures')  # with a checkpoint
 
 
 def threshold_dataset(cfg: Config, split: str) -> dict[str, Any]:
@@ -68,6 +71,25 @@ def choose_threshold(runner: Runner, dataset: dict[str, Any]) -> None:
     )
 
 
+def use_stored_threshold(cfg: Config) -> dict[str, Any] | None:
+    """Set ``test_cfg.threshold`` to the one that was stored with the checkpoint of a config (``load_from``), and say so.
+
+    Returns:
+        dict, optional: What is known of it, for ``runner.threshold_chosen_on``; ``None`` if the checkpoint has none, or the model takes
+        none.
+    """
+    stored = (load_from_anywhere(cfg.load_from).get('meta') or {}).get('threshold')
+    if not stored or not is_a(cfg.model, VesselSegmentor, MODELS):
+        return None
+    cfg.model.setdefault('test_cfg', {})['threshold'] = stored['threshold']
+    print_log(
+        f'threshold {stored["threshold"]:.2f}: stored with {cfg.load_from}, chosen on {stored.get("pictures")} pictures of '
+        f'{stored.get("class")} ({stored.get("split")}); --threshold sets another',
+        logger='current',
+    )
+    return {name: stored[name] for name in STORED if name in stored}
+
+
 def store_threshold(checkpoint: str | Path, chosen: dict[str, Any]) -> None:
     """Keep a chosen threshold with the checkpoint it was chosen for, where prediction looks for it; the file is whole or as it was.
 
@@ -76,6 +98,6 @@ def store_threshold(checkpoint: str | Path, chosen: dict[str, Any]) -> None:
         chosen (dict): ``runner.threshold_chosen_on``.
     """
     found = read_checkpoint(checkpoint)
-    kept = {key: chosen[key] for key in ('threshold', 'Dice', 'class', 'split', 'pictures')}
+    kept = {key: chosen[key] for key in STORED}
     found['meta'] = {**(found.get('meta') or {}), 'threshold': kept}
     write_checkpoint(Path(checkpoint).resolve(), found)

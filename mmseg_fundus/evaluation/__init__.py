@@ -2,12 +2,14 @@ from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
 from .curves import calibration, curves
 from .predicted_masks import PredictedMasks
+from .recalibration import Recalibration, recalibrate
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
 
 __all__ = [
     'PredictedMasks',
+    'Recalibration',
     'ScoreHistogram',
     'VesselMetric',
     'best_threshold',
@@ -17,6 +19,7 @@ __all__ = [
     'cldice',
     'confusion_counts',
     'curves',
+    'recalibrate',
     'score_picture',
     'summarise',
 ]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from .recalibration import CALIBRATION_BINS, log_odds_counts
 from .score_histogram import ScoreHistogram
 
 POINTS = 200  # of a thinned curve, about
-CALIBRATION_BINS = 10
 
 
 def curves(histogram: ScoreHistogram) -> dict[str, dict[str, Any]] | None:
@@ -19,7 +19,8 @@ def curves(histogram: ScoreHistogram) -> dict[str, dict[str, Any]] | None:
 
     Returns:
         dict, optional: ``roc`` (``fpr``, ``tpr``), ``pr`` (``recall``, ``precision``) and ``calibration``, see :func:`calibration`;
-        lists of numbers with six decimals.  ``None`` unless there are vessels and background.
+        lists of numbers with six decimals; ``log_odds``, see :func:`.recalibration.log_odds_counts`.  ``None`` unless there are vessels
+        and background.
     """
     if not histogram.counts.any(axis=1).all():
         return None
@@ -32,6 +33,7 @@ def curves(histogram: ScoreHistogram) -> dict[str, dict[str, Any]] | None:
         'roc': {'fpr': _rounded([0, *fpr[roc]]), 'tpr': _rounded([0, *tpr[roc]])},
         'pr': {'recall': _rounded(tpr[pr]), 'precision': _rounded(precision[pr])},
         'calibration': calibration(histogram),
+        'log_odds': log_odds_counts(histogram),
     }
 
 

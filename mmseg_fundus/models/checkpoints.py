@@ -128,6 +128,8 @@ def check_checkpoint(found: dict[str, Any], path: str | os.PathLike[str]) -> Non
         wrong = f'its meta is a {type(meta).__name__}, a dict was expected'
     elif not isinstance(meta.get('training', {}), dict) or not _is_plain(meta.get('training')):
         wrong = "its meta['training'] is no dict of plain data (texts, numbers, lists, dicts)"
+    elif not isinstance(meta.get('calibration', {}), dict) or not _is_plain(meta.get('calibration')):
+        wrong = "its meta['calibration'] is no dict of plain data (texts, numbers, lists, dicts)"
     elif meta.get('threshold') is not None:
         chosen: Any = meta['threshold'].get('threshold') if isinstance(meta['threshold'], dict) else None
         if type(chosen) not in (int, float) or not 0 <= chosen < 1:

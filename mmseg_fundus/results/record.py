@@ -74,12 +74,23 @@ class Calibration(Part):
 
 
 @dataclass(kw_only=True)
+class LogOdds(Part):
+    """Pixels by the log odds of vessel; see :func:`mmseg_fundus.evaluation.recalibration.log_odds_counts`."""
+
+    first: float | None = kept(number)
+    step: float | None = kept(number)
+    background: list[float | None] = kept(series, make=list)
+    vessels: list[float | None] = kept(series, make=list)
+
+
+@dataclass(kw_only=True)
 class Curves(Part):
     """See :func:`mmseg_fundus.evaluation.curves`."""
 
     roc: Roc = kept(one(Roc), make=Roc)
     pr: PrecisionRecall = kept(one(PrecisionRecall), make=PrecisionRecall)
     calibration: Calibration = kept(one(Calibration), make=Calibration)
+    log_odds: LogOdds = kept(one(LogOdds), make=LogOdds)
 
 
 @dataclass(kw_only=True)
@@ -165,6 +176,7 @@ class Results(Part):
         phase: ``'val'``, ``'test'`` or ``'masks'``; ``None`` in a file that was put together by hand.
         metrics: Whatever the metrics returned, by name.
         masks: Folder of the predicted masks, from the results' folder on.
+        calibration: Of the checkpoint, what :mod:`mmseg_fundus.models.calibrated` put into it; only of one that has it.
         seen_in_training: Names of pictures that were in the training of the checkpoint.
     """
 
@@ -178,6 +190,7 @@ class Results(Part):
     masks: str | None = kept(text)
     prediction: Prediction = kept(one(Prediction), make=Prediction)
     threshold_chosen_on: Chosen | None = kept(one(Chosen))
+    calibration: dict[str, Any] | None = kept(mapping)
     epoch: float | None = kept(number)
     checkpoint: str | None = kept(text)
     config: str | None = kept(text)
