@@ -10,7 +10,7 @@ train_dataloader = dict(
         _source,
         split='trainval',
         view=dict(
-            **dict(size=(192, 192), zoom=1.0, pixels_per_degree=16.0, rotate=0, quarter_turns=True, scale=(0.5, 1.5)),
+            **dict(size=(160, 160), zoom=1.0, pixels_per_degree=16.0, rotate=0, quarter_turns=True, scale=(0.55, 1.5)),
             **dict(label_scaling='antialiased', look=dict(colour=0.1, gamma=0.1, blur=0.7, noise=4.0)),
         ),
     ),
@@ -19,6 +19,6 @@ _tested = dict(_source, test_mode=True, pipeline={{_base_.test_pipeline}})
 val_dataloader = dict(dataset=dict(_tested, split='val'))
 test_dataloader = dict(dataset=dict(_tested, split='test'))
 optim_wrapper = dict(optimizer=dict(lr=4e-3))
-train_cfg = dict(max_epochs=32, val_interval=8)  # the validation pictures are among those trained on: a sign of life, no more
+train_cfg = dict(max_epochs=24, val_interval=8)  # the validation pictures are among those trained on: a sign of life, no more
 default_hooks = dict(checkpoint=dict(save_best=None))
 del _source, _tested

@@ -155,7 +155,8 @@ def _cuts(circle: np.ndarray, region: np.ndarray) -> list[float | None]:
         ):
             half = np.sqrt(max(radius**2 - (edge - centre) ** 2, 0))
             chord = min(other + half, lines.shape[1] - 1) - max(other - half, 0)  # as far as the frame shows it
-            flat = np.count_nonzero(np.abs(ends - edge) <= 1)
+            near = ends[np.abs(ends - edge) <= max(0.015 * radius, 1)]  # a slide is often tilted a little
+            edge, flat = np.median(near), len(near)
             straight = missing > 0.015 * radius and flat > max(0.45 * chord, 0.3 * radius)
             cuts.append(float(edge) if straight else None)
     return cuts
