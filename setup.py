@@ -21,7 +21,11 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmseg_fundus', 'mmseg_fundus.*']),
-    package_data={'mmseg_fundus': ['py.typed'], 'mmseg_fundus.report': ['*.html', '*.css', '*.js']},
+    package_data={
+        'mmseg_fundus': ['py.typed'],
+        'mmseg_fundus.report': ['*.html', '*.css', '*.js'],
+        'mmseg_fundus.zoo': ['*.safetensors', '*.md'],
+    },
     python_requires='>=3.10',
     install_requires=requirements('runtime'),
     extras_require={

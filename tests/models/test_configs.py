@@ -6,6 +6,7 @@ from mmengine.config import Config
 from mmseg.registry import MODELS
 
 from mmseg_fundus.engine.data_roots import roots
+from mmseg_fundus.zoo import bundled
 
 CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen': (224, False, 'FIVESVesselDataset'),
@@ -25,6 +26,7 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_vitb16_frozen_detail_hrf': (512, True, 'HRFVesselDataset'),
     'setr_mla_vitb16_frozen_detail_fives': (512, True, 'FIVESVesselDataset'),
     'setr_mla_vitb16_frozen_detail_drive_chase_db1': (192, True, 'FundusVessels'),
+    'setr_mla_vitb16_frozen_every_camera': (192, True, 'FundusVessels'),
     'setr_mla_retfound_vitl16_frozen': (192, True, 'DRIVEVesselDataset'),
     'setr_mla_retfound_dinov2_vitl14_frozen': (224, True, 'DRIVEVesselDataset'),
     'setr_mla_retfound_green_vits14_frozen': (224, True, 'DRIVEVesselDataset'),
@@ -36,7 +38,7 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
 }
-WITHOUT_ENCODER = ('contrast_unet_drive',)
+WITHOUT_ENCODER = ('contrast_unet', 'contrast_unet_drive')
 
 
 def _view(cfg):
@@ -85,8 +87,13 @@ def test_config_without_an_encoder_builds_and_needs_no_file(root, name):
     model = MODELS.build(cfg.model).eval()
     with torch.no_grad():
         assert model(torch.randn(1, 3, 50, 64)).shape == (1, 2, 50, 64)
-    assert sum(parameter.numel() for parameter in model.parameters()) < 1e6
+    assert sum(parameter.numel() for parameter in model.parameters()) == 385838
     assert all(name.startswith('decode_head.') and parameter.requires_grad for name, parameter in model.named_parameters())
+
+
+def test_the_model_that_comes_with_the_package_is_that_of_its_config(root):
+    config, _ = bundled()
+    assert Config.fromfile(str(config)).model == Config.fromfile(str(root / 'configs/contrast_unet.py')).model
 
 
 def test_the_recommended_config_is_what_the_readme_says(root):

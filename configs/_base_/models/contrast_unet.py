@@ -1,4 +1,4 @@
-# picture -> local contrast inside the field of view -> U-Net (386,162 parameters) -> logits; no encoder, no weights file
+# picture -> local contrast inside the field of view -> U-Net (385,838 parameters) -> logits; no encoder, no weights file
 model = dict(
     type='VesselSegmentor',
     precision='auto',  # bfloat16 where the machine computes it natively, else float32

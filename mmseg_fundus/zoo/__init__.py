@@ -1,0 +1,16 @@
+"""Models that come with the package: a config, a checkpoint and a card each, no other file needed."""
+
+from pathlib import Path
+
+BUNDLED = 'contrast_unet'
+_FOLDER = Path(__file__).resolve().parent
+
+
+def bundled(name: str = BUNDLED) -> tuple[Path, Path]:
+    """Config and checkpoint of a model that comes with the package; its card lies beside them (``.md``).
+
+    Example:
+        >>> bundled()[0].name
+        'contrast_unet.py'
+    """
+    return _FOLDER / f'{name}.py', _FOLDER / f'{name}.safetensors'

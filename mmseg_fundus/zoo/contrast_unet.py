@@ -1,0 +1,18 @@
+# The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py trains one.
+model = dict(
+    type='VesselSegmentor',
+    precision='auto',  # bfloat16 where the machine computes it natively, else float32
+    data_preprocessor=dict(type='FundusDataPreprocessor', outside='black'),
+    backbone=dict(type='NoEncoder', patch_size=16),
+    decode_head=dict(
+        type='VesselDetailHead',
+        in_channels=0,
+        patch_size=None,
+        context='none',
+        sees='contrast',
+        local_contrast=33,
+        detail_channels=(12, 24, 48, 64, 64),
+        loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=0.0),  # the Dice term makes strange cameras' vessels too sure
+    ),
+    test_cfg=dict(mode='whole', size=None, pixels_per_degree=16.0, tta=True),
+)
