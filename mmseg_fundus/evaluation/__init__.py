@@ -2,6 +2,7 @@ from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
 from .curves import calibration, curves
 from .predicted_masks import PredictedMasks
+from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
@@ -17,6 +18,7 @@ __all__ = [
     'cldice',
     'confusion_counts',
     'curves',
+    'risk_coverage',
     'score_picture',
     'summarise',
 ]

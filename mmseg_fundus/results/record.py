@@ -74,12 +74,32 @@ class Calibration(Part):
 
 
 @dataclass(kw_only=True)
+class RiskCoverage(Part):
+    """Of one ranking; see :func:`mmseg_fundus.evaluation.risk_coverage`."""
+
+    coverage: list[float | None] = kept(series, make=list)
+    risk: list[float | None] = kept(series, make=list)
+    area: float | None = kept(number)
+    chance: float | None = kept(number)
+    best: float | None = kept(number)
+
+
+@dataclass(kw_only=True)
+class RiskCoverages(Part):
+    """By ranking: entropy of the mean probability, spread of the members of an ensemble."""
+
+    entropy: RiskCoverage = kept(one(RiskCoverage), make=RiskCoverage)
+    spread: RiskCoverage = kept(one(RiskCoverage), make=RiskCoverage)
+
+
+@dataclass(kw_only=True)
 class Curves(Part):
     """See :func:`mmseg_fundus.evaluation.curves`."""
 
     roc: Roc = kept(one(Roc), make=Roc)
     pr: PrecisionRecall = kept(one(PrecisionRecall), make=PrecisionRecall)
     calibration: Calibration = kept(one(Calibration), make=Calibration)
+    risk_coverage: RiskCoverages = kept(one(RiskCoverages), make=RiskCoverages)
 
 
 @dataclass(kw_only=True)
@@ -127,7 +147,7 @@ class Chosen(DataSet):
 
 @dataclass(kw_only=True)
 class Trained(Part):
-    """How what was tested was trained: ``meta['training']`` of its checkpoint."""
+    """How what was tested was trained: ``meta['training']`` of its checkpoint; ``members`` are the files of an ensemble."""
 
     epochs: float | str | None = kept(number_or_text)
     steps: float | str | None = kept(number_or_text)
@@ -135,6 +155,7 @@ class Trained(Part):
     seed: float | str | None = kept(number_or_text)
     seconds: float | None = kept(number)
     trained_parameters: float | str | None = kept(number_or_text)
+    members: list[str] = kept(texts, make=list)
     device: str | None = kept(text)
 
 
