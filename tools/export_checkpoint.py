@@ -1,7 +1,7 @@
 """Make a full, self-contained checkpoint: decoder and encoder in one file that needs no weights file beside it.
 
-An adapter in the encoder (``adapt=...``) is merged into its weights.  Several checkpoints of one config become one ensemble, which every tool
-takes as it takes a single one.
+An adapter in the encoder (``adapt=...``) is merged into its weights.  Several checkpoints of one config become one ensemble, which
+every tool takes as it takes a single one.
 
 Example:
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.pth

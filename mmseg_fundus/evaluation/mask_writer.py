@@ -37,7 +37,9 @@ class MaskWriter:
         self._sources: dict[str, Any] = {}
 
     def write(self, name: str, mask: np.ndarray, source: Any = None, spread: np.ndarray | None = None) -> None:
-        """Put ``mask`` ``(H, W)`` in line for ``<name>.png``, and its ``spread`` (0 to 0.5); an earlier one's ``OSError`` is raised here or in :meth:`finish`.
+        """Put ``mask`` ``(H, W)`` in line for ``<name>.png``; an earlier one's ``OSError`` is raised here or in :meth:`finish`.
+
+        A ``spread`` ``(H, W)`` of 0 to 0.5 goes into ``uncertainty/<name>.png``.
 
         Raises:
             DataError: If the mask of another ``source`` has that name, in upper or lower case.

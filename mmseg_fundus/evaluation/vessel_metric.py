@@ -24,8 +24,8 @@ class VesselMetric(BaseMetric):
     """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
     Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
-    also clDice, mean and standard deviation over pictures, the curves, the risk-coverage curve, and all of it unmasked.  Prediction and label are compared at
-    the label's resolution, which the test pipelines leave native.
+    also clDice, mean and standard deviation over pictures, the curves (ROC, precision-recall, calibration, risk-coverage), and all of it
+    unmasked.  Prediction and label are compared at the label's resolution, which the test pipelines leave native.
 
     The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
     process and added, so they do not depend on the number of processes.  Areas under curves come from a histogram of all scores, see

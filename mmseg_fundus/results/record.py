@@ -18,6 +18,7 @@ from ..fileio.reading import read_json
 from ..fileio.whole_files import write_whole
 from .parts import Part, Problems, anything, figures, kept, many, mapping, number, number_or_text, one, rows, series, text, texts
 from .plain import without_nan
+from .risk_coverage import RiskCoverages
 
 VERSION = 1
 FILE, PICTURES_FILE = 'results.json', 'per_picture.csv'
@@ -71,25 +72,6 @@ class Calibration(Part):
     vessels: list[float | None] = kept(series, make=list)
     pixels: list[float | None] = kept(series, make=list)
     error: float | None = kept(number)
-
-
-@dataclass(kw_only=True)
-class RiskCoverage(Part):
-    """Of one ranking; see :func:`mmseg_fundus.evaluation.risk_coverage`."""
-
-    coverage: list[float | None] = kept(series, make=list)
-    risk: list[float | None] = kept(series, make=list)
-    area: float | None = kept(number)
-    chance: float | None = kept(number)
-    best: float | None = kept(number)
-
-
-@dataclass(kw_only=True)
-class RiskCoverages(Part):
-    """By ranking: entropy of the mean probability, spread of the members of an ensemble."""
-
-    entropy: RiskCoverage = kept(one(RiskCoverage), make=RiskCoverage)
-    spread: RiskCoverage = kept(one(RiskCoverage), make=RiskCoverage)
 
 
 @dataclass(kw_only=True)

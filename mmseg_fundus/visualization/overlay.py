@@ -89,15 +89,17 @@ def add_title(image: np.ndarray, title: str, scale_to: str = '') -> np.ndarray:
     """A strip above an image that says what it is; with ``scale_to`` the colours of :data:`HEAT` behind it, from the title to that."""
     scale = _scale(image.shape[1])
     strip = np.zeros((max(round(22 * scale), 10), image.shape[1], 3), np.uint8)
-    writing = dict(fontFace=cv2.FONT_HERSHEY_SIMPLEX, fontScale=0.5 * scale, color=WRITING, thickness=1, lineType=cv2.LINE_AA)
-    cv2.putText(strip, title, (round(6 * scale), round(16 * scale)), **writing)
+
+    def write(text: str, x: int) -> None:
+        cv2.putText(strip, text, (x, round(16 * scale)), cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, WRITING, 1, cv2.LINE_AA)
+
+    write(title, round(6 * scale))
     if scale_to:
         first = round(12 * scale) + cv2.getTextSize(title, cv2.FONT_HERSHEY_SIMPLEX, 0.5 * scale, 1)[0][0]
         end = first + round(120 * scale)
-        strip[round(5 * scale) : round(17 * scale), first:end] = HEAT[np.linspace(0, 255, end - first).astype(int)][
-            : max(strip.shape[1] - first, 0)
-        ]
-        cv2.putText(strip, scale_to, (end + round(6 * scale), round(16 * scale)), **writing)
+        colours = HEAT[np.linspace(0, 255, end - first).astype(int)]
+        strip[round(5 * scale) : round(17 * scale), first:end] = colours[: max(strip.shape[1] - first, 0)]
+        write(scale_to, end + round(6 * scale))
     return np.vstack([strip, image])
 
 
