@@ -74,7 +74,7 @@ def check_alike(members: list[Member]) -> None:
     """Raise :class:`CheckpointError`, naming two files, unless members have one encoder and one architecture, and are different."""
     first = members[0]
     for member in members:
-        adapted = next((name for name in member.shared if name.endswith(PARTS)), None)
+        adapted = next((name for name in member.shared if set(PARTS) & set(name.split('.'))), None)
         if adapted:
             raise CheckpointError(
                 f'{member.where} cannot be a member of an ensemble: it has an adapter (LoRA) in the encoder ({adapted}), so that its '
