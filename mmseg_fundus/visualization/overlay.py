@@ -10,7 +10,7 @@ FOUND = (0, 158, 115)  # bluish green: vessel, predicted
 MISSED = (230, 159, 0)  # orange: vessel, not predicted
 INVENTED = (86, 180, 233)  # sky blue: predicted, no vessel
 WRITING = (220, 220, 220)
-HEAT = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO).reshape(256, 3)[:, ::-1]  # (256, 3), RGB; as bright as the value is large
+HEAT = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO).reshape(256, 3)[:, ::-1]  # (256, 3)
 PANEL = 1200
 LEGEND = (('found', FOUND), ('missed', MISSED), ('false', INVENTED))
 

@@ -145,4 +145,4 @@ def test_the_inferencer_takes_several_or_their_file_and_says_how_they_differ(mem
     assert alone[0].spread is None and together.members == 2 and together.settings['checkpoint'] == ['0.pth', '1.pth']
     again = FundusVesselInferencer(config, one_file(paths, tmp_path / 'work'), device='cpu')
     assert np.array_equal(again(picture).spread, eye.spread) and again.settings['checkpoint'] == 'ensemble.pth'
-    assert eye.draw().shape[1] > 2 * 64, 'picture, probability, uncertainty, prediction'
+    assert eye.draw().shape[1] == 2 * 64 and alone[0].draw().shape[1] == 3 * 64, 'two rows: with the uncertainty there are four panels'
