@@ -17,6 +17,7 @@ PALETTE = [[0, 0, 0], [255, 255, 255]]  # RGB of each class
 HOW_MANY = 'two classes'
 IN_WORDS = f'vessels are segmented with {HOW_MANY} ({", ".join(CLASSES)}) and softmax'
 IGNORE = 255  # of a label: outside the field of view, or not known; counts for nothing
+MOST_SPREAD = 0.5  # the largest standard deviation that probabilities can have
 OUTSIDE = tuple(10.0 if name == 'background' else -10.0 for name in CLASSES)  # logits where no vessel can be
 
 

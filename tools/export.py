@@ -18,7 +18,7 @@ from mmseg_fundus.export import OPSET, TOLERANCE, check_possible, export_onnx
 def parse_args():
     parser = argparse.ArgumentParser(description='Export a vessel segmentation model to ONNX and check it against PyTorch.')
     parser.add_argument('config', help='config file the checkpoint was trained with')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', nargs='+', help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument('out', type=Path, help='file to write, e.g. vessels.onnx')
     parser.add_argument('--opset', type=int, default=OPSET, metavar='N', help=f"version of ONNX's operators (default: {OPSET})")
     parser.add_argument('--threshold', type=float, metavar='P', help="threshold to put into the file (default: the checkpoint's)")
@@ -31,7 +31,7 @@ def main():
     check_possible(args.out)
     infer = FundusVesselInferencer(
         args.config,
-        known_checkpoint(args.checkpoint),
+        [known_checkpoint(path) for path in args.checkpoint],
         weights=args.weights,
         device='cpu',
         threshold=args.threshold,

@@ -1,10 +1,12 @@
 """Make a full, self-contained checkpoint: decoder and encoder in one file that needs no weights file beside it.
 
-An adapter in the encoder (``adapt=...``) is merged into its weights.
+An adapter in the encoder (``adapt=...``) is merged into its weights.  Several checkpoints of one config become one ensemble, which
+every tool takes as it takes a single one.
 
 Example:
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.pth
     python tools/export_checkpoint.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/best_Dice_epoch_90.pth vessels.safetensors
+    python tools/export_checkpoint.py configs/contrast_unet.py seed0/epoch_60.pth seed1/epoch_60.pth seed2/epoch_60.pth three.safetensors
 """
 
 import argparse
@@ -17,16 +19,17 @@ from mmseg.registry import MODELS
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
 from mmseg_fundus.engine.config import load_config
 from mmseg_fundus.engine.encoder_config import encoder_config, options_without_file
+from mmseg_fundus.engine.ensemble import read_model, use_members
 from mmseg_fundus.engine.whereabouts import settle_files
 from mmseg_fundus.errors import CheckpointError
-from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
+from mmseg_fundus.models.checkpoints import write_checkpoint
 from mmseg_fundus.models.encoders.adapt import merge_adapters
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Write a checkpoint that holds the encoder too; use it with --weights from_checkpoint.')
     parser.add_argument('config', help='config file the checkpoint was trained with')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', nargs='+', help='checkpoint file; several become one ensemble')
     parser.add_argument('out', type=Path, help='file to write: .pth, or .safetensors (tensors and texts alone, read by much else)')
     add_common_arguments(parser, launcher=False, loops=False)
     return parser.parse_args()
@@ -37,16 +40,18 @@ def main():
     if args.out.exists():
         raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
     cfg = load_config(args.config, common_options(args), weights=args.weights)
-    found = read_trained(args.checkpoint)
-    settle_files(cfg, args.checkpoint, args.weights, options=args.cfg_options)
+    found = read_model(args.checkpoint)
+    use_members(cfg, found, args.checkpoint[0])
+    settle_files(cfg, args.checkpoint[0], args.weights, options=args.cfg_options)
     init_default_scope('mmseg')
     model = MODELS.build(cfg.model)
     model.load_state_dict(found['state_dict'])
     merged = merge_adapters(model)
-    meta = {**found.get('meta', {}), 'exported_from': str(Path(args.checkpoint).absolute())}
+    origin = [str(Path(path).absolute()) for path in args.checkpoint]
+    meta = {**found.get('meta', {}), 'exported_from': origin[0] if len(origin) == 1 else origin}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     left_out = write_checkpoint(args.out, {'meta': meta, 'state_dict': model.state_dict()})
-    sizes = [Path(path).stat().st_size / 2**20 for path in (args.checkpoint, args.out)]
+    before = sum(Path(path).stat().st_size for path in args.checkpoint) / 2**20
     hint, encoder = '', encoder_config(cfg)
     if encoder is not None:
         options = options_without_file(encoder, model.backbone) + (['model.backbone.adapt=None'] if merged else [])
@@ -55,7 +60,7 @@ def main():
         hint += f': the adapter of {merged} layers is merged into their weights'
     if left_out:
         print(f'left out of meta, JSON cannot hold them: {", ".join(left_out)}')
-    print(f'{args.out}: {sizes[1]:.1f} MB (before: {sizes[0]:.1f} MB){hint}')
+    print(f'{args.out}: {args.out.stat().st_size / 2**20:.1f} MB (before: {before:.1f} MB){hint}')
 
 
 if __name__ == '__main__':

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import _setup  # noqa: F401
@@ -18,25 +18,28 @@ from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder, find_pho
 from mmseg_fundus.apis.folder import FORMATS, OUTPUTS
 from mmseg_fundus.datasets.photograph import read_photograph
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.errors import DataError, printable
+from mmseg_fundus.errors import ConfigError, DataError, printable
 
+CHECKPOINTS = ('.pth', '.pt', '.ckpt', '.safetensors')
 AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Predict the vessels of photographs.')
-    parser.add_argument('inputs', nargs='+', metavar='INPUT', help='photographs, folders of them, patterns')
+    parser.add_argument('inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, patterns')
     parser.add_argument('-o', '--out', required=True, type=Path, metavar='DIR', help='folder for the predictions')
     parser.add_argument('--config', required=True, help='config file that the checkpoint was trained with')
-    parser.add_argument('--checkpoint', required=True, help='checkpoint file')
+    parser.add_argument('--checkpoint', nargs='+', required=True, help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument(
         '--save',
         nargs='+',
         choices=OUTPUTS,
         default=['mask', 'probability', 'overlay'],
-        help='what to write (default: all but measurements)',
+        help='what to write (default: mask probability overlay; uncertainty needs several checkpoints)',
     )
-    parser.add_argument('--probability-format', choices=FORMATS, default='png', help='16-bit PNG or npz (default: png)')
+    parser.add_argument(
+        '--probability-format', choices=FORMATS, default='png', help='of probability and uncertainty: 16-bit PNG or npz (default: png)'
+    )
     parser.add_argument(
         '--threshold', type=float, metavar='P', help="probability above which a pixel is vessel (default: the checkpoint's)"
     )
@@ -48,7 +51,14 @@ def parse_args():
     parser.add_argument('--um-per-pixel', type=float, metavar='UM', help='micrometres to a pixel, for the measurements')
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
-    return parser.parse_args()
+    args = parser.parse_args()
+    if not args.inputs:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
+        first, *rest = args.checkpoint
+        more = list(takewhile(lambda word: Path(word).suffix in CHECKPOINTS, rest))
+        args.checkpoint, args.inputs = [first, *more], rest[len(more) :]
+    if not args.inputs:
+        parser.error('the following arguments are required: INPUT')
+    return args
 
 
 def read(path: Path):
@@ -93,7 +103,7 @@ def main():
     photographs = find_photographs(args.inputs, leave_out=args.out)
     infer = FundusVesselInferencer(
         args.config,
-        known_checkpoint(args.checkpoint),
+        [known_checkpoint(path) for path in args.checkpoint],
         weights=args.weights,
         device=args.device,
         tta=args.tta,
@@ -103,6 +113,10 @@ def main():
         micrometres_per_pixel=args.um_per_pixel,
         options=common_options(args),
     )
+    if 'uncertainty' in args.save and infer.members == 1:
+        raise ConfigError(
+            '--save uncertainty: it is how much several networks differ, and this is one; give --checkpoint two files or more'
+        )
     settings = {**infer.settings, 'field_of_view': 'whole frame' if args.whole_frame else 'found', 'um_per_pixel': args.um_per_pixel}
     out = PredictionFolder(args.out, args.save, args.probability_format, settings, args.overwrite)
     predicted, errors = predict_all(infer, photographs, out, None if args.whole_frame else 'auto')

@@ -2,6 +2,7 @@
 
 Example:
     python tools/test.py configs/setr_mla_vitb16_frozen_drive.py work_dirs/run/epoch_100.pth --show-dir overlays
+    python tools/test.py configs/contrast_unet.py seed0/epoch_60.pth seed1/epoch_60.pth seed2/epoch_60.pth --work-dir together
 """
 
 import argparse
@@ -14,16 +15,18 @@ from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_
 from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
+from mmseg_fundus.engine.ensemble import one_file, use_members
 from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
 from mmseg_fundus.engine.inputs import check_inputs
 from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset, use_stored_threshold
 from mmseg_fundus.engine.whereabouts import settle_files
+from mmseg_fundus.models.checkpoints import load_from_local
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Evaluate a vessel segmentation model.')
     parser.add_argument('config', help='config file')
-    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('checkpoint', nargs='+', help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument(
         '--dataset',
         metavar='NAME',
@@ -65,7 +68,8 @@ def main():
     check_loaders(cfg, ('test',))
     if args.dataset:
         use_dataset(cfg, args.dataset, args.data_root)
-    cfg.load_from = known_checkpoint(args.checkpoint)
+    cfg.load_from = one_file([known_checkpoint(path) for path in args.checkpoint], cfg.work_dir)
+    use_members(cfg, load_from_local(cfg.load_from), cfg.load_from)
     cfg.resume = False
     settle_files(cfg, cfg.load_from, args.weights, args.data_root, args.cfg_options, splits)
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
@@ -89,7 +93,7 @@ def main():
     if chosen_on:
         choose_threshold(runner, chosen_on)
         if args.store_threshold and is_main_process():
-            store_threshold(args.checkpoint, runner.threshold_chosen_on)
+            store_threshold(cfg.load_from, runner.threshold_chosen_on)
     runner.test()
 
 

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..classes import MOST_SPREAD
 from ..datasets.naming import distinct_names
 from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
 from ..errors import ConfigError, DataError
+from ..evaluation.mask_writer import save_grey
 from ..fileio.reading import read_json
 from ..fileio.whole_files import remove_leftovers, write_whole
 from ..measurement import write_measurements
 from ..results import without_nan
 from .prediction import VesselPrediction
 
-OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json'}
-FORMATS = ('png', 'npz')  # of probabilities
+OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json', 'uncertainty': 'png'}
+FORMATS = ('png', 'npz')  # of probability and uncertainty
 
 
 def find_photographs(inputs: Iterable[str | Path], leave_out: Path | None = None) -> dict[Path, Path]:
@@ -72,7 +74,8 @@ class PredictionFolder:
     Args:
         folder (str | Path): Made if needed.
         outputs (Sequence[str]): Of :data:`OUTPUTS`.
-        probability_format (str): ``'png'`` (16 bit, 65535 is 1) or ``'npz'`` (float16, key ``probability``).
+        probability_format (str): ``'png'`` (16 bit, 65535 is 1; of ``'uncertainty'`` 0.5, the largest there can be) or ``'npz'`` (float16,
+            key ``probability`` or ``spread``).
         settings (dict): What the predictions depend on; kept in ``settings.json``.
         overwrite (bool): Write again what is there.
 
@@ -93,8 +96,7 @@ class PredictionFolder:
             raise ConfigError(f'outputs={list(outputs)}, format {probability_format!r}: use some of {list(OUTPUTS)} and one of {FORMATS}')
         self.folder = Path(folder)
         self.suffixes = {name: OUTPUTS[name] for name in outputs}
-        if 'probability' in self.suffixes:
-            self.suffixes['probability'] = probability_format
+        self.suffixes.update({name: probability_format for name in ('probability', 'uncertainty') if name in self.suffixes})
         self.overwrite = overwrite
         self.folder.mkdir(parents=True, exist_ok=True)
         for folder in [self.folder, *(below for kind in OUTPUTS for below in (self.folder / kind).rglob('') if below.is_dir())]:
@@ -138,9 +140,16 @@ class PredictionFolder:
 
     def _probability(self, prediction: VesselPrediction) -> Callable[[Path], Any]:
         if self.suffixes['probability'] == 'npz':
-            return lambda path: _save_npz(path, prediction.probability.astype(np.float16))
-        grey = np.round(prediction.probability * 65535).astype(np.uint16)
-        return lambda path: Image.fromarray(grey).save(path, 'PNG')
+            return lambda path: _save_npz(path, probability=prediction.probability.astype(np.float16))
+        return lambda path: save_grey(path, prediction.probability)
+
+    def _uncertainty(self, prediction: VesselPrediction) -> Callable[[Path], Any]:
+        spread = prediction.spread
+        if spread is None:
+            raise ConfigError(f'{prediction.name}: there is no uncertainty in the prediction of a single network; give several checkpoints')
+        if self.suffixes['uncertainty'] == 'npz':
+            return lambda path: _save_npz(path, spread=spread.astype(np.float16))
+        return lambda path: save_grey(path, spread, MOST_SPREAD)
 
     @staticmethod
     def _overlay(prediction: VesselPrediction) -> Callable[[Path], Any]:
@@ -172,6 +181,6 @@ class PredictionFolder:
         return self.folder / 'measurements.csv'
 
 
-def _save_npz(path: Path, probability: np.ndarray) -> None:
+def _save_npz(path: Path, **arrays: np.ndarray) -> None:
     with open(path, 'wb') as file:
-        np.savez_compressed(file, probability=probability)
+        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]

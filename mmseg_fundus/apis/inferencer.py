@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ from ..classes import vessel_probability
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
 from ..engine.config import check_prediction_options, load_config
+from ..engine.ensemble import listed, read_model, use_members
 from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..fileio.checksum import tensors_sha256
-from ..models.checkpoints import read_trained
 from ..models.encoders.contract import encoder_in
 from .prediction import VesselPrediction
 
@@ -25,7 +25,8 @@ class FundusVesselInferencer:
 
     Args:
         config (str | Path): The config that the checkpoint was trained with.
-        checkpoint (str | Path): Slim (the weights file must be at hand) or full.
+        checkpoint (str | Path | Sequence[str | Path]): Slim (the weights file must be at hand) or full; several are averaged, as one
+            :class:`~mmseg_fundus.models.VesselEnsemble`, and so is a file that holds one.
         weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.  Without it
             :func:`.engine.whereabouts.settle_files` decides.
         device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
@@ -45,12 +46,14 @@ class FundusVesselInferencer:
         >>> infer = FundusVesselInferencer('configs/setr_mla_vitb16_frozen_detail.py', 'vessels.pth', weights='VFM_Fundus_weights.pth')
         >>> eye = infer('eye.jpg')
         >>> eye.mask, eye.probability, eye.fov, eye.measurements
+        >>> three = FundusVesselInferencer('configs/contrast_unet.py', ['seed0.pth', 'seed1.pth', 'seed2.pth'])
+        >>> three('eye.jpg').spread
     """
 
     def __init__(
         self,
         config: str | Path,
-        checkpoint: str | Path,
+        checkpoint: str | Path | Sequence[str | Path],
         weights: str | None = None,
         device: str | torch.device | None = None,
         tta: bool | dict[str, Any] | None = None,
@@ -62,8 +65,9 @@ class FundusVesselInferencer:
     ) -> None:
         self.device = _device(device)
         cfg = load_config(config, options, weights=weights)
-        found = read_trained(checkpoint)
-        settle_files(cfg, checkpoint, weights, options=options)
+        found, paths = read_model(checkpoint), listed(checkpoint)
+        use_members(cfg, found, paths[0])
+        settle_files(cfg, paths[0], weights, options=options)
         decoder = tensors_sha256(found['state_dict']).hex()
         given = {key: value for key, value in dict(tta=tta, window_batch=window_batch).items() if value is not None}
         check_prediction_options(cfg, given)
@@ -81,11 +85,16 @@ class FundusVesselInferencer:
             raise ConfigError(f'field_angle={field_angle} must lie in (0, 360], in degrees')
         source = encoder_in(self.model).source
         self.settings = {  # what a prediction depends on
-            'checkpoint': Path(checkpoint).name,
+            'checkpoint': Path(paths[0]).name if len(paths) == 1 else [Path(path).name for path in paths],
             'decoder_sha256': decoder,
             'weights_sha256': source.sha256 if source else None,
             'prediction': {**self.model.test_cfg, 'threshold': self.threshold, 'field_angle': self.field_angle},
         }
+
+    @property
+    def members(self) -> int:
+        """How many networks predict each picture together."""
+        return getattr(self.model, 'members', 1)
 
     def _configured(self) -> float:
         return self.model.test_cfg.get('threshold', 0.5)
@@ -126,7 +135,8 @@ class FundusVesselInferencer:
         bgr = torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
         (predicted,) = self.model.test_step(dict(inputs=[bgr], data_samples=[sample]))
         probability = vessel_probability(predicted.seg_logits.data, dim=0).float().cpu().numpy() * inside
-        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel)
+        spread = predicted.vessel_spread.data[0].float().cpu().numpy() * inside if 'vessel_spread' in predicted else None
+        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel, spread)
 
 
 def _device(name: str | torch.device | None) -> torch.device:

@@ -17,6 +17,8 @@ class VesselPrediction:
         fov (np.ndarray): ``(H, W)`` bool, field of view.
         threshold (float): Probability above which a pixel is vessel.
         micrometres_per_pixel (float, optional): Scale of the measurements; they are in pixels without.
+        spread (np.ndarray, optional): ``(H, W)`` float32, standard deviation of the members' probabilities, 0 to 0.5, 0 outside the field
+            of view; of an ensemble alone.
     """
 
     name: str
@@ -25,6 +27,7 @@ class VesselPrediction:
     fov: np.ndarray = field(repr=False)
     threshold: float = 0.5
     micrometres_per_pixel: float | None = None
+    spread: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def mask(self) -> np.ndarray:
@@ -37,5 +40,9 @@ class VesselPrediction:
         return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel)
 
     def draw(self, label: np.ndarray | None = None) -> np.ndarray:
-        """Picture, probability and prediction side by side, as uint8 RGB; with a ``label`` ``(H, W)`` what was found and missed."""
-        return draw_panels(self.picture, self.mask, self.probability, label)
+        """Picture, probability, perhaps uncertainty, and prediction beside each other, as uint8 RGB.
+
+        Args:
+            label (np.ndarray, optional): ``(H, W)``; with it, what was found, missed and false.
+        """
+        return draw_panels(self.picture, self.mask, self.probability, label, self.spread)

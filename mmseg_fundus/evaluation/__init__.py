@@ -3,6 +3,7 @@ from .counts import binary_figures, confusion_counts
 from .curves import calibration, curves
 from .predicted_masks import PredictedMasks
 from .recalibration import Recalibration, recalibrate
+from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
 from .vessel_metric import VesselMetric
@@ -20,6 +21,7 @@ __all__ = [
     'confusion_counts',
     'curves',
     'recalibrate',
+    'risk_coverage',
     'score_picture',
     'summarise',
 ]

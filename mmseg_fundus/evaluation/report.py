@@ -6,6 +6,7 @@ from typing import Any
 from prettytable import PrettyTable
 
 from .curves import curves
+from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
 from .scores import NAMES
 
@@ -13,7 +14,13 @@ Scored = tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]
 FOV, FRAME = 'field of view', 'whole frame'
 
 
-def make_report(names: list[str], inside: Scored, whole: Scored | None = None, histogram: ScoreHistogram | None = None) -> dict[str, Any]:
+def make_report(
+    names: list[str],
+    inside: Scored,
+    whole: Scored | None = None,
+    histogram: ScoreHistogram | None = None,
+    uncertainty: dict[str, ScoreHistogram] | None = None,
+) -> dict[str, Any]:
     """Put together what ``results.json`` and the tables show.
 
     Args:
@@ -21,10 +28,11 @@ def make_report(names: list[str], inside: Scored, whole: Scored | None = None, h
         inside (tuple[list, dict]): Records of :func:`.score_picture` in the field of view and their :func:`.summarise`.
         whole (tuple[list, dict], optional): The same over the whole frame, unmasked.
         histogram (ScoreHistogram, optional): Of all scores in the field of view.
+        uncertainty (dict, optional): Of right and wrong pixels there, by ranking, see :func:`.risk_coverage.risk_coverage`.
 
     Returns:
         dict: ``field of view`` and ``whole frame`` with ``pooled``, ``mean``, ``sd``, ``bounds``; with a histogram ``curves``, see
-        :func:`.curves.curves`; and ``pictures``, a row of each.
+        :func:`.curves.curves` (and ``risk_coverage`` of each ranking); and ``pictures``, a row of each.
     """
     areas = {FOV: inside, **({FRAME: whole} if whole else {})}
     rows = []
@@ -35,7 +43,9 @@ def make_report(names: list[str], inside: Scored, whole: Scored | None = None, h
             row.update({mark + figure: value for figure, value in records[i]['figures'].items()})
             row.update({mark + count: int(value) for count, value in zip(('TP', 'FP', 'FN', 'TN'), records[i]['counts'])})
         rows.append(row)
-    found = curves(histogram) if histogram is not None else None
+    found = (curves(histogram) if histogram is not None else None) or {}
+    risks = {name: risk_coverage(counted) for name, counted in (uncertainty or {}).items() if counted.counts.any()}
+    found.update({'risk_coverage': risks} if risks else {})
     return {**{area: summary for area, (_, summary) in areas.items()}, **({'curves': found} if found else {}), 'pictures': rows}
 
 

@@ -9,11 +9,12 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmseg.registry import METRICS
 
-from ..classes import IGNORE, NUMBER, vessel_probability
+from ..classes import IGNORE, NUMBER, VESSEL, vessel_probability
 from ..datasets.naming import sample_names
 from ..errors import DataError
 from .mask_writer import MaskWriter
 from .report import Scored, figures_table, make_report, report_rows
+from .risk_coverage import RANKINGS, risk_line, uncertainties
 from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise, told_left_out
 
@@ -23,8 +24,8 @@ class VesselMetric(BaseMetric):
     """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
     Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
-    also clDice, mean and standard deviation over pictures, the curves, and all of it unmasked.  Prediction and label are compared at
-    the label's resolution, which the test pipelines leave native.
+    also clDice, mean and standard deviation over pictures, the curves (ROC, precision-recall, calibration, risk-coverage), and all of it
+    unmasked.  Prediction and label are compared at the label's resolution, which the test pipelines leave native.
 
     The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
     process and added, so they do not depend on the number of processes.  Areas under curves come from a histogram of all scores, see
@@ -37,7 +38,8 @@ class VesselMetric(BaseMetric):
         collect_device (str): ``'cpu'`` or ``'gpu'``, where results of several ranks meet.
         prefix (str, optional): Put before the names, with a slash.
         collect_dir (str, optional): Folder to collect through, for ``'cpu'``.
-        output_dir (str, optional): Write each prediction there as ``<picture name>.png``, black and white (``tools/test.py --out``).
+        output_dir (str, optional): Write each prediction there as ``<picture name>.png``, black and white (``tools/test.py --out``), and
+            an ensemble's uncertainty into ``uncertainty`` in it.
         keep_results (bool): Not needed; mmseg's own ``test.py --out`` passes it.
 
     Attributes:
@@ -67,7 +69,7 @@ class VesselMetric(BaseMetric):
         self._reset()
 
     def _reset(self) -> None:
-        self._sums = dict(inside=ScoreHistogram(), whole=ScoreHistogram())
+        self._sums = {name: ScoreHistogram() for name in ('inside', 'whole', *(RANKINGS if self.detail else ()))}
         self._last: dict[str, ScoreHistogram] = {}
         self._example: tuple[str | None, str | None] = (None, None)
 
@@ -87,6 +89,7 @@ class VesselMetric(BaseMetric):
             prediction = sample['pred_sem_seg']['data'].cpu().numpy()
             prediction = prediction.reshape(prediction.shape[-2:]) > 0
             probability = None
+            spread = sample['vessel_spread']['data'].squeeze(0).float().cpu().numpy() if 'vessel_spread' in sample else None
             if not averaged and 'seg_logits' in sample and len(sample['seg_logits']['data']) == NUMBER:
                 probability = vessel_probability(sample['seg_logits']['data'].float(), dim=0).cpu().numpy()
                 if not np.isfinite(probability).all():
@@ -98,7 +101,7 @@ class VesselMetric(BaseMetric):
                 )
             if self.output_dir:
                 self._writer = self._writer or MaskWriter(self.output_dir)
-                self._writer.write(name, prediction, files)
+                self._writer.write(name, prediction, files, spread)
             areas = dict(inside=(masked, masked != self.ignore_index))
             if self.detail and sample.get('label') is not None:
                 whole = np.asarray(sample['label'])
@@ -109,7 +112,18 @@ class VesselMetric(BaseMetric):
                 if histogram is not None:
                     self._sums[area] += histogram
                     self._last[area] = histogram
+            if self.detail and probability is not None:
+                self._add_uncertainty(prediction, probability, spread, *areas['inside'])
             self.results.append(result)
+
+    def _add_uncertainty(
+        self, prediction: np.ndarray, probability: np.ndarray, spread: np.ndarray | None, label: np.ndarray, valid: np.ndarray
+    ) -> None:
+        wrong = prediction[valid] != (label[valid] == VESSEL)
+        for name, values in uncertainties(probability[valid], None if spread is None else spread[valid]).items():
+            self._last[name] = ScoreHistogram()
+            self._last[name].add(values, wrong)
+            self._sums[name] += self._last[name]
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Figures over ``size`` pictures; the histograms of all processes are added here, without pictures that pad a last batch.
@@ -148,12 +162,17 @@ class VesselMetric(BaseMetric):
                 areas[area] = (records, summarise(records, self._sums[area] if scored else None))
         names = [result['picture'] for result in results]
         self.report = report = make_report(
-            names, areas['inside'], areas.get('whole'), self._sums['inside'] if self.detail and scored else None
+            names,
+            areas['inside'],
+            areas.get('whole'),
+            self._sums['inside'] if self.detail and scored else None,
+            {name: self._sums[name] for name in RANKINGS} if self.detail and scored else None,
         )
         pixels = int(sum(record['counts'].sum() for record in areas['inside'][0]))
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
         left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''
-        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(report), title), left_out))), logger='current')
+        risks = risk_line((report.get('curves') or {}).get('risk_coverage') or {})
+        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(report), title), left_out, risks))), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

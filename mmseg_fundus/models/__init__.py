@@ -4,7 +4,7 @@ from .data_preprocessor import FundusDataPreprocessor
 from .decode_heads import VesselDetailHead, VesselUpsamplingHead
 from .losses import VesselLoss
 from .necks import MLAFusionNeck
-from .segmentors import VesselSegmentor
+from .segmentors import VesselEnsemble, VesselSegmentor
 
 make_loading_safe()
 
@@ -16,6 +16,7 @@ __all__ = [
     'MLAFusionNeck',
     'NoEncoder',
     'VesselDetailHead',
+    'VesselEnsemble',
     'VesselLoss',
     'VesselSegmentor',
     'VesselUpsamplingHead',

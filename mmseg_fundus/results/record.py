@@ -18,6 +18,7 @@ from ..fileio.reading import read_json
 from ..fileio.whole_files import write_whole
 from .parts import Part, Problems, anything, figures, kept, many, mapping, number, number_or_text, one, rows, series, text, texts
 from .plain import without_nan
+from .risk_coverage import RiskCoverages
 
 VERSION = 1
 FILE, PICTURES_FILE = 'results.json', 'per_picture.csv'
@@ -91,6 +92,7 @@ class Curves(Part):
     pr: PrecisionRecall = kept(one(PrecisionRecall), make=PrecisionRecall)
     calibration: Calibration = kept(one(Calibration), make=Calibration)
     log_odds: LogOdds = kept(one(LogOdds), make=LogOdds)
+    risk_coverage: RiskCoverages = kept(one(RiskCoverages), make=RiskCoverages)
 
 
 @dataclass(kw_only=True)
@@ -138,7 +140,7 @@ class Chosen(DataSet):
 
 @dataclass(kw_only=True)
 class Trained(Part):
-    """How what was tested was trained: ``meta['training']`` of its checkpoint."""
+    """How what was tested was trained: ``meta['training']`` of its checkpoint; ``members`` are the files of an ensemble."""
 
     epochs: float | str | None = kept(number_or_text)
     steps: float | str | None = kept(number_or_text)
@@ -146,6 +148,7 @@ class Trained(Part):
     seed: float | str | None = kept(number_or_text)
     seconds: float | None = kept(number)
     trained_parameters: float | str | None = kept(number_or_text)
+    members: list[str] = kept(texts, make=list)
     device: str | None = kept(text)
 
 

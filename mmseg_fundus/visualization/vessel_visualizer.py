@@ -81,7 +81,7 @@ class VesselVisualizer(SegLocalVisualizer):
         prediction = _map(sample, 'pred_sem_seg') if draw_pred else None
         logits = sample.seg_logits.data if draw_pred and 'seg_logits' in sample else None
         probability = None if logits is None or logits.shape[0] != NUMBER else vessel_probability(logits.float(), dim=0).cpu().numpy()
-        drawn = draw_panels(image, prediction, probability, label)
+        drawn = draw_panels(image, prediction, probability, label, _map(sample, 'vessel_spread') if draw_pred else None)
         self.set_image(drawn)
         if show:
             self.show(drawn, win_name=name, wait_time=wait_time)

@@ -1,3 +1,4 @@
+from .ensemble import VesselEnsemble
 from .vessel_segmentor import VesselSegmentor
 
-__all__ = ['VesselSegmentor']
+__all__ = ['VesselEnsemble', 'VesselSegmentor']

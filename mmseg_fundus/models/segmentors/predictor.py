@@ -63,12 +63,16 @@ class Predictor:
         encode_decode (callable): Pictures ``(B, 3, h, w)`` and their :class:`.Place`, a list of B, to logits ``(B, classes, h, w)``.
         test_cfg (dict): See above and :func:`check_test_cfg`.
         align_corners (bool): Of resizing logits.
+        members (int): Networks that predict each picture; their classes lie one behind the other, ``members * 2`` where others say
+            ``classes``.
     """
 
-    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False) -> None:
+    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False, members: int = 1) -> None:
         self.encode_decode = encode_decode
         self.test_cfg = test_cfg
         self.align_corners = align_corners
+        self.members = members
+        self.outside = OUTSIDE * members
 
     def predict(self, inputs: Tensor, metas: Sequence[Mapping[str, Any]]) -> Tensor:
         """Logits ``(N, classes, H, W)`` of normalised pictures ``(N, 3, H, W)``; background outside the field of view.
@@ -86,7 +90,7 @@ class Predictor:
             fov = F.interpolate(fov.float(), size=inputs.shape[2:], mode='nearest') > 0
         cropped, density = self.test_cfg.get('crop_to_fov', False), self.test_cfg.get('pixels_per_degree')
         if cropped or density:  # each picture has its own box and scale
-            logits = inputs.new_zeros((len(inputs), NUMBER, *inputs.shape[2:]), dtype=torch.float32)
+            logits = inputs.new_zeros((len(inputs), self.members * NUMBER, *inputs.shape[2:]), dtype=torch.float32)
             for i, meta in enumerate(metas):
                 box = box_around(fov[i, 0].cpu()) if cropped else (slice(None), slice(None))
                 scale = fov_scale(fov[i, 0].cpu(), density, meta.get('field_angle', 45.0))
@@ -94,7 +98,7 @@ class Predictor:
                 logits[part] = self._averaged(inputs[part], [places[i].boxed(*box)], fov[part], scale).float()
         else:
             logits = self._averaged(inputs, places, fov)
-        return torch.where(fov, logits, logits.new_tensor(OUTSIDE).view(1, -1, 1, 1))
+        return torch.where(fov, logits, logits.new_tensor(self.outside).view(1, -1, 1, 1))
 
     @staticmethod
     def places(inputs: Tensor, metas: Sequence[Mapping[str, Any]] | None = None) -> list[Place]:
@@ -109,7 +113,8 @@ class Predictor:
         mean = inputs.new_zeros((), dtype=torch.float32)
         for pose in poses:
             logits = self._posed(pose.apply(inputs), places, None if fov is None else pose.apply(fov), pose)
-            mean = mean + pose.undo(logits).float().softmax(dim=1)
+            by_member = pose.undo(logits).float().unflatten(1, (self.members, NUMBER))
+            mean = mean + by_member.softmax(dim=2).flatten(1, 2)
         return (mean / len(poses)).clamp(min=torch.finfo(torch.float32).tiny).log()
 
     def _posed(self, inputs: Tensor, places: list[Place], fov: Tensor | None, pose: Pose) -> Tensor:
@@ -132,7 +137,7 @@ class Predictor:
 
         def predict(scaled: Tensor, places: list[Place]) -> Tensor:
             seen = fov if fov is None or scaled is inputs else F.interpolate(fov.float(), size=scaled.shape[2:], mode='area') > 0
-            fill = scaled.new_tensor(OUTSIDE)
+            fill = scaled.new_tensor(self.outside)
 
             def window(tiles: Tensor, corners: list[tuple[int, int, int]]) -> Tensor:
                 height, width = tiles.shape[2:]

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from ...errors import CheckpointError
 from ..data_preprocessor import KEPT, FundusDataPreprocessor
 from ..encoders.adapt import PARTS
+from .members import members_of
 from .slim import fill_encoder
 
 
@@ -37,8 +38,18 @@ def check_fit(state_dict: dict[str, Tensor], prefix: str, model: nn.Module) -> N
     if parts:
         raise CheckpointError(
             f'the checkpoint does not fit the model of this config: {"; ".join(parts)}. Nothing was loaded; '
-            f'use the config that it was trained with{_about_adapters(missing, unexpected)}'
+            f'use the config that it was trained with{_about_adapters(missing, unexpected)}{_about_members(state_dict, prefix, mine)}'
         )
+
+
+def _about_members(state_dict: dict[str, Tensor], prefix: str, mine: dict[str, Tensor]) -> str:
+    """What to do if the model and the checkpoint have not the same number of members."""
+    has, wants = (members_of(name.removeprefix(prefix) for name in names if name.startswith(prefix)) for names in (state_dict, mine))
+    if has == wants:
+        return ''
+    if has == 1:
+        return ". It is of one network: set model.type='VesselSegmentor', without members"
+    return f". It is an ensemble of {has}: set model.type='VesselEnsemble', model.members={has}, as the tools of this package do themselves"
 
 
 def _about_adapters(missing: list[str], unexpected: list[str]) -> str:

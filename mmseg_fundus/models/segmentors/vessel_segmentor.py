@@ -48,6 +48,8 @@ class VesselSegmentor(EncoderDecoder):
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``, the classes as in :mod:`mmseg_fundus.classes`.
     """
 
+    members = 1  # networks that predict each picture, see :class:`.ensemble.VesselEnsemble`
+
     def __init__(self, *args: Any, neck: dict[str, Any] | None = None, precision: str = 'float32', **kwargs: Any) -> None:
         self._neck = neck
         super().__init__(*args, **kwargs)
@@ -119,25 +121,28 @@ class VesselSegmentor(EncoderDecoder):
         inputs, encoder = padded(inputs, self.encoder.patch_size), self._put_in_place()
         return self.backbone(inputs) if encoder is None else encoder(inputs, shown)
 
-    def fuse(self, maps: Sequence[Tensor]) -> Sequence[Tensor]:
-        """Feature maps for the heads: the backbone's through the neck."""
+    def fuse(self, maps: Sequence[Tensor], neck: nn.Module | None = None) -> Sequence[Tensor]:
+        """Feature maps for the heads: the backbone's through a neck, by default the model's own."""
+        if neck is None and self.with_neck:
+            neck = self.neck
         with computing_in(self.precision, maps[0].device):
-            return self.neck(maps) if self.with_neck else maps
+            return neck(maps) if neck is not None else maps
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
         """Feature maps of ``(N, 3, H, W)`` pictures."""
         return self.fuse(self.encode(inputs))
 
-    def decode(self, features: Sequence[Tensor], inputs: Tensor) -> Tensor:
-        """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps."""
+    def decode(self, features: Sequence[Tensor], inputs: Tensor, head: nn.Module | None = None) -> Tensor:
+        """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps, of a decode head, by default the model's own."""
         patch = self.encoder.patch_size
+        head = self.decode_head if head is None else head
         with computing_in(self.precision, inputs.device):
-            logits = self.decode_head(features, *(padded(look, patch) for look in self._looks(inputs)))
+            logits = head(features, *(padded(look, patch) for look in self._looks(inputs, head)))
         return over_pictures(logits.float(), inputs, patch, self.align_corners)
 
-    def _looks(self, inputs: Tensor) -> tuple[Tensor, ...]:
-        """What the decode head sees beside the features: the normalised pictures, the photographs of 0 to 1, or nothing."""
-        needs = getattr(self.decode_head, 'needs_picture', None)
+    def _looks(self, inputs: Tensor, head: nn.Module) -> tuple[Tensor, ...]:
+        """What a decode head sees beside the features: the normalised pictures, the photographs of 0 to 1, or nothing."""
+        needs = getattr(head, 'needs_picture', None)
         return (photographs(inputs, self.data_preprocessor),) if needs == 'photograph' else (inputs,) if needs else ()
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
@@ -164,7 +169,7 @@ class VesselSegmentor(EncoderDecoder):
     # ---- prediction
 
     def _predictor(self) -> Predictor:
-        return Predictor(self.encode_decode, self.test_cfg, self.align_corners)
+        return Predictor(self.encode_decode, self.test_cfg, self.align_corners, self.members)
 
     def inference(self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]]) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says, see :meth:`.Predictor.predict`."""
@@ -184,6 +189,10 @@ class VesselSegmentor(EncoderDecoder):
         """mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
         results = super().postprocess_result(seg_logits, data_samples)
         for sample in results:
+            self._combine(sample)
             decide(sample, self.test_cfg.get('threshold', 0.5))
             tell_loss(sample, self.decode_head.loss_decode)
         return results
+
+    def _combine(self, sample: SegDataSample) -> None:
+        """Where one picture is predicted by several, make one prediction of theirs, in place."""
