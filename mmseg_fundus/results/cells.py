@@ -112,7 +112,7 @@ def table(rows: list[Row], columns: tuple[str, ...]) -> list[str]:
         return []
     shown = [name for name in columns if any(row.get(name) for row in rows)]
     lines = [f'| {" | ".join(cell(row.get(name, "")) for name in shown)} |' for row in rows]
-    return [f'| {" | ".join(shown)} |', '|' + '---|' * len(shown), *dict.fromkeys(lines)]
+    return [f'| {" | ".join(map(cell, shown))} |', '|' + '---|' * len(shown), *dict.fromkeys(lines)]
 
 
 def cell(value: str) -> str:
