@@ -47,13 +47,14 @@ def call(name: str, log: Path, gpu: str | None, script: str, *arguments) -> None
         raise ConfigError(f'{name}: tools/{script} ended with status {done.returncode}; see {log}: {"".join(last)}')
 
 
-def share_out(jobs: list, carry_out, count: int) -> list[Future]:
+def share_out(jobs: list, carry_out, count: int, tick=None) -> list[Future]:
     """Carry out jobs, one on each GPU at a time (one at all without a GPU); an interrupt begins no further one.
 
     Args:
         jobs (list): What ``carry_out`` takes.
         carry_out (Callable): ``carry_out(job, gpu)``, where ``gpu`` is a number as text, or ``None`` for the CPU.
         count (int): GPUs.
+        tick (Callable, optional): Called from this thread several times a second as long as something runs.
 
     Returns:
         list[Future]: Of each job, all finished; one that failed holds its exception.
@@ -81,7 +82,8 @@ def share_out(jobs: list, carry_out, count: int) -> list[Future]:
         futures = [pool.submit(on_a_free_gpu, job) for job in jobs]
         try:
             while wait(futures, timeout=0.2).not_done:
-                pass  # a signal may reach another thread and leave this one waiting: it looks from time to time
+                if tick:
+                    tick()  # and a signal may reach another thread and leave this one waiting: it looks from time to time
         except KeyboardInterrupt:
             interrupted.set()  # those that have not begun would begin now
     if interrupted.is_set():

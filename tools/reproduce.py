@@ -1,49 +1,42 @@
 """Train the high-accuracy recipe on every data set, one training per GPU at a time, test it and write the table of results.
 
 Nothing is chosen on test pictures: all training pictures train, the last epoch is tested, at a threshold of 0.5 and at the one that is
-best on the training pictures.  Begun again, it goes on where it was stopped.
+best on the training pictures.  Begun again, it goes on where it was stopped.  Everything is looked at before the first training begins;
+``--dry-run`` ends there.
 
 Example:
     python tools/reproduce.py --weights VFM_Fundus_weights.pth --data-root /data           # DRIVE, STARE, CHASE_DB1, HRF, FIVES below /data
     python tools/reproduce.py --weights VFM_Fundus_weights.pth --data-root /data --sets DRIVE --seeds 1 2 3 --cross STARE CHASE_DB1
     python tools/reproduce.py --weights VFM_Fundus_weights.pth --data-root /data --ablation --seeds 1 2 3
+    python tools/reproduce.py --data-root /data --leave-one-out --matrix                   # one recipe for every camera, without an encoder
 """
 
 import argparse
-import os
+import tempfile
 from pathlib import Path
-from typing import NamedTuple
 
 import _setup  # noqa: F401
+from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
+from _progress import Progress
+from _trainings import Job, Plan, Test, check_outputs, plan, trained_checkpoint
 
 from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.models.checkpoints import read_checkpoint, write_checkpoint
 from mmseg_fundus.results import table
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {name: source.recipe for name, source in known_sources().items() if source.recipe}  # of each data set, by its folder's name
 CHOICES = {'0.5': (), 'chosen': ('--choose-threshold', 'trainval')}  # how the test pictures' threshold is come by
-
-
-class Job(NamedTuple):
-    """One training and what is tested with it."""
-
-    config: Path
-    data: Path
-    seed: int
-    tests: tuple  # (name, config, data, options) of each
-
-    @property
-    def name(self) -> str:
-        return f'{self.config.stem}_seed{self.seed}'
+EVERY_CAMERA = ROOT / 'configs/contrast_unet.py'
 
 
 def parse_args():
     parser = argparse.ArgumentParser(description='Run the high-accuracy recipe on all data sets and write the table of results.')
-    parser.add_argument('--weights', required=True, type=Path, metavar='FILE', help="the encoder's weights")
+    parser.add_argument('--weights', type=Path, metavar='FILE', help="the encoder's weights; not of a recipe that has no encoder")
     parser.add_argument('--data-root', required=True, type=Path, metavar='DIR', help=f'folder with {", ".join(RECIPES)}, or some of them')
     parser.add_argument('--sets', nargs='+', choices=RECIPES, metavar='SET', help='data sets to train on (default: all)')
     parser.add_argument(
@@ -53,6 +46,24 @@ def parse_args():
         '--ablation', action='store_true', help='run configs/ablation on DRIVE instead, scored on held-out training pictures'
     )
     parser.add_argument('--only', nargs='+', metavar='NAME', help='with --ablation: these configs (default: all)')
+    parser.add_argument('--leave-one-out', action='store_true', help='train on all sets but one and test on that one, each in turn')
+    parser.add_argument('--matrix', action='store_true', help='train on each set alone and on all together, test each on every set')
+    parser.add_argument(
+        '--config', type=Path, metavar='FILE', help=f'recipe of these two, with FundusVessels (default: {EVERY_CAMERA.relative_to(ROOT)})'
+    )
+    parser.add_argument(
+        '--test-halves',
+        choices=['test', 'train'],
+        default='test',
+        help='train: a set whose test pictures are missing is tested on its training pictures by trainings that do not see it',
+    )
+    parser.add_argument(
+        '--keep-checkpoints',
+        action=argparse.BooleanOptionalAction,
+        help='keep the last checkpoint of each training beside its results (default: those without an encoder, a few MB each)',
+    )
+    parser.add_argument('--epochs', type=int, metavar='N', help="epochs of each training, instead of its config's")
+    parser.add_argument('--dry-run', action='store_true', help='look at everything, say what would be trained and tested, write nothing')
     parser.add_argument('--seeds', nargs='+', type=int, default=[1], metavar='N', help='seeds (default: 1)')
     parser.add_argument('--gpus', type=int, metavar='N', help='GPUs to share the trainings (default: all there are; none: the CPU)')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'), metavar='DIR', help='output folder')
@@ -60,21 +71,43 @@ def parse_args():
     parser.add_argument(
         '--readme', type=Path, default=ROOT / 'configs/README.md', metavar='FILE', help='file that the table is written into'
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.cameras = args.leave_one_out or args.matrix
+    if not args.cameras and not args.weights:
+        parser.error('the following arguments are required: --weights')
+    return args
 
 
-def jobs_of(args) -> list:
-    """The trainings; raises before the first of them if a folder or a file is missing."""
-    if not args.weights.is_file():
+def check(args) -> None:
+    """Refuse arguments that cannot be meant."""
+    for option, values in (('--seeds', args.seeds), ('--sets', args.sets or [])):
+        twice = [value for value in values if values.count(value) > 1]
+        if twice:
+            raise ConfigError(f'{option}: {twice[0]} stands there twice')
+    if min(args.seeds) < 0:
+        raise ConfigError(f'--seeds {min(args.seeds)}: 0 or more was expected')
+    if args.cameras and (args.ablation or args.cross):
+        raise ConfigError('--leave-one-out and --matrix say themselves what is tested on what; leave --ablation and --cross out')
+    for option, given in (('--config', args.config), ('--test-halves train', args.test_halves != 'test')):
+        if given and not args.cameras:
+            raise ConfigError(f'{option} is of --leave-one-out and --matrix; add one of them')
+    args.config = args.config or EVERY_CAMERA
+
+
+def jobs_of(args) -> tuple[list[Job], list[str]]:
+    """The trainings, and what is not tested and why; raises before the first of them if a folder or a file is missing."""
+    if args.weights and not args.weights.is_file():
         raise ConfigError(f'--weights {args.weights}: no such file')
     if args.ablation and (args.sets or args.cross):
         raise ConfigError('--ablation runs on DRIVE alone; leave --sets and --cross out')
     if args.only and not args.ablation:
         raise ConfigError('--only names configs of the ablation; add --ablation')
-    sets = ['DRIVE'] if args.ablation else args.sets or list(RECIPES)
+    sets = ['DRIVE'] if args.ablation else args.sets or ([] if args.cameras else list(RECIPES))
     missing = [name for name in dict.fromkeys([*sets, *args.cross]) if not (args.data_root / name).is_dir()]
     if missing:
         raise DataError(f'{args.data_root} has no folder {", ".join(missing)}; name those that are there with --sets')
+    if args.cameras:
+        return camera_jobs(args, RECIPES)
     data = {name: args.data_root / name for name in RECIPES}
     if args.ablation:
         configs = {path.stem: path for path in sorted((ROOT / 'configs/ablation').glob('*.py'))}
@@ -82,61 +115,94 @@ def jobs_of(args) -> list:
         if unknown:
             raise ConfigError(f'--only {", ".join(sorted(unknown))}: configs/ablation has {", ".join(configs)}')
         chosen = [path for name, path in configs.items() if not args.only or name in args.only]
-        return [Job(path, data['DRIVE'], seed, (('0.5', path, data['DRIVE'], ()),)) for seed in args.seeds for path in chosen]
+        found = [(seed, path) for seed in args.seeds for path in chosen]
+        return [_job(path, data['DRIVE'], seed, (Test('0.5', path, data['DRIVE']),)) for seed, path in found], []
     config = {name: Path(recipe) if recipe.endswith('.py') else ROOT / 'configs' / f'{recipe}.py' for name, recipe in RECIPES.items()}
     jobs = []
     for seed in args.seeds:
         for name in sets:
-            tests = [(label, config[name], data[name], options) for label, options in CHOICES.items()]
-            tests += [(f'on_{other}', config[name], data[other], ('--dataset', other)) for other in args.cross if other != name]
-            jobs.append(Job(config[name], data[name], seed, tuple(tests)))
-    return jobs
+            tests = [Test(label, config[name], data[name], options) for label, options in CHOICES.items()]
+            tests += [Test(f'on_{other}', config[name], data[other], ('--dataset', other)) for other in args.cross if other != name]
+            jobs.append(_job(config[name], data[name], seed, tuple(tests)))
+    return jobs, []
 
 
-def carry_out(job: Job, args, gpu: str | None) -> list:
-    """Train (or go on), test; returns the results files.  What a command says goes into a log file beside its output."""
-    folder = args.work_dir / job.name
+def _job(config: Path, data: Path, seed: int, tests: tuple) -> Job:
+    return Job(f'{config.stem}_seed{seed}', config, data, seed, tests)
+
+
+def carry_out(one: Plan, args, gpu: str | None, progress: Progress) -> None:
+    """Train (or go on), test.  What a command says goes into a log file beside its output."""
+    job, folder = one.job, one.folder
     folder.mkdir(parents=True, exist_ok=True)
+    weights = ('--weights', args.weights) if args.weights else ()
 
-    def run_tool(log: str, script: str, *arguments) -> None:
-        call(job.name, folder / log, gpu, script, *arguments)
+    def run_tool(log: str, script: str, config, data: Path | None, *arguments) -> None:
+        where = ('--data-root', data) if data else ()
+        call(job.name, folder / log, gpu, script, job.located(config, folder), *arguments, *where, *weights)
 
-    print(f'{job.name}: training on {"the CPU" if gpu is None else f"GPU {gpu}"}, log in {folder / "train.log"}', flush=True)
-    common = ('--weights', args.weights)
-    done = folder / 'trained'  # holds the checkpoint's name; there only when the training is over
-    if not done.is_file():
-        arguments = (job.config, '--data-root', job.data, *common, '--work-dir', folder, '--seed', job.seed, '--resume')
-        run_tool('train.log', 'train.py', *arguments)
-        newest = (folder / 'last_checkpoint').read_text().strip()
-        write_whole(done, lambda path: path.write_text(newest))
-    results = []
-    for label, config, data, options in job.tests:
-        target = folder / f'test_{label}' / 'results.json'
-        if not target.is_file():
-            print(f'{job.name}: testing ({label})', flush=True)
-            arguments = (config, done.read_text(), '--data-root', data, *common, '--work-dir', target.parent, *options)
-            run_tool('test.log', 'test.py', *arguments)
-        results.append(target)
-    return results
+    progress.train(job.name, folder, one.epochs, one.steps)
+    try:
+        done = folder / 'trained'  # holds the checkpoint's name; there only when the training is over
+        if not one.done:
+            job.write(folder)
+        if not done.is_file():
+            where = 'the CPU' if gpu is None else f'GPU {gpu}'
+            progress.say(f'{job.name}: training on {where}, log in {folder / "train.log"}')
+            epochs = ('--epochs', args.epochs) if args.epochs else ()
+            run_tool('train.log', 'train.py', job.config, job.data, '--work-dir', folder, '--seed', job.seed, '--resume', *epochs)
+            newest = (folder / 'last_checkpoint').read_text().strip()
+            write_whole(done, lambda path: path.write_text(newest))
+        for test in job.tests:
+            target = folder / f'test_{test.label}' / 'results.json'
+            if not target.is_file():
+                progress.test(job.name, test.label)
+                progress.say(f'{job.name}: testing ({test.label})')
+                arguments = (trained_checkpoint(folder), '--work-dir', target.parent, *test.options)
+                run_tool('test.log', 'test.py', test.config, test.data, *arguments)
+    finally:
+        progress.end(job.name)
+
+
+def keep(one: Plan, args) -> None:
+    """Take the results of a training into the folder of results, and its checkpoint if it is to be kept."""
+    name = None
+    if one.slim if args.keep_checkpoints is None else args.keep_checkpoints:
+        name = f'{one.job.name}.pth'
+        found = read_checkpoint(trained_checkpoint(one.folder))
+        meta = table.without_paths({key: value for key, value in found['meta'].items() if key != 'cfg'})  # its text is full of paths
+        args.results.mkdir(parents=True, exist_ok=True)
+        write_checkpoint(args.results / name, {'meta': meta, 'state_dict': found['state_dict']})
+    for test in one.job.tests:
+        table.add(one.folder / f'test_{test.label}' / 'results.json', args.results, name)
 
 
 def main():
     args = parse_args()
-    jobs = jobs_of(args)
+    check(args)
+    jobs, notes = jobs_of(args)
     count = gpus_to_use(args.gpus)
-    table.with_table(
-        args.readme, args.results, ROOT / 'configs'
-    )  # that it can be written is known before the first training, which takes hours
-    if not os.access(args.readme, os.W_OK):
-        raise ConfigError(f'--readme {args.readme} cannot be written')
+    table.with_table(args.readme, args.results, ROOT / 'configs')
+    with tempfile.TemporaryDirectory() as scratch:
+        plans = [plan(job, args, Path(scratch) / job.name) for job in jobs]
+    left = [one for one in plans if not one.done]
+    check_outputs(args, len(left))
+    print('\n'.join(notes), end='\n' if notes else '')
+    if args.dry_run:
+        print(f'{len(plans)} trainings, {len(left)} to do, in {args.work_dir}; results into {args.results}, the table into {args.readme}')
+        print('\n'.join(f'{one.job.name}: {one.state}\n  {one.about}' for one in plans))
+        return
     for folder in (args.work_dir, args.results):
         folder.mkdir(parents=True, exist_ok=True)
-    futures = share_out(jobs, lambda job, gpu: carry_out(job, args, gpu), count)
-    failed = [str(future.exception()) for future in futures if future.exception()]
-    for future in futures:
+    progress = Progress({one.job.name: 0 if one.state.startswith('trained') else one.steps for one in left}, max(count, 1))
+    futures = share_out(left, lambda one, gpu: carry_out(one, args, gpu, progress), count, progress.tick)
+    progress.tick(last=True)
+    errors = {one.job.name: future.exception() for one, future in zip(left, futures)}
+    failed = [str(error) for error in errors.values() if error]
+    for one in plans:
         try:
-            for results in [] if future.exception() else future.result():
-                table.add(results, args.results)
+            if not errors.get(one.job.name):
+                keep(one, args)
         except FundusError as error:
             failed.append(str(error))
     table.write_table(args.readme, args.results, ROOT / 'configs')

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.logging import print_log
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, NothingThereError
 from ..fileio.reading import read_json
 from .layout import missing
 from .reading import stem_of
@@ -62,7 +62,7 @@ class Division:
         """
         samples, held_out = self._listed(source, root, 'test' if split == 'test' else 'training', split)
         if not samples:
-            raise DataError(f'{root} has no picture for split={split!r}')
+            raise NothingThereError(f'{root} has no picture for split={split!r}')
         parts = {'test': ['test'], 'all': ['training', 'test']}.get(split, ['training']) if self.way is None else []
         note = missing(samples, [id for part in parts for id in source.ids.get(part, [])])
         if held_out is not None:

@@ -8,10 +8,10 @@ from typing import Any
 from ..errors import DataError
 from ..fileio.reading import read_json
 from ..fileio.whole_files import write_whole
+from .cells import cell
 from .compare import Difference, Figures, decimals, difference
 from .parts import Part, Problems, kept, mapping, rows, text, texts
 from .plain import without_nan
-from .table import cell
 
 VERSION = 1
 FIGURES = ('Dice', 'AUC-ROC', 'AUC-PR', 'clDice')

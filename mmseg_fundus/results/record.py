@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..datasets.sources import source_class
 from ..errors import DataError
 from ..evaluation.report import FOV, FRAME
 from ..fileio.reading import read_json
@@ -124,9 +125,18 @@ class DataSet(Part):
     arguments: dict[str, Any] = kept(mapping, make=dict)
 
     @property
+    def sets(self) -> tuple[str, ...]:
+        """Names of the data sets that it is made of, each once: ``('DRIVE', 'STARE')``; empty where no class is known."""
+        if self.parts:
+            return tuple(dict.fromkeys(name for part in self.parts for name in part.sets))
+        source = source_class(self.class_name) if self.class_name else None
+        name = source.name if source and not source.general else (self.class_name or '').removesuffix('VesselDataset')
+        return (name,) if name else ()
+
+    @property
     def short_name(self) -> str:
-        """``DRIVE`` of ``DRIVEVesselDataset``; '' where no class is known."""
-        return (self.class_name or '').removesuffix('VesselDataset')
+        """``DRIVE`` of ``DRIVEVesselDataset``, ``DRIVE+STARE`` of both together; '' where no class is known."""
+        return '+'.join(self.sets)
 
 
 @dataclass(kw_only=True)
