@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..results import load
-from ..results.table import method_of
+from ..results.cells import method_of
 
 
 def scores_of(paths: Sequence[Path]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ from ..classes import VESSEL
 from ..errors import CheckpointError
 from ..evaluation.recalibration import Recalibration
 
-LAYER = 'decode_head.conv_seg'  # of every head of mmseg
+LAYER = 'decode_head.conv_seg'  # of every head of mmseg, of each member of an ensemble
 
 
 def calibrated(found: dict[str, Any], fitted: Recalibration, on: list[dict[str, Any]], path: str | Path) -> dict[str, Any]:
@@ -31,12 +31,13 @@ def calibrated(found: dict[str, Any], fitted: Recalibration, on: list[dict[str, 
     if 'calibration' in meta:
         raise CheckpointError(f'{path} is calibrated already; take the file that the training wrote')
     state: dict[str, Tensor] = dict(found['state_dict'])
-    weight, bias = (state.get(f'{LAYER}.{name}') for name in ('weight', 'bias'))
-    if weight is None or bias is None:
+    layers = [name.removesuffix('.weight') for name in state if name.endswith(f'{LAYER}.weight')]
+    if not layers or not all(f'{layer}.bias' in state for layer in layers):
         raise CheckpointError(f'{path} has no {LAYER}.weight and .bias, which a calibration goes into; its head is another one')
-    shifted = bias * fitted.scale
-    shifted[VESSEL] += fitted.shift
-    state.update({f'{LAYER}.weight': weight * fitted.scale, f'{LAYER}.bias': shifted})
+    for layer in layers:
+        shifted = state[f'{layer}.bias'] * fitted.scale
+        shifted[VESSEL] += fitted.shift
+        state.update({f'{layer}.weight': state[f'{layer}.weight'] * fitted.scale, f'{layer}.bias': shifted})
     about = dict(scale=fitted.scale, shift=fitted.shift, error_before=fitted.error_before, error_after=fitted.error_after, on=on)
     threshold = {
         'threshold': fitted.threshold,

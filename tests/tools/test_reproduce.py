@@ -1,11 +1,7 @@
 """One command trains, tests and tabulates; what is wrong is said before the first training."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
 
@@ -72,41 +68,6 @@ def test_results_that_cannot_be_tabulated_are_said_before_the_first_training(rep
     done = reproduce('--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE')
     assert done.returncode == 1 and done.stdout.startswith('error: results/old.json is no results.json') and done.stdout.count('\n') == 1
     assert not (tmp_path / 'out').exists()
-
-
-def test_a_training_that_fails_is_named_with_its_log(reproduce, tmp_path):
-    (tmp_path / 'README.md').write_text(EMPTY_TABLE)
-    done = reproduce('--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE')
-    assert done.returncode == 1 and '1 of 1 trainings failed' in done.stdout and 'train.log' in done.stdout
-    assert not list((tmp_path / 'out').rglob('results.json'))
-
-
-@pytest.mark.slow  # real processes: the training is still importing when it is interrupted
-def test_an_interrupt_begins_no_further_training(root, tmp_path):
-    (tmp_path / 'weights.pth').touch()
-    (tmp_path / 'data/DRIVE').mkdir(parents=True)
-    (tmp_path / 'README.md').write_text(EMPTY_TABLE)
-    command = [
-        sys.executable,
-        root / 'tools/reproduce.py',
-        '--gpus',
-        '0',
-        '--results',
-        'results',
-        '--readme',
-        'README.md',
-        '--work-dir',
-        'out',
-    ]
-    command += ['--weights', 'weights.pth', '--data-root', 'data', '--sets', 'DRIVE', '--seeds', '1', '2', '3']
-    streams = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, **streams)
-    while 'seed1: training on the CPU' not in process.stdout.readline():
-        assert process.poll() is None
-    time.sleep(1)
-    os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=120)
-    assert process.returncode == 130 and out == 'interrupted\n'
 
 
 def test_seeds_of_a_method_become_one_row_and_held_out_pictures_another_table(shell, root, tmp_path):
