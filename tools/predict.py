@@ -1,6 +1,7 @@
 """Vessel maps of photographs: masks, probabilities, overlays, measurements.
 
 Example:
+    python tools/predict.py eyes/ -o vessels                     # the model that comes with the package; no weights file
     python tools/predict.py eyes/ more/*.jpg -o vessels --config configs/setr_mla_vitb16_frozen_detail.py --checkpoint run/epoch_44.pth
 """
 
@@ -28,8 +29,11 @@ def parse_args():
     parser = argparse.ArgumentParser(description='Predict the vessels of photographs.')
     parser.add_argument('inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, patterns')
     parser.add_argument('-o', '--out', required=True, type=Path, metavar='DIR', help='folder for the predictions')
-    parser.add_argument('--config', required=True, help='config file that the checkpoint was trained with')
-    parser.add_argument('--checkpoint', nargs='+', required=True, help='checkpoint file; several are averaged, as one ensemble')
+    parser.add_argument(
+        '--config',
+        help='config file that the checkpoint was trained with (default, with --checkpoint: the model that comes with the package)',
+    )
+    parser.add_argument('--checkpoint', nargs='+', help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument(
         '--save',
         nargs='+',
@@ -52,7 +56,7 @@ def parse_args():
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
     args = parser.parse_args()
-    if not args.inputs:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
+    if not args.inputs and args.checkpoint:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
         first, *rest = args.checkpoint
         more = list(takewhile(lambda word: Path(word).suffix in CHECKPOINTS, rest))
         args.checkpoint, args.inputs = [first, *more], rest[len(more) :]
@@ -103,7 +107,7 @@ def main():
     photographs = find_photographs(args.inputs, leave_out=args.out)
     infer = FundusVesselInferencer(
         args.config,
-        [known_checkpoint(path) for path in args.checkpoint],
+        [known_checkpoint(path) for path in args.checkpoint] if args.checkpoint else None,
         weights=args.weights,
         device=args.device,
         tta=args.tta,

@@ -17,6 +17,7 @@ from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..fileio.checksum import tensors_sha256
 from ..models.encoders.contract import encoder_in
+from ..zoo import bundled
 from .prediction import VesselPrediction
 
 
@@ -24,9 +25,10 @@ class FundusVesselInferencer:
     """Vessels of photographs, from a config and a checkpoint.
 
     Args:
-        config (str | Path): The config that the checkpoint was trained with.
-        checkpoint (str | Path | Sequence[str | Path]): Slim (the weights file must be at hand) or full; several are averaged, as one
-            :class:`~mmseg_fundus.models.VesselEnsemble`, and so is a file that holds one.
+        config (str | Path, optional): The config that the checkpoint was trained with; without both, the model that comes with the
+            package (:mod:`mmseg_fundus.zoo`), which needs no weights file.
+        checkpoint (str | Path | Sequence[str | Path], optional): Slim (the weights file must be at hand) or full; several are averaged, as
+            one :class:`~mmseg_fundus.models.VesselEnsemble`, and so is a file that holds one.
         weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.  Without it
             :func:`.engine.whereabouts.settle_files` decides.
         device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
@@ -43,6 +45,7 @@ class FundusVesselInferencer:
         FundusError: If a file is missing or does not fit, see :mod:`mmseg_fundus.errors`.
 
     Example:
+        >>> FundusVesselInferencer()('eye.jpg').mask
         >>> infer = FundusVesselInferencer('configs/setr_mla_vitb16_frozen_detail.py', 'vessels.pth', weights='VFM_Fundus_weights.pth')
         >>> eye = infer('eye.jpg')
         >>> eye.mask, eye.probability, eye.fov, eye.measurements
@@ -52,8 +55,8 @@ class FundusVesselInferencer:
 
     def __init__(
         self,
-        config: str | Path,
-        checkpoint: str | Path | Sequence[str | Path],
+        config: str | Path | None = None,
+        checkpoint: str | Path | Sequence[str | Path] | None = None,
         weights: str | None = None,
         device: str | torch.device | None = None,
         tta: bool | dict[str, Any] | None = None,
@@ -64,6 +67,11 @@ class FundusVesselInferencer:
         options: dict[str, Any] | None = None,
     ) -> None:
         self.device = _device(device)
+        if config is None and checkpoint is None:
+            config, checkpoint = bundled()
+        if config is None or checkpoint is None:
+            one, other = ('checkpoint', 'config') if config is None else ('config', 'checkpoint')
+            raise ConfigError(f'a {one} was given without its {other}; give both, or neither for the model that comes with the package')
         cfg = load_config(config, options, weights=weights)
         found, paths = read_model(checkpoint), listed(checkpoint)
         use_members(cfg, found, paths[0])
