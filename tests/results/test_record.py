@@ -47,13 +47,15 @@ def results():
 
 
 @pytest.mark.parametrize('name', KEPT)
-def test_files_of_version_0_load_and_are_written_as_they_were(root, tmp_path, name):
+def test_files_of_every_version_load_and_are_written_as_they_were(root, tmp_path, name):
     path = root / 'configs/results' / name
     before, found = json.loads(path.read_text()), load_for_table(path)
-    assert found.version == 0 and found.data.pictures == before['data']['pictures']
+    assert found.version == before.get('version', 0) and found.data.pictures == before['data']['pictures']
     assert found.report.inside.pooled == before['report']['field of view']['pooled']
     found.write(tmp_path / 'copy.json')
-    assert (tmp_path / 'copy.json').read_text() == json.dumps({'version': VERSION, **before}, indent=2) + '\n'
+    assert (tmp_path / 'copy.json').read_text() == json.dumps(
+        {**before, 'version': VERSION} if 'version' in before else {'version': VERSION, **before}, indent=2
+    ) + '\n'
     assert load(tmp_path / 'copy.json').version == VERSION
 
 
