@@ -134,7 +134,7 @@ def tables(folder: Path, configs: Path | None = None) -> str:
 
 def _not_run(names: list[str], rows: list[Row]) -> list[str]:
     """The line below a table that names what has no row in it, after an empty one."""
-    done = {row['method'] for row in rows}
+    done = {row['method'].partition(', ensemble of ')[0] for row in rows}
     left = [cell(name) for name in names if name not in done]
     return ['', f'Not run here: {", ".join(left)}.'] if left else []
 

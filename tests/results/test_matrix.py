@@ -15,10 +15,11 @@ def data(*names, split='test', pictures=4):
     return parts[0] if len(parts) == 1 else several
 
 
-def results(folder, trained, tested, dice, seed=1, **more):
+def results(folder, trained, tested, dice, seed=1, members=(), **more):
     figures = {'Dice': dice, 'AUC-ROC': 0.98}
     report = {'field of view': {'pooled': figures}, 'curves': {'roc': {'fpr': [0]}, 'calibration': {'pixels': [1], 'error': 0.0125}}}
-    found = dict(config='configs/net.py', data=tested, metrics=figures, report=report, trained=dict(seed=seed, data=trained), **more)
+    training = dict(seed=seed, data=trained, **(dict(members=list(members)) if members else {}))
+    found = dict(config='configs/net.py', data=tested, metrics=figures, report=report, trained=training, **more)
     path = folder / 'results.json'
     path.write_text(json.dumps(found))
     return table.add(path, folder / 'kept')
@@ -50,6 +51,15 @@ def test_a_camera_that_was_left_out_is_marked_and_seeds_are_one_cell(tmp_path):
     assert head == '| method | trained on | seeds | threshold | DRIVE test, 4 | STARE test, 4 |'
     assert alone == '| net | DRIVE trainval, 4 | 1 | 0.5 | .8300 / .9800 |  |'
     assert both == '| net | STARE+CHASE_DB1 trainval, 8 | 1, 2 | 0.5 | .8100 ± .0141 / .9800 ± .0000 † | .8500 / .9800 |'
+
+
+def test_an_ensemble_is_a_row_of_its_own_and_no_seed_of_its_members(tmp_path):
+    drive = data('DRIVE', split='trainval')
+    for seed, dice in ((1, 0.80), (2, 0.82)):
+        results(tmp_path, drive, data('DRIVE'), dice, seed)
+    results(tmp_path, drive, data('DRIVE'), 0.84, '1, 2', members=('a.pth', 'b.pth'))
+    text = table.tables(tmp_path / 'kept')
+    assert '.8100 ± .0141' in text and '| net, ensemble of 2 |' in text and '.8400' in text
 
 
 def test_the_training_pictures_of_a_camera_that_was_left_out_are_a_test_and_no_ablation(tmp_path):
