@@ -24,8 +24,8 @@ Row = dict[str, str]  # cells by column
 def method_of(results: Results) -> str:
     """Name of the method: of the config, or what its maker calls it; an ensemble is another method than its members."""
     name = Path(results.config).stem if results.config else '?' if results.method is None else results.method
-    members = results.trained.other.get('members')
-    return f'{name}, ensemble of {len(members)}' if isinstance(members, list) and len(members) > 1 else name
+    members = results.trained.members
+    return f'{name}, ensemble of {len(members)}' if len(members) > 1 else name
 
 
 def encoder_of(results: Results) -> str:
