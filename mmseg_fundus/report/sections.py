@@ -143,7 +143,7 @@ def score_curves(gathered: Gathered) -> str:
     drawn = ''.join(charts)
     if not results.report:
         return ''
-    if not curves:
+    if not curves.roc and not curves.pr:  # of a test that the table keeps there is the calibration error alone
         told = missing('Masks have no scores, so that there are no curves: tools/evaluate_masks.py takes probability maps too.')
         if results.phase != 'masks':
             told = missing('These results hold no curves: an older version wrote them. A test makes them:', test_command(gathered))
