@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .recalibration import CALIBRATION_BINS, log_odds_counts
+from .recalibration import CALIBRATION_BINS, expected_error, in_bins, log_odds_counts
 from .score_histogram import ScoreHistogram
 
 POINTS = 200  # of a thinned curve, about
@@ -57,17 +57,12 @@ def calibration(histogram: ScoreHistogram, bins: int = CALIBRATION_BINS) -> dict
         >>> calibration(histogram, bins=2)['error']  # (0.25 - 0) / 2 + (0.75 - 0.5) / 2
         0.25
     """
-    score, negative, positive = histogram.filled()
-    place = np.minimum((score * bins).astype(int), bins - 1)
-    pixels = np.bincount(place, negative + positive, bins)
-    used = pixels > 0
-    probability = np.bincount(place, score * (negative + positive), bins)[used] / pixels[used]
-    vessels = np.bincount(place, positive, bins)[used] / pixels[used]
+    probability, vessels, pixels = found = in_bins(*histogram.filled(), bins)
     return {
         'probability': _rounded(probability),
         'vessels': _rounded(vessels),
-        'pixels': pixels[used].astype(int).tolist(),
-        'error': round(float((np.abs(probability - vessels) * pixels[used]).sum() / pixels.sum()), 6),
+        'pixels': pixels.astype(int).tolist(),
+        'error': round(expected_error(*found), 6),
     }
 
 

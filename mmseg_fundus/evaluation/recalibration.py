@@ -85,7 +85,10 @@ def recalibrate(counts: Sequence[Mapping[str, Any]]) -> Recalibration:
     thresholds = np.arange(1, 100) / 100
     dice = np.mean([[_dice(probability, share, threshold) for threshold in thresholds] for probability, share in zip(new, shares)], axis=0)
     best = int(dice.argmax())
-    errors = [np.mean([_error(p, share) for p, share in zip(scores, shares)]) for scores in ([expit(odd) for odd in odds], new)]
+    errors = [
+        np.mean([expected_error(*in_bins(p, share[0], share[1], CALIBRATION_BINS)) for p, share in zip(scores, shares)])
+        for scores in ([expit(odd) for odd in odds], new)
+    ]
     return Recalibration(scale, float(shift), float(thresholds[best]), float(dice[best]), float(errors[0]), float(errors[1]))
 
 
@@ -94,7 +97,21 @@ def _dice(probability: np.ndarray, share: np.ndarray, threshold: float) -> float
     return float(2 * vessels / (background + vessels + share[1].sum()))
 
 
-def _error(probability: np.ndarray, share: np.ndarray) -> float:
-    place = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
-    difference = np.bincount(place, probability * share.sum(axis=0) - share[1], CALIBRATION_BINS)
-    return float(np.abs(difference).sum())
+def in_bins(score: np.ndarray, background: np.ndarray, vessels: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share of vessels, and pixels, of those of ``bins`` bins of equal width that hold pixels.
+
+    Args:
+        score (np.ndarray): ``(S,)``, probabilities of vessel.
+        background, vessels (np.ndarray): ``(S,)``, pixels with each of them.
+        bins (int): From 0 to 1.
+    """
+    place = np.minimum((score * bins).astype(int), bins - 1)
+    pixels = np.bincount(place, background + vessels, bins)
+    used = pixels > 0
+    probability = np.bincount(place, score * (background + vessels), bins)[used] / pixels[used]
+    return probability, np.bincount(place, vessels, bins)[used] / pixels[used], pixels[used]
+
+
+def expected_error(probability: np.ndarray, vessels: np.ndarray, pixels: np.ndarray) -> float:
+    """The expected calibration error of bins as :func:`in_bins` has them: the mean distance of the first two, weighted by pixels."""
+    return float((np.abs(probability - vessels) * pixels).sum() / pixels.sum())

@@ -1,4 +1,5 @@
-# The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py trains one.
+# picture -> local contrast inside the field of view -> U-Net (385,838 parameters) -> logits; no encoder, no weights file
+# The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py trains it.
 model = dict(
     type='VesselSegmentor',
     precision='auto',  # bfloat16 where the machine computes it natively, else float32
