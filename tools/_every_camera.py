@@ -130,24 +130,38 @@ def camera_jobs(args, known) -> tuple[list[Job], list[str]]:
         wanted.update(dict.fromkeys([*wanted, *((name,) for name in sets), tuple(sets)], sets))
     jobs, notes = [], []
     for seed in args.seeds:
+        left_out = {name: _job_name(args, tuple(one for one in sets if one != name), seed) for name in sets if args.leave_one_out}
         for trained, tested in wanted.items():
-            name = f'{args.config.stem}_from_{"_".join(trained)}_seed{seed}'
+            name = _job_name(args, trained, seed)
             halves = {one: _half(recipe, args, one, trained) for one in tested}
             notes += [
                 f'{name} is not tested on {one}, which has no test pictures: it trains on its others' for one in halves if not halves[one]
             ]
+            judged = [one for one, job in left_out.items() if job == name]  # the camera that it leaves out: what others are calibrated on
+            calibrate_on = ()
+            if judged or (left_out and set(trained) == set(sets)):
+                calibrate_on = tuple((job, _label(one, 'trainval')) for one, job in left_out.items() if one not in judged)
             file = args.config.name
-            files = {file: recipe.training_text(trained, seed)}
-            tests = []
-            for one, split in halves.items():
+            files, tests = {file: recipe.training_text(trained, seed)}, []
+            for one, split in dict.fromkeys([*((one, 'trainval') for one in judged), *halves.items()]):
                 if split:
-                    label = f'on_{one}' + ('' if split == 'test' else f'_{split}')
+                    label = _label(one, split)
                     files[f'{label}/{file}'] = recipe.test_text(one, split)
                     tests.append(Test(label, f'{label}/{file}'))
-            jobs.append(Job(name, file, None, seed, tuple(tests), files))
+            if calibrate_on:
+                tests += [test._replace(label=f'{test.label}_calibrated', calibrated=True) for test in tests]
+            jobs.append(Job(name, file, None, seed, tuple(tests), files, calibrate_on))
     if not any(job.tests for job in jobs):
         raise DataError(f'{args.data_root}: no set has pictures that a training could be tested on')
     return jobs, notes
+
+
+def _job_name(args, trained: tuple[str, ...], seed: int) -> str:
+    return f'{args.config.stem}_from_{"_".join(trained)}_seed{seed}'
+
+
+def _label(name: str, split: str) -> str:
+    return f'on_{name}' + ('' if split == 'test' else f'_{split}')
 
 
 def _half(recipe: Recipe, args, name: str, trained: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from _calibrations import is_tested, results_of
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATA_SAMPLERS
@@ -22,23 +23,28 @@ from mmseg_fundus.fileio.checksum import file_sha256
 from mmseg_fundus.models.checkpoints import read_checkpoint
 from mmseg_fundus.results.provenance import difference, seen_before
 
-ROOM = 200 * 2**20  # bytes of a training: checkpoints, log, curves, masks
+ROOM, ROOM_SLIM = 200 * 2**20, 40 * 2**20  # bytes of a training: checkpoints, log, curves, masks; of one without an encoder
 _WHERE = ('root', 'data_root', 'weights', 'weights.file')  # settings that say where a file lies; what is in it is compared
 
 
 class Test(NamedTuple):
-    """One test of a training: its name, config (see :class:`Job`), folder of pictures, and options of tools/test.py."""
+    """One test of a training: its name, config (see :class:`Job`), folder of pictures, and options of tools/test.py.
+
+    ``calibrated``: of the checkpoint that is calibrated when all trainings are over, see :mod:`_calibrations`.
+    """
 
     label: str
     config: Path | str
     data: Path | None = None
     options: tuple = ()
+    calibrated: bool = False
 
 
 class Job(NamedTuple):
     """One training and what is tested with it.
 
-    A config that is a text is one of ``files``, which are written into the folder ``recipe`` of the job's own.
+    A config that is a text is one of ``files``, which are written into the folder ``recipe`` of the job's own.  ``calibrate_on`` names
+    jobs and their tests, on whose results the training's checkpoint is calibrated.
     """
 
     name: str
@@ -47,6 +53,7 @@ class Job(NamedTuple):
     seed: int
     tests: tuple[Test, ...]
     files: dict[str, str] = {}  # noqa: RUF012 (nobody changes it)
+    calibrate_on: tuple[tuple[str, str], ...] = ()
 
     def write(self, folder: Path) -> None:
         for name, text in self.files.items():
@@ -119,8 +126,8 @@ def plan(job: Job, args, scratch: Path) -> Plan:
         if job.files:
             _refuse_trained(job, test, trains, pictures)
         tested.append(_said(pictures))
-        target = folder / f'test_{test.label}' / results.record.FILE
-        if not target.is_file():
+        target = results_of(folder, test.label)
+        if not is_tested(job, args.work_dir, test.label, test.calibrated):
             left.append(test.label)
             continue
         differ = difference(pictures.files(), results.load(target).files) if hasattr(pictures, 'files') else ''
@@ -133,6 +140,7 @@ def plan(job: Job, args, scratch: Path) -> Plan:
         state = f'trained; left to test: {", ".join(left)}' if left else 'done'
     about = f'trains on {_said(trains)}; about {steps} steps' + (f' in {epochs} epochs' if epochs else '') + f', seed {job.seed}; '
     about += f'tests on {" and ".join(dict.fromkeys(tested))}' if tested else 'tests nothing'
+    about += f'; calibrated on {", ".join(f"{label} of {name}" for name, label in job.calibrate_on)}' if job.calibrate_on else ''
     return Plan(job, folder, steps, epochs, about, state, state == 'done', encoder_config(cfg) is None)
 
 
@@ -215,8 +223,9 @@ def _choose(folder: Path) -> str:
     return f'Choose another --work-dir, ask for what it was begun with, or delete {folder}'
 
 
-def check_outputs(args, left: int) -> None:
-    """Raise if a folder that is written to is none or cannot be written, or ``left`` trainings have no room there."""
+def check_outputs(args, left: list[Plan]) -> None:
+    """Raise if a folder that is written to is none or cannot be written, or the trainings that are ``left`` have no room there."""
+    room = sum(ROOM_SLIM if one.slim else ROOM for one in left)
     for option, folder in (('--work-dir', args.work_dir), ('--results', args.results)):
         there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
         if not there.is_dir():
@@ -224,9 +233,9 @@ def check_outputs(args, left: int) -> None:
         if not os.access(there, os.W_OK | os.X_OK):
             raise ConfigError(f'{option} {folder}: {there} cannot be written')
         free = shutil.disk_usage(there).free
-        if free < left * ROOM:
+        if free < room:
             raise ConfigError(
-                f'{option} {folder}: {free / 2**20:.0f} MB are free, about {left * ROOM / 2**20:.0f} MB were expected for {left} '
+                f'{option} {folder}: {free / 2**20:.0f} MB are free, about {room / 2**20:.0f} MB were expected for {len(left)} '
                 'trainings; make room or choose another folder'
             )
     if not os.access(args.readme, os.W_OK):

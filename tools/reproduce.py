@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 
 import _setup  # noqa: F401
+from _calibrations import calibrate, is_tested, results_of
 from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
 from _progress import Progress
@@ -135,12 +136,6 @@ def carry_out(one: Plan, args, gpu: str | None, progress: Progress) -> None:
     """Train (or go on), test.  What a command says goes into a log file beside its output."""
     job, folder = one.job, one.folder
     folder.mkdir(parents=True, exist_ok=True)
-    weights = ('--weights', args.weights) if args.weights else ()
-
-    def run_tool(log: str, script: str, config, data: Path | None, *arguments) -> None:
-        where = ('--data-root', data) if data else ()
-        call(job.name, folder / log, gpu, script, job.located(config, folder), *arguments, *where, *weights)
-
     progress.train(job.name, folder, one.epochs, one.steps)
     try:
         done = folder / 'trained'  # holds the checkpoint's name; there only when the training is over
@@ -150,31 +145,50 @@ def carry_out(one: Plan, args, gpu: str | None, progress: Progress) -> None:
             where = 'the CPU' if gpu is None else f'GPU {gpu}'
             progress.say(f'{job.name}: training on {where}, log in {folder / "train.log"}')
             epochs = ('--epochs', args.epochs) if args.epochs else ()
-            run_tool('train.log', 'train.py', job.config, job.data, '--work-dir', folder, '--seed', job.seed, '--resume', *epochs)
+            training = ('--work-dir', folder, '--seed', job.seed, '--resume', *epochs)
+            _run_tool(one, args, gpu, 'train.log', 'train.py', job.config, job.data, *training)
             newest = (folder / 'last_checkpoint').read_text().strip()
             write_whole(done, lambda path: path.write_text(newest))
-        for test in job.tests:
-            target = folder / f'test_{test.label}' / 'results.json'
-            if not target.is_file():
-                progress.test(job.name, test.label)
-                progress.say(f'{job.name}: testing ({test.label})')
-                arguments = (trained_checkpoint(folder), '--work-dir', target.parent, *test.options)
-                run_tool('test.log', 'test.py', test.config, test.data, *arguments)
+        _test(one, args, gpu, progress, trained_checkpoint(folder), calibrated=False)
     finally:
         progress.end(job.name)
 
 
-def keep(one: Plan, args) -> None:
-    """Take the results of a training into the folder of results, and its checkpoint if it is to be kept."""
+def calibrate_and_test(one: Plan, args, gpu: str | None, progress: Progress) -> None:
+    """Calibrate a training when those that it is calibrated on are tested, and test it again."""
+    progress.say(f'{one.job.name}: calibrating on {", ".join(name for name, _ in one.job.calibrate_on)}')
+    _test(one, args, gpu, progress, calibrate(one.job, args.work_dir, trained_checkpoint(one.folder)), calibrated=True)
+
+
+def _test(one: Plan, args, gpu: str | None, progress: Progress, checkpoint: Path, calibrated: bool) -> None:
+    for test in one.job.tests:
+        if test.calibrated == calibrated and not is_tested(one.job, args.work_dir, test.label, calibrated):
+            progress.test(one.job.name, test.label)
+            progress.say(f'{one.job.name}: testing ({test.label})')
+            target = results_of(one.folder, test.label)
+            arguments = (checkpoint, '--work-dir', target.parent, *test.options)
+            _run_tool(one, args, gpu, 'test.log', 'test.py', test.config, test.data, *arguments)
+
+
+def _run_tool(one: Plan, args, gpu: str | None, log: str, script: str, config: Path | str, data: Path | None, *arguments) -> None:
+    where = ('--data-root', data) if data else ()
+    weights = ('--weights', args.weights) if args.weights else ()
+    call(one.job.name, one.folder / log, gpu, script, one.job.located(config, one.folder), *arguments, *where, *weights)
+
+
+def keep(one: Plan, args, calibrated: bool) -> None:
+    """Take the results of a training into the folder of results, and its checkpoint if it is to be kept: the calibrated one if it is."""
     name = None
     if one.slim if args.keep_checkpoints is None else args.keep_checkpoints:
         name = f'{one.job.name}.pth'
-        found = read_checkpoint(trained_checkpoint(one.folder))
+        trained = trained_checkpoint(one.folder)
+        found = read_checkpoint(calibrate(one.job, args.work_dir, trained) if calibrated else trained)
         meta = table.without_paths({key: value for key, value in found['meta'].items() if key != 'cfg'})  # its text is full of paths
         args.results.mkdir(parents=True, exist_ok=True)
         write_checkpoint(args.results / name, {'meta': meta, 'state_dict': found['state_dict']})
     for test in one.job.tests:
-        table.add(one.folder / f'test_{test.label}' / 'results.json', args.results, name)
+        if calibrated or not test.calibrated:
+            table.add(results_of(one.folder, test.label), args.results, name if test.calibrated == calibrated else None)
 
 
 def main():
@@ -186,7 +200,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         plans = [plan(job, args, Path(scratch) / job.name) for job in jobs]
     left = [one for one in plans if not one.done]
-    check_outputs(args, len(left))
+    check_outputs(args, left)
     print('\n'.join(notes), end='\n' if notes else '')
     if args.dry_run:
         print(f'{len(plans)} trainings, {len(left)} to do, in {args.work_dir}; results into {args.results}, the table into {args.readme}')
@@ -196,13 +210,17 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
     progress = Progress({one.job.name: 0 if one.state.startswith('trained') else one.steps for one in left}, max(count, 1))
     futures = share_out(left, lambda one, gpu: carry_out(one, args, gpu, progress), count, progress.tick)
-    progress.tick(last=True)
     errors = {one.job.name: future.exception() for one, future in zip(left, futures)}
+    whole = {one.job.name for one in plans if not errors.get(one.job.name)}
+    ready = [one for one in plans if one.job.calibrate_on and whole >= {one.job.name, *(name for name, _ in one.job.calibrate_on)}]
+    futures = share_out(ready, lambda one, gpu: calibrate_and_test(one, args, gpu, progress), count, progress.tick)
+    errors.update({one.job.name: future.exception() for one, future in zip(ready, futures)})
+    progress.tick(last=True)
     failed = [str(error) for error in errors.values() if error]
     for one in plans:
         try:
             if not errors.get(one.job.name):
-                keep(one, args)
+                keep(one, args, one in ready)
         except FundusError as error:
             failed.append(str(error))
     table.write_table(args.readme, args.results, ROOT / 'configs')

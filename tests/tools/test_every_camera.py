@@ -63,7 +63,8 @@ def test_a_camera_that_is_left_out_is_not_trained_on_and_the_rest_goes_on_after_
     assert not (tmp_path / 'out').exists() and not (tmp_path / 'results').exists()
     damage(tmp_path)
     done = shell(sys.executable, *arguments, '--leave-one-out')
-    assert done.returncode == 1 and '1 of 2 trainings failed' in done.stdout and 'train.log' in done.stdout, done.stdout
+    assert done.returncode == 1 and '2 of 2 trainings failed' in done.stdout and 'train.log' in done.stdout, done.stdout
+    assert (tmp_path / 'out/recipe_from_DRIVE_seed1/trained').is_file()  # it fails at the test on the damaged picture
     (tmp_path / 'data/CHASE_DB1/Image_03L.jpg').write_bytes(whole)
     done = shell(sys.executable, *arguments, '--leave-one-out')
     assert done.returncode == 0, done.stdout
@@ -75,7 +76,12 @@ def test_a_camera_that_is_left_out_is_not_trained_on_and_the_rest_goes_on_after_
         assert len(found['files']) == 20 and results[tested]['seen_in_training'] == []
         assert not set(found['files']) & set(results[tested]['files'])
         assert len(results[tested]['files']) == dict(DRIVE=20, CHASE_DB1=8)[tested]
-    assert 'CHASE_DB1' in (tmp_path / 'README.md').read_text() and len(list((tmp_path / 'results').glob('*.json'))) == 2
+    for tested, trained in (('CHASE_DB1', 'DRIVE'), ('DRIVE', 'CHASE_DB1')):
+        again = json.loads((tmp_path / f'out/recipe_from_{trained}_seed1/test_on_{tested}_calibrated/results.json').read_text())
+        (on,) = again['calibration']['on']
+        assert on['data'] == trained and on['split'] == 'trainval' and again['threshold_chosen_on']['class'] == trained
+        assert set(on['files']) == set(safe_load(tmp_path / f'out/recipe_from_{trained}_seed1/epoch_1.pth')['meta']['training']['files'])
+    assert 'CHASE_DB1' in (tmp_path / 'README.md').read_text() and len(list((tmp_path / 'results').glob('*.json'))) == 8
     again = shell(sys.executable, *arguments, '--leave-one-out', '--dry-run')
     assert again.returncode == 0 and '2 trainings, 0 to do' in again.stdout, again.stdout
     other = shell(sys.executable, *arguments, '--leave-one-out', '--epochs', '2')
