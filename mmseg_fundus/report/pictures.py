@@ -1,6 +1,7 @@
 """The best and the worst pictures of a test: photograph, and what was found, missed and false, as data URIs."""
 
 import base64
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -164,8 +165,16 @@ def _encode(image: Image.Image, limit: int) -> tuple[str, tuple[int, int]]:
     for side in SIDES:
         small = image.copy()
         small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
-        file = io.BytesIO()
-        small.save(file, 'JPEG', quality=85, subsampling=0, optimize=True)
-        if file.tell() <= limit:
+        data = _jpeg(small)
+        if len(data) <= limit:
             break
-    return f'data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}', small.size
+    return f'data:image/jpeg;base64,{base64.b64encode(data).decode()}', small.size
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    for optimize in (True, False):  # Pillow has room for a byte a pixel when it optimises, and fails at what takes more: noise
+        file = io.BytesIO()
+        with contextlib.suppress(OSError):
+            image.save(file, 'JPEG', quality=85, subsampling=0, optimize=optimize)
+            return file.getvalue()
+    raise DataError('a picture of the page could not be written as JPEG')
