@@ -11,6 +11,7 @@ from ..visualization.overlay import LEGEND
 from .gather import Gathered
 from .pictures import Picture
 from .sections import data_line, figures, made_from, missing, per_picture, score_curves, section, training
+from .uncertainty import scale_key
 from .values import escape, name, shown
 
 HERE = Path(__file__).parent
@@ -79,10 +80,13 @@ def best_and_worst(gathered: Gathered) -> str:
     if not gathered.pictures:
         return ''
     keys = ''.join(f'<li><span class="swatch" style="background:rgb{colour}"></span>{key}</li>' for key, colour in LEGEND)
+    uncertain = any(picture.uncertainty for picture in gathered.pictures)
+    keys += scale_key() if uncertain else ''
+    kind = 'pictures paired' if uncertain else 'pictures'
     groups = []
     for rank, heading in HEADINGS.items():
         cards = ''.join(_card(picture) for picture in gathered.pictures if picture.rank == rank)
-        groups.append(f'<h3>{heading}</h3><div class="pictures">{cards}</div>' if cards else '')
+        groups.append(f'<h3>{heading}</h3><div class="{kind}">{cards}</div>' if cards else '')
     told = '<p class="note">Drag across a picture, or use the arrow keys: photograph on the left, result on the right.</p>'
     return section('Best and worst pictures', f'<ul class="legend">{keys}</ul>', told, *groups)
 
@@ -103,4 +107,7 @@ def _card(picture: Picture) -> str:
             f'<input type="range" min="0" max="100" value="50" aria-label="{label}: share of the photograph that is shown, in percent">'
             f'</div>'
         )
+        if picture.uncertainty:
+            told = f'{label}: uncertainty, dark where the members agree, bright where they differ'
+            stack = f'<div class="pair">{stack}<img class="uncertainty" src="{picture.uncertainty}" alt="{told}" {size}></div>'
     return f'<figure class="picture">{stack}<figcaption><strong>{name(row["picture"])}</strong> {figures}</figcaption>{note}</figure>'

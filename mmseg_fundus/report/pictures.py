@@ -1,6 +1,7 @@
-"""The best and the worst pictures of a test: photograph, and what was found, missed and false, as data URIs."""
+"""The best and the worst pictures of a test: photograph, what was found, missed and false, perhaps uncertainty, as data URIs."""
 
 import base64
+import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from ..evaluation.counts import confusion_counts
 from ..evaluation.mask_files import match_predictions, read_prediction
 from ..geometry import box_around
 from ..results import DataSet, Results
-from ..visualization import draw_overlay
+from ..visualization import draw_overlay, heat_map
+from .uncertainty import read_spread, spread_folder
 from .values import number
 
 BYTES = 3_500_000  # of all pictures of a page, as text
@@ -38,12 +40,16 @@ SIDES = (800, 640, 512, 400, 320, 240, 160)  # longer sides in pixels that are t
 
 @dataclass
 class Picture:
-    """A picture of the page: its row of figures, its rank (``'worst'``, ``'best'``), the two images, or why there are none."""
+    """A picture of the page: its row of figures, its rank (``'worst'``, ``'best'``), its images, or why there are none.
+
+    ``uncertainty`` is '' for a test of a single network.
+    """
 
     row: dict[str, Any]
     rank: str
     photograph: str = ''
     overlay: str = ''
+    uncertainty: str = ''
     size: tuple[int, int] = (0, 0)
     note: str = ''
 
@@ -86,16 +92,18 @@ def load_pictures(
     tested = results.phase == 'test' or results.data.class_name == FundusVessels.__name__  # which names them so
     samples: dict[str, tuple[BaseDataset, int]] = dict(zip(picture_names(infos) if tested else map(picture_name, infos), places))
     files = None if tested else dict(zip(samples, match_predictions(masks, list(samples))))
-    limit = BYTES * 3 // 4 // (2 * len(pictures))
+    spreads = spread_folder(results, masks)
+    limit = BYTES * 3 // 4 // ((3 if spreads else 2) * len(pictures))
     for picture in pictures:
         name = picture.row['picture']
         try:
             if name not in samples:
                 raise DataError(f'{name} is not among the pictures in {", ".join(str(dataset.data_root) for dataset in datasets)}')
             file = files[name] if files else masks / f'{name}.png'
-            _paint(picture, *samples[name], file, results.prediction.threshold, limit)
+            spread = spreads / f'{name}.png' if spreads else None
+            _paint(picture, *samples[name], file, spread, results.prediction.threshold, limit)
         except (FundusError, OSError) as error:
-            picture.note = f'{error}.'
+            picture.note = f'{picture.note} {error}.'.lstrip()
 
 
 def mask_folder(results: Results, folder: Path) -> Path:
@@ -143,8 +151,10 @@ def _checked(key: str, value: Any) -> Any:
     return value
 
 
-def _paint(picture: Picture, dataset: BaseDataset, index: int, file: Path, threshold: float | None, limit: int) -> None:
-    """Read one picture, its label and prediction, and put the images into ``picture``."""
+def _paint(
+    picture: Picture, dataset: BaseDataset, index: int, file: Path, spread: Path | None, threshold: float | None, limit: int
+) -> None:
+    """Read one picture, its label, prediction and, from ``spread``, uncertainty, and put the images into ``picture``."""
     sample, truth = dataset.get_data_info(index), read_truth(dataset, index)
     photograph = read_picture(sample['img_path'])
     label = np.where(truth.fov > 0, truth.label, np.uint8(IGNORE))
@@ -155,17 +165,30 @@ def _paint(picture: Picture, dataset: BaseDataset, index: int, file: Path, thres
     if confusion_counts(mask, label).tolist() != counts:
         picture.note = 'The figures were not made from this mask and these files: one of them was changed after the test.'
     seen = box_around(truth.fov)
-    images = [Image.fromarray(np.ascontiguousarray(image[seen])) for image in (photograph, draw_overlay(photograph, mask, label))]
-    (picture.photograph, picture.size), (picture.overlay, _) = (_encode(image, limit) for image in images)
+    picture.photograph, picture.size = _encode(photograph[seen], limit)
+    picture.overlay, _ = _encode(draw_overlay(photograph, mask, label)[seen], limit)
+    if spread:
+        differ = read_spread(spread)
+        check_size(differ, photograph, f'the uncertainty {spread}', sample)
+        picture.uncertainty, _ = _encode(heat_map(differ)[seen], limit)
 
 
-def _encode(image: Image.Image, limit: int) -> tuple[str, tuple[int, int]]:
-    """A JPEG of at most ``limit`` bytes (of the smallest side, if none fits) as a data URI; and its size."""
+def _encode(pixels: np.ndarray, limit: int) -> tuple[str, tuple[int, int]]:
+    """A JPEG of ``(H, W, 3)`` of at most ``limit`` bytes (of the smallest side, if none fits) as a data URI; and its width and height."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
     for side in SIDES:
         small = image.copy()
         small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3)
-        file = io.BytesIO()
-        small.save(file, 'JPEG', quality=85, subsampling=0, optimize=True)
-        if file.tell() <= limit:
+        data = _jpeg(small)
+        if len(data) <= limit:
             break
-    return f'data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}', small.size
+    return f'data:image/jpeg;base64,{base64.b64encode(data).decode()}', small.size
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    for optimize in (True, False):  # Pillow has room for a byte a pixel when it optimises, and fails at what takes more: noise
+        file = io.BytesIO()
+        with contextlib.suppress(OSError):
+            image.save(file, 'JPEG', quality=85, subsampling=0, optimize=optimize)
+            return file.getvalue()
+    raise DataError('a picture of the page could not be written as JPEG')

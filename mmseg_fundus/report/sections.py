@@ -8,6 +8,7 @@ from ..results import Chosen, DataSet, Weights
 from .charts import Line, Mark, line_chart
 from .gather import Gathered, test_command
 from .training import steps_per_epoch, thinned
+from .uncertainty import risk_chart
 from .values import escape, name, number, points, shown
 
 HEADLINE = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'clDice')
@@ -104,7 +105,7 @@ def scrolled(table: str, label: str) -> str:
 
 
 def score_curves(gathered: Gathered) -> str:
-    """ROC, precision-recall and calibration."""
+    """ROC, precision-recall, calibration, risk and coverage."""
     results, curves = gathered.results, gathered.results.report.curves
     pooled, found = results.report.inside.pooled, curves.calibration
     at = f'threshold {_threshold(gathered):g}'
@@ -139,6 +140,7 @@ def score_curves(gathered: Gathered) -> str:
             x_range=unit,
             y_range=unit,
         ),
+        risk_chart(curves.risk_coverage),
     ]
     drawn = ''.join(charts)
     if not results.report:
@@ -227,6 +229,7 @@ def made_from(gathered: Gathered) -> str:
         'Made': results.time,
         'Configuration': results.config,
         'Checkpoint': results.checkpoint,
+        f'Ensemble of {len(trained.members)}': ', '.join(trained.members),
         'Encoder weights': weights.path,
         'SHA-256 of the weights': weights.sha256,
         'About the weights': '; '.join(weights.notes),

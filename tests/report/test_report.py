@@ -213,6 +213,7 @@ def test_a_page_of_many_large_pictures_stays_small(work):
     change(work, report=report)
     gathered = gather(work, pictures=25)
     page = make_page(gathered)
+    assert all(p.photograph and p.overlay for p in gathered.pictures)
     assert sum(len(p.photograph) + len(p.overlay) for p in gathered.pictures) <= BYTES * 1.01
     assert len(page) < 5e6 and 'The 1000 pictures with the lowest Dice, of 3000' in page
 

@@ -73,9 +73,11 @@ def test_a_chosen_port_is_used(shell, root, tiny_config):
 
 def test_the_launchers_explain_themselves(shell, root):
     assert 'usage: dist_train.sh CONFIG PROCESSES' in shell('bash', root / 'tools/dist_train.sh').stdout
-    assert 'usage: dist_test.sh CONFIG CHECKPOINT PROCESSES' in shell('bash', root / 'tools/dist_test.sh', 'x').stdout
+    assert 'usage: dist_test.sh CONFIG CHECKPOINT [CHECKPOINT ...] PROCESSES' in shell('bash', root / 'tools/dist_test.sh', 'x').stdout
     assert 'must be a number' in shell('bash', root / 'tools/dist_train.sh', 'x', 1, '--master-port', 'y').stdout
     assert 'number of processes' in shell('bash', root / 'tools/dist_train.sh', 'x', 'four').stdout
+    for words in (['a.pth', 'four'], ['a.pth', 'b.pth', '--tta'], ['a.pth', 'b.pth', '--work-dir', 2], ['a.pth', 'b.pth', 0]):
+        assert 'number of processes' in shell('bash', root / 'tools/dist_test.sh', 'x', *words).stdout, words
 
 
 @pytest.mark.slow
