@@ -1,4 +1,4 @@
-# The recipe of contrast_unet.py beside the frozen encoder: local contrast, many scales, four data sets, each equally often.
+# The recipe of contrast_unet.py beside the frozen encoder: four data sets, each equally often, at one field angle's scale.
 _base_ = './setr_mla_vitb16_frozen_detail.py'
 _all = dict(
     _delete_=True,
@@ -8,11 +8,11 @@ _all = dict(
 )
 model = dict(
     data_preprocessor=dict(outside='black'),
-    decode_head=dict(sees='contrast', loss_decode=dict(ce_weight=1.0, dice_weight=0.0)),
+    decode_head=dict(loss_decode=dict(ce_weight=1.0, dice_weight=0.0)),
     test_cfg=dict(pixels_per_degree=16.0),
 )
 _view = dict(
-    size=(192, 192), zoom=1.0, pixels_per_degree=16.0, rotate=0, quarter_turns=True, scale=(0.55, 1.5), label_scaling='antialiased'
+    size=(192, 192), zoom=1.0, pixels_per_degree=16.0, rotate=0, quarter_turns=True, scale=(0.75, 1.3), label_scaling='antialiased'
 )
 train_dataloader = dict(
     sampler=dict(repeats=12, views=120, draw='balanced'),  # 68 pictures, rounded up: 102 steps an epoch

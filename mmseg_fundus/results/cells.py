@@ -41,6 +41,8 @@ def threshold_of(results: Results) -> str:
     """The threshold, and what it was chosen on."""
     given, chosen = results.prediction.threshold, results.threshold_chosen_on
     threshold = f'{0.5 if given is None else given:g}'
+    if chosen and results.calibration:  # on other sets than those of the training
+        return f'{threshold}, calibrated on {chosen.class_name} {chosen.split}'
     return f'{threshold}, chosen on {chosen.split}' if chosen else threshold
 
 

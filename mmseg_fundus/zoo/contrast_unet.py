@@ -1,4 +1,4 @@
-# picture -> local contrast inside the field of view -> U-Net (385,838 parameters) -> logits; no encoder, no weights file
+# picture and its local contrast -> U-Net (386,162 parameters) -> logits; no encoder, no weights file
 # The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py trains it.
 model = dict(
     type='VesselSegmentor',
@@ -10,7 +10,7 @@ model = dict(
         in_channels=0,
         patch_size=None,
         context='none',
-        sees='contrast',
+        sees='picture',
         local_contrast=33,
         detail_channels=(12, 24, 48, 64, 64),
         loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=0.0),  # the Dice term makes strange cameras' vessels too sure
