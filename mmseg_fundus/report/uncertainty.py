@@ -10,7 +10,7 @@ from ..evaluation.mask_writer import SPREADS
 from ..evaluation.risk_coverage import RANKINGS
 from ..results import Results
 from ..results.risk_coverage import RiskCoverage, RiskCoverages
-from ..visualization.overlay import HEAT
+from ..visualization.overlay import BRIGHTEST, HEAT
 from .charts import Line, line_chart
 from .values import points, shown
 
@@ -58,5 +58,5 @@ def scale_key() -> str:
     colours = ', '.join(f'rgb({r}, {g}, {b})' for r, g, b in HEAT[::51].tolist())
     return (
         f'<li><span class="scale" style="background:linear-gradient(to right, {colours})"></span>'
-        f'uncertainty, 0 to {MOST_SPREAD:g}: standard deviation of the probability over the members</li>'
+        f'uncertainty, 0 to {BRIGHTEST:g} and above: standard deviation of the probability over the members</li>'
     )

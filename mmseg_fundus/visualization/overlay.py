@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from ..classes import BACKGROUND, IGNORE, MOST_SPREAD, VESSEL
+from ..classes import BACKGROUND, IGNORE, VESSEL
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), told apart with any colour vision; RGB
 FOUND = (0, 158, 115)  # bluish green: vessel, predicted
@@ -11,6 +11,7 @@ MISSED = (230, 159, 0)  # orange: vessel, not predicted
 INVENTED = (86, 180, 233)  # sky blue: predicted, no vessel
 WRITING = (220, 220, 220)
 HEAT = cv2.applyColorMap(np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO).reshape(256, 3)[:, ::-1]  # (256, 3)
+BRIGHTEST = 0.25  # spread from which on it is shown as the brightest: half of the largest that there can be; most are below 0.15
 PANEL = 1200
 LEGEND = (('found', FOUND), ('missed', MISSED), ('false', INVENTED))
 
@@ -71,7 +72,7 @@ def draw_panels(
     if probability is not None:
         panels.append(panel(np.round(np.clip(probability, 0, 1) * 255).astype(np.uint8), 'probability'))
     if spread is not None:
-        panels.append(panel(heat_map(spread), 'uncertainty 0', f'{MOST_SPREAD:g}'))
+        panels.append(panel(heat_map(spread), 'uncertainty 0', f'{BRIGHTEST:g}+'))
     if prediction is not None:
         panels.append(panel(draw_overlay(picture, prediction, label), 'prediction' if label is None else 'difference'))
     columns = len(panels) if len(panels) < 4 else (len(panels) + 1) // 2
@@ -81,8 +82,8 @@ def draw_panels(
 
 
 def heat_map(spread: np.ndarray) -> np.ndarray:
-    """Uncertainty ``(H, W)`` of 0 to 0.5 in the colours of :data:`HEAT`, uint8 RGB."""
-    return HEAT[np.round(np.clip(spread / MOST_SPREAD, 0, 1) * 255).astype(np.uint8)]
+    """Uncertainty ``(H, W)`` of 0 to 0.5 in the colours of :data:`HEAT`, the brightest from :data:`BRIGHTEST` on, uint8 RGB."""
+    return HEAT[np.round(np.clip(spread / BRIGHTEST, 0, 1) * 255).astype(np.uint8)]
 
 
 def add_title(image: np.ndarray, title: str, scale_to: str = '') -> np.ndarray:

@@ -101,11 +101,11 @@ def test_where_the_members_differ_is_shown_beside_each_picture(work):
     page = make_page(gathered)
     assert page.count('<img class="uncertainty" src="data:image/jpeg;base64,') == 4 == page.count('type="range"')
     assert 'alt="plain: uncertainty, dark where the members agree, bright where they differ"' in page
-    assert page.count('class="scale"') == 1 and 'uncertainty, 0 to 0.5: standard deviation' in page
+    assert page.count('class="scale"') == 1 and 'uncertainty, 0 to 0.25 and above: standard deviation' in page
     for picture in gathered.pictures:
         drawn = pixels(picture.uncertainty)
         assert drawn.shape == pixels(picture.overlay).shape and not picture.note
-        assert drawn[:, :24].max() < 40 and drawn[:, -24:].mean(axis=(0, 1)) == pytest.approx([188, 55, 84], abs=6)
+        assert drawn[:, :24].max() < 40 and drawn[:, -24:].mean(axis=(0, 1)) == pytest.approx([252, 255, 164], abs=6)
 
 
 def test_an_uncertainty_that_is_missing_or_of_another_picture_is_told_and_the_rest_is_shown(work):
