@@ -16,7 +16,7 @@ def results_of(folder: Path, label: str) -> Path:
 def is_calibrated(job, work_dir: Path) -> bool:
     """Whether a training's calibrated checkpoint is there and no older than what it was made of."""
     path = work_dir / job.name / CHECKPOINT
-    made_of = [results_of(work_dir / name, label) for name, label in job.calibrate_on]
+    made_of = [work_dir / job.name / 'trained', *(results_of(work_dir / name, label) for name, label in job.calibrate_on)]
     return path.is_file() and all(one.is_file() and one.stat().st_mtime <= path.stat().st_mtime for one in made_of)
 
 

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 import _setup  # noqa: F401
-from _calibrations import calibrate, is_tested, results_of
+from _calibrations import calibrate, is_calibrated, is_tested, results_of
 from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
 from _progress import Progress
@@ -156,7 +156,8 @@ def carry_out(one: Plan, args, gpu: str | None, progress: Progress) -> None:
 
 def calibrate_and_test(one: Plan, args, gpu: str | None, progress: Progress) -> None:
     """Calibrate a training when those that it is calibrated on are tested, and test it again."""
-    progress.say(f'{one.job.name}: calibrating on {", ".join(name for name, _ in one.job.calibrate_on)}')
+    if not is_calibrated(one.job, args.work_dir):
+        progress.say(f'{one.job.name}: calibrating on {", ".join(name for name, _ in one.job.calibrate_on)}')
     _test(one, args, gpu, progress, calibrate(one.job, args.work_dir, trained_checkpoint(one.folder)), calibrated=True)
 
 

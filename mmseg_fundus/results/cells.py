@@ -39,11 +39,16 @@ def encoder_of(results: Results) -> str:
 
 def threshold_of(results: Results) -> str:
     """The threshold, and what it was chosen on."""
-    given, chosen = results.prediction.threshold, results.threshold_chosen_on
-    threshold = f'{0.5 if given is None else given:g}'
-    if chosen and results.calibration:  # on other sets than those of the training
-        return f'{threshold}, calibrated on {chosen.class_name} {chosen.split}'
-    return f'{threshold}, chosen on {chosen.split}' if chosen else threshold
+    given = results.prediction.threshold
+    return ', '.join(filter(None, (f'{0.5 if given is None else given:g}', choice_of(results))))
+
+
+def choice_of(results: Results) -> str:
+    """How the threshold was come by, which sets rows apart; '' if it was given.  A calibration names its sets: others than one tests on."""
+    chosen = results.threshold_chosen_on
+    if not chosen:
+        return ''
+    return f'calibrated on {chosen.class_name} {chosen.split}' if results.calibration else f'chosen on {chosen.split}'
 
 
 def number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .cells import Row, encoder_of, joined, method_of, pictures_of, spread, table, threshold_of
+from .cells import Row, choice_of, encoder_of, joined, method_of, pictures_of, spread, table, threshold_of
 from .record import Results
 
 STRANGE = '†'  # behind the figures of a camera that was not trained on
@@ -31,8 +31,7 @@ def matrix(found: Iterable[Results]) -> list[str]:
     crossed = {_method(one) for one in known if one.trained.data.sets != one.data.sets}
     rows: dict[tuple[str, ...], dict[str, list[Results]]] = {}
     for one in (one for one in known if _method(one) in crossed):
-        chosen = one.threshold_chosen_on
-        key = (*_method(one), pictures_of(one.trained.data), f'chosen on {chosen.split}' if chosen else '')
+        key = (*_method(one), pictures_of(one.trained.data), choice_of(one))
         rows.setdefault(key, {}).setdefault(pictures_of(one.data), []).append(one)
     if not rows:
         return []

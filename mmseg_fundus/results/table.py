@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ConfigError, DataError
 from ..fileio.whole_files import write_whole
-from .cells import ABLATION_COLUMNS, COLUMNS, Row, cell, cells, method_of, observer_cells, table
+from .cells import ABLATION_COLUMNS, COLUMNS, Row, cell, cells, choice_of, method_of, observer_cells, table
 from .matrix import matrix, other_cameras
 from .record import OF, DataSet, Results, load
 
@@ -79,8 +79,8 @@ def add(path: Path, folder: Path, checkpoint: str | None = None) -> Path:
         parts.append(f'from_{training.data.short_name}')
     if training.seed is not None:
         parts.append(f'seed{training.seed}')
-    if results.threshold_chosen_on:
-        parts.append('chosen')
+    if choice_of(results):
+        parts.append(choice_of(results).partition(' ')[0])
     name = re.sub(r'[^\w.-]+', '_', '_'.join(parts), flags=re.ASCII).lstrip('.')[:150]
     cells([results])  # what cannot be shown is not taken
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,8 +110,8 @@ def tables(folder: Path, configs: Path | None = None) -> str:
     groups: dict[tuple[Any, ...], list[Results]] = {}
     for path in sorted(folder.glob('*.json')):
         results = load_for_table(path)
-        row, chosen = cells([results]), results.threshold_chosen_on
-        same = [row[name] for name in SAME_IN_A_ROW] + [f'chosen on {chosen.split}' if chosen else row['threshold']]
+        row = cells([results])
+        same = [row[name] for name in SAME_IN_A_ROW] + [choice_of(results) or row['threshold']]
         held_out = results.data.split != 'test' and not other_cameras(results)
         groups.setdefault((held_out, method_of(results), *same), []).append(results)
     tests: list[Row] = []

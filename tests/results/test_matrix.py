@@ -62,6 +62,20 @@ def test_an_ensemble_is_a_row_of_its_own_and_no_seed_of_its_members(tmp_path):
     assert '.8100 ± .0141' in text and '| net, ensemble of 2 |' in text and '.8400' in text
 
 
+def test_a_calibrated_threshold_is_another_row_than_one_chosen_on_the_same_half(tmp_path):
+    trained, chosen = data('DRIVE', split='trainval'), {'class': 'DRIVEVesselDataset', 'split': 'trainval', 'threshold': 0.4}
+    on = {'class': 'STARE, HRF', 'split': 'trainval', 'threshold': 0.3}
+    kept = {
+        results(tmp_path, trained, data('DRIVE'), 0.80),
+        results(tmp_path, trained, data('DRIVE'), 0.81, threshold_chosen_on=chosen, prediction={'threshold': 0.4}),
+        results(tmp_path, trained, data('DRIVE'), 0.82, threshold_chosen_on=on, prediction={'threshold': 0.3}, calibration={'scale': 1.1}),
+    }
+    assert len(kept) == 3
+    text = table.tables(tmp_path / 'kept')
+    for threshold, dice in (('0.5', '.8000'), ('0.4, chosen on trainval', '.8100'), ('0.3, calibrated on STARE, HRF trainval', '.8200')):
+        assert f'| {threshold} | {dice} |' in text
+
+
 def test_the_training_pictures_of_a_camera_that_was_left_out_are_a_test_and_no_ablation(tmp_path):
     results(tmp_path, data('STARE', 'CHASE_DB1', split='trainval'), data('DRIVE', split='trainval'), 0.7)
     text = table.tables(tmp_path / 'kept')
