@@ -83,7 +83,9 @@ def predict(session, picture, fov, field_angle=45.0):
     facts = {key: json.loads(value) for key, value in session.get_modelmeta().custom_metadata_map.items()}
     box, scale = box_around(fov), 1.0
     if facts['pixels_per_degree']:
-        scale = facts['pixels_per_degree'] * field_angle / max(side.stop - (side.start or 0) for side in box)
+        least, most = np.broadcast_to(facts['pixels_per_degree'], 2)  # one number, or two bounds
+        own = max(side.stop - (side.start or 0) for side in box) / field_angle
+        scale = float(np.clip(own, least, most) / own)
         scale = 1.0 if abs(scale - 1) < 0.03 else scale
     box = box if facts['crop_to_fov'] else (slice(None), slice(None))
     image, inside, mean = picture[box].transpose(2, 0, 1).astype(np.float32), fov[box], 0

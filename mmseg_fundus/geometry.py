@@ -1,8 +1,10 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from .errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,12 +18,24 @@ def box_around(mask: 'np.ndarray | Tensor') -> tuple[slice, slice]:
     return rows, columns
 
 
-def fov_scale(mask: 'np.ndarray | Tensor', pixels_per_degree: float | None, field_angle: float = 45.0) -> float:
+Density = float | Sequence[float] | None  # pixels to a degree of the eye: so many, or the picture's own between two bounds
+
+
+def check_density(owner: str, density: Density) -> None:
+    """Refuse a ``pixels_per_degree`` that is not a number above 0, two of them (the least and the most), or ``None``."""
+    bounds = density if isinstance(density, Sequence) else (density, density)
+    numbers = all(isinstance(bound, (int, float)) and 0 < bound < float('inf') for bound in bounds)
+    if density is not None and not (numbers and len(bounds) == 2 and bounds[0] <= bounds[1]):
+        raise ConfigError(f'{owner}: pixels_per_degree={density!r} must be a number above 0, or two: the least and the most')
+
+
+def fov_scale(mask: 'np.ndarray | Tensor', pixels_per_degree: Density, field_angle: float = 45.0) -> float:
     """The factor that gives a picture that many pixels to a degree of the eye, so that vessels are as wide with every camera.
 
     Args:
         mask (ndarray | Tensor): Field of view ``(H, W)``; the longer side of the box around it shows ``field_angle``.
-        pixels_per_degree (float, optional): ``None`` for no scaling.
+        pixels_per_degree (float | Sequence[float], optional): So many; or two bounds, between which a picture keeps its own, so that
+            fine vessels are not lost where a camera shows them; ``None`` for no scaling.
         field_angle (float): Degrees.
 
     Returns:
@@ -31,7 +45,9 @@ def fov_scale(mask: 'np.ndarray | Tensor', pixels_per_degree: float | None, fiel
         return 1.0
     rows, columns = box_around(mask)
     across = max((box.stop - box.start) if box.stop else side for box, side in zip((rows, columns), mask.shape))
-    factor = pixels_per_degree * field_angle / across
+    own = across / field_angle
+    least, most = pixels_per_degree if isinstance(pixels_per_degree, Sequence) else (pixels_per_degree, pixels_per_degree)
+    factor = min(max(own, least), most) / own
     return 1.0 if abs(factor - 1) < 0.03 else factor
 
 

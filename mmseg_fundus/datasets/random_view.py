@@ -11,7 +11,7 @@ from PIL import Image
 
 from ..classes import BACKGROUND, IGNORE, VESSEL
 from ..errors import ConfigError
-from ..geometry import box_around, fov_scale
+from ..geometry import Density, box_around, check_density, fov_scale
 from .camera_look import CameraLook
 
 LABEL_SCALINGS = ('nearest', 'antialiased')
@@ -38,7 +38,7 @@ class RandomFundusView(BaseTransform):
     Args:
         size (Sequence[int]): Height and width of the result.
         zoom (float, optional): Crops, with that many input pixels to a native pixel (1: native scale).
-        pixels_per_degree (float, optional): Pictures are first scaled to that, as ``test_cfg.pixels_per_degree`` does
+        pixels_per_degree (float | Sequence[float], optional): Pictures are first scaled to that, as ``test_cfg.pixels_per_degree`` does
             (:func:`.boxes.fov_scale`); ``zoom`` is relative to it.
         crop_to_fov (bool): Begin with the box around the field of view instead of the frame, as ``test_cfg.crop_to_fov`` does.
         flip (float): Probability of a left-right flip, and independently of an up-down flip.
@@ -57,7 +57,7 @@ class RandomFundusView(BaseTransform):
         self,
         size: Sequence[int] = (224, 224),
         zoom: float | None = None,
-        pixels_per_degree: float | None = None,
+        pixels_per_degree: Density = None,
         crop_to_fov: bool = False,
         flip: float = 0.5,
         rotate: float = 15.0,
@@ -73,8 +73,9 @@ class RandomFundusView(BaseTransform):
             raise ConfigError(f'RandomFundusView: scale={scale} must be (smallest, largest), both above 0')
         if zoom is not None and not zoom > 0:
             raise ConfigError(f'RandomFundusView: zoom={zoom} must be above 0, or None for whole pictures')
-        if pixels_per_degree is not None and (zoom is None or not pixels_per_degree > 0):
-            raise ConfigError(f'RandomFundusView: pixels_per_degree={pixels_per_degree} must be above 0, and needs zoom (1.0)')
+        check_density('RandomFundusView', pixels_per_degree)
+        if pixels_per_degree is not None and zoom is None:
+            raise ConfigError(f'RandomFundusView: pixels_per_degree={pixels_per_degree} needs zoom (1.0)')
         if quarter_turns and size[0] != size[1]:
             raise ConfigError(f'RandomFundusView: quarter_turns=True needs a square size, not {size}')
         if not isinstance(look, (dict, type(None))):
@@ -149,7 +150,7 @@ class RandomFundusView(BaseTransform):
             if self.label_scaling == 'antialiased':
                 smaller = scaled[0] < (whole.shape[1] if cut is None else cut[3] - cut[2])
                 covered = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
-                vessel = view((whole == VESSEL) * np.uint8(255), covered, cv2.INTER_LINEAR, 0) > 127
+                vessel = view(cv2.inRange(whole, VESSEL, VESSEL), covered, cv2.INTER_LINEAR, 0) > 127
                 label = np.where(vessel & (label != IGNORE), VESSEL, np.where(label == VESSEL, BACKGROUND, label)).astype(np.uint8)
             results['gt_seg_map'] = label
         return results
@@ -158,10 +159,11 @@ class RandomFundusView(BaseTransform):
         """A window of native pixels, with room to rotate, as ``(top, bottom, left, right)``, and its size after scaling ``(w, h)``."""
         shape = results['img'].shape[:2]
         label = results.get('gt_seg_map')
-        valid = np.flatnonzero(label != IGNORE) if label is not None else ()
-        chosen = valid[random.integers(len(valid))] if len(valid) else random.integers(shape[0] * shape[1])
+        chosen = None if label is None else _drawn_from(label != IGNORE, random)
+        if chosen is None:
+            chosen = divmod(int(random.integers(shape[0] * shape[1])), shape[1])
         window, sides = [], []
-        for centre, length, want in zip(divmod(int(chosen), shape[1]), shape, self.size):
+        for centre, length, want in zip(chosen, shape, self.size):
             native = want / zoom
             centre = float(np.clip(centre, native / 2, length - native / 2)) if length > native else length / 2
             reach = native / 2 if not self.rotate else np.hypot(*self.size) / 2 / zoom + 1
@@ -175,6 +177,16 @@ class RandomFundusView(BaseTransform):
         settings = ['size', 'zoom', 'pixels_per_degree', 'crop_to_fov', 'flip', 'rotate', 'quarter_turns', 'scale', 'look']
         settings += ['label_scaling'] * (self.label_scaling != 'nearest')  # what a cache of before knows
         return f'{type(self).__name__}({", ".join(f"{name}={getattr(self, name)}" for name in settings)})'
+
+
+def _drawn_from(mask: np.ndarray, random: np.random.Generator) -> tuple[int, int] | None:
+    """Row and column of a pixel of a mask ``(H, W)`` bool, each as likely; ``None`` if it is empty."""
+    before = np.cumsum([0, *map(np.count_nonzero, mask)])  # a list of all its pixels would take eight bytes for each
+    if not before[-1]:
+        return None
+    chosen = int(random.integers(before[-1]))
+    row = int(np.searchsorted(before, chosen, side='right')) - 1
+    return row, int(np.flatnonzero(mask[row])[chosen - before[row]])
 
 
 def _cut(image: np.ndarray, window: tuple[int, ...], border: int | tuple[int, ...]) -> np.ndarray:

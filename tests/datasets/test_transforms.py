@@ -1,7 +1,10 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from mmseg_fundus.datasets import RandomFundusView
+from mmseg_fundus.datasets.random_view import _drawn_from
 from mmseg_fundus.datasets.views import Drawn
 from mmseg_fundus.errors import ConfigError
 
@@ -123,9 +126,12 @@ def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
     assert set(np.diff(edges)) <= {20 * zoom - 1, 20 * zoom, 20 * zoom + 1} and (len(edges) > 1 or zoom == 2)
 
 
-@pytest.mark.parametrize('density, angle, factor', [(1, 40, 0.5), (4, 40, 2.0), (2, 40.5, 1.0), (4, 20, 1.0)])
+@pytest.mark.parametrize(
+    'density, angle, factor',
+    [(1, 40, 0.5), (4, 40, 2.0), (2, 40.5, 1.0), (4, 20, 1.0), ((1, 3), 40, 1.0), ((0.5, 1), 40, 0.5), ((4, 6), 40, 2.0), ([3, 3], 20, 0.75)],
+)
 def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
-    """80 pixels across here; a factor that is nearly 1 is 1, so that nothing is resampled."""
+    """80 pixels across here; a factor that is nearly 1 is 1, so that nothing is resampled; between two bounds a picture is kept."""
     stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
     stripes[:, 80:] = 255
     view = RandomFundusView(size=(30, 30), zoom=1.0, pixels_per_degree=density, **STILL)
@@ -200,7 +206,7 @@ def test_quarter_turns_are_drawn_evenly():
 
 @pytest.mark.parametrize(
     'arguments',
-    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(pixels_per_degree=12), dict(zoom=1.0, pixels_per_degree=0)],
+    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(pixels_per_degree=12), dict(zoom=1.0, pixels_per_degree=0), dict(zoom=1.0, pixels_per_degree=(3, 2))],
     ids=str,
 )
 def test_contradicting_crops_are_refused(arguments):
@@ -215,3 +221,11 @@ def test_cropping_to_the_field_of_view_begins_with_its_box():
     view = dict(size=(32, 32), **STILL)
     cropped, expected = RandomFundusView(**view, crop_to_fov=True)(dict(before)), RandomFundusView(**view)(cut)
     assert np.array_equal(cropped['img'], expected['img']) and np.array_equal(cropped['gt_seg_map'], expected['gt_seg_map'])
+
+
+def test_crops_are_drawn_around_every_pixel_inside_equally_often():
+    inside = np.zeros((5, 7), bool)
+    inside[1, 2:4] = inside[3, 6] = True
+    drawn = Counter(_drawn_from(inside, np.random.default_rng(seed)) for seed in range(300))
+    assert set(drawn) == {(1, 2), (1, 3), (3, 6)} and min(drawn.values()) > 70
+    assert _drawn_from(np.zeros((5, 7), bool), np.random.default_rng(0)) is None

@@ -44,12 +44,14 @@ def model_probability(model, picture, fov):
         dict(SLIDE, zoom=1.7, tta=True),
         dict(SLIDE, zoom=0.6, crop_to_fov=True, tta=dict(turns=False, scales=(1.0, 1.3))),
         dict(SLIDE, pixels_per_degree=1.3),
+        dict(SLIDE, pixels_per_degree=(0.8, 1.4)),
+        dict(mode='whole', size=None, pixels_per_degree=(0.8, 1.4)),
         dict(SLIDE, crop_size=(200, 200), window_batch=1),
         dict(mode='whole', size=(64, 48), tta=True),
         dict(mode='whole', size=(160, 144), crop_to_fov=True),
         dict(mode='whole', size=None),
     ],
-    ids=['slide', 'enlarged', 'cropped', 'by the eye', 'one window', 'whole', 'whole, enlarged', 'whole, as it is'],
+    ids=['slide', 'enlarged', 'cropped', 'by the eye', 'between bounds', 'whole, between bounds', 'one window', 'whole', 'whole, enlarged', 'whole, as it is'],
 )
 def test_it_predicts_as_the_model_does(example, tiny_config, tmp_path, test_cfg):
     model = small_model(tiny_config(), test_cfg=test_cfg)

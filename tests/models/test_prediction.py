@@ -143,6 +143,10 @@ def test_pictures_are_predicted_at_so_many_pixels_to_a_degree_of_their_field_of_
     for i, zoom in enumerate((2.0, 1.0)):
         alone = predict(build(**SLIDE, zoom=zoom), x[i : i + 1], fov[i : i + 1])[0]
         assert torch.allclose(both[i].seg_logits.data, alone.seg_logits.data, atol=1e-5), i
+    kept = predict(build(**SLIDE, pixels_per_degree=(1, 3)), x, fov, field_angle=30)  # 2 and 4 pixels to a degree of their own
+    for i, zoom in enumerate((1.0, 0.75)):
+        alone = predict(build(**SLIDE, zoom=zoom), x[i : i + 1], fov[i : i + 1])[0]
+        assert torch.allclose(kept[i].seg_logits.data, alone.seg_logits.data, atol=1e-5), i
     scaled = logits_of(predict(build(**SLIDE, pixels_per_degree=4), x))
     assert torch.equal(scaled, logits_of(predict(build(**SLIDE), x))), 'without a field of view nothing is scaled'
 
@@ -202,7 +206,10 @@ def test_the_loss_of_a_picture_is_that_of_its_field_of_view(build):
         (dict(mode='slide'), 'needs crop_size and stride'),
         (dict(mode='slide', crop_size=(64, 64), stride=(65, 64)), 'stride no larger'),
         (dict(**SLIDE, zoom=0), 'zoom must be above 0'),
-        (dict(**SLIDE, pixels_per_degree=0), 'pixels_per_degree=0 must be above 0'),
+        (dict(**SLIDE, pixels_per_degree=0), 'pixels_per_degree=0 must be a number above 0'),
+        (dict(**SLIDE, pixels_per_degree=(20, 12)), 'must be a number above 0, or two: the least and the most'),
+        (dict(**SLIDE, pixels_per_degree=(12, 16, 20)), 'must be a number above 0, or two: the least and the most'),
+        (dict(**SLIDE, pixels_per_degree='12'), 'must be a number above 0, or two: the least and the most'),
         (dict(mode='whole', size=(64, 64), pixels_per_degree=12), "needs mode='slide' or size=None"),
         (dict(threshold=1.0), 'threshold=1.0 must lie in'),
         (dict(tta=dict(flip=True)), 'expected True, False or dict'),

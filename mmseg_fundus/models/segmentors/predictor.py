@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...classes import NUMBER, OUTSIDE
 from ...errors import ConfigError
-from ...geometry import Place, box_around, fov_scale
+from ...geometry import Place, box_around, check_density, fov_scale
 from .tta import Pose, tta_poses
 from .windows import blend_windows
 
@@ -36,8 +36,9 @@ def check_test_cfg(cfg: Mapping[str, Any]) -> None:
         raise ConfigError('VesselSegmentor: test_cfg.zoom must be above 0 and window_batch 1 or more')
     density = cfg.get('pixels_per_degree')
     fixed = cfg.get('mode', 'whole') == 'whole' and cfg.get('size') is not None
-    if density is not None and (fixed or not density > 0):
-        raise ConfigError(f"VesselSegmentor: test_cfg.pixels_per_degree={density} must be above 0, and needs mode='slide' or size=None")
+    check_density('VesselSegmentor: test_cfg', density)
+    if density is not None and fixed:
+        raise ConfigError(f"VesselSegmentor: test_cfg.pixels_per_degree={density} needs mode='slide' or size=None")
     if not 0 <= cfg.get('threshold', 0.5) < 1:
         raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
     tta_poses(cfg.get('tta', False))
@@ -53,8 +54,8 @@ class Predictor:
     - ``mode='slide'``: windows of ``crop_size`` at most ``stride`` apart over the picture scaled by ``zoom`` (input pixels to a native
       pixel, 1), ``window_batch`` (4) at a time, blended smoothly; those that see nothing of the field of view are left out.
     - ``pixels_per_degree``: with ``'slide'`` or ``size=None``, pictures are first scaled to that many pixels to a degree of the eye, by
-      their ``fov`` (without: not at all) and ``field_angle`` (45), so that a checkpoint of one camera fits the others; ``zoom`` is
-      relative to it.
+      their ``fov`` (without: not at all) and ``field_angle`` (45), so that a checkpoint of one camera fits the others; two numbers are
+      bounds between which a picture keeps its own; ``zoom`` is relative to it.
     - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
     - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
     - ``threshold``: probability above which a pixel is vessel, 0.5; not used here.
