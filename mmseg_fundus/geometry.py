@@ -23,9 +23,11 @@ Density = float | Sequence[float] | None  # pixels to a degree of the eye: so ma
 
 def check_density(owner: str, density: Density) -> None:
     """Refuse a ``pixels_per_degree`` that is not a number above 0, two of them (the least and the most), or ``None``."""
+    if density is None:
+        return
     bounds = density if isinstance(density, Sequence) else (density, density)
-    numbers = all(isinstance(bound, (int, float)) and 0 < bound < float('inf') for bound in bounds)
-    if density is not None and not (numbers and len(bounds) == 2 and bounds[0] <= bounds[1]):
+    numbers = len(bounds) == 2 and all(isinstance(bound, (int, float)) and 0 < bound < float('inf') for bound in bounds)
+    if not numbers or bounds[0] > bounds[1]:
         raise ConfigError(f'{owner}: pixels_per_degree={density!r} must be a number above 0, or two: the least and the most')
 
 

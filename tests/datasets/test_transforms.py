@@ -128,10 +128,19 @@ def test_zoom_is_the_number_of_input_pixels_to_a_native_one(zoom):
 
 @pytest.mark.parametrize(
     'density, angle, factor',
-    [(1, 40, 0.5), (4, 40, 2.0), (2, 40.5, 1.0), (4, 20, 1.0), ((1, 3), 40, 1.0), ((0.5, 1), 40, 0.5), ((4, 6), 40, 2.0), ([3, 3], 20, 0.75)],
+    [
+        (1, 40, 0.5),
+        (4, 40, 2.0),
+        (2, 40.5, 1.0),
+        (4, 20, 1.0),
+        ((1, 3), 40, 1.0),
+        ((0.5, 1), 40, 0.5),
+        ((4, 6), 40, 2.0),
+        ([3, 3], 20, 0.75),
+    ],
 )
 def test_crops_are_drawn_at_so_many_pixels_to_a_degree(density, angle, factor):
-    """80 pixels across here; a factor that is nearly 1 is 1, so that nothing is resampled; between two bounds a picture is kept."""
+    """80 pixels across here; nearly 1 is 1, and between two bounds too: nothing is resampled."""
     stripes = np.repeat((np.arange(120) // 20 % 2).astype(np.uint8)[None], 100, axis=0)
     stripes[:, 80:] = 255
     view = RandomFundusView(size=(30, 30), zoom=1.0, pixels_per_degree=density, **STILL)
@@ -206,7 +215,13 @@ def test_quarter_turns_are_drawn_evenly():
 
 @pytest.mark.parametrize(
     'arguments',
-    [dict(zoom=0), dict(quarter_turns=True, size=(3, 4)), dict(pixels_per_degree=12), dict(zoom=1.0, pixels_per_degree=0), dict(zoom=1.0, pixels_per_degree=(3, 2))],
+    [
+        dict(zoom=0),
+        dict(quarter_turns=True, size=(3, 4)),
+        dict(pixels_per_degree=12),
+        dict(zoom=1.0, pixels_per_degree=0),
+        dict(zoom=1.0, pixels_per_degree=(3, 2)),
+    ],
     ids=str,
 )
 def test_contradicting_crops_are_refused(arguments):

@@ -51,7 +51,18 @@ def model_probability(model, picture, fov):
         dict(mode='whole', size=(160, 144), crop_to_fov=True),
         dict(mode='whole', size=None),
     ],
-    ids=['slide', 'enlarged', 'cropped', 'by the eye', 'between bounds', 'whole, between bounds', 'one window', 'whole', 'whole, enlarged', 'whole, as it is'],
+    ids=[
+        'slide',
+        'enlarged',
+        'cropped',
+        'by the eye',
+        'between bounds',
+        'whole, between bounds',
+        'one window',
+        'whole',
+        'whole, enlarged',
+        'whole, as it is',
+    ],
 )
 def test_it_predicts_as_the_model_does(example, tiny_config, tmp_path, test_cfg):
     model = small_model(tiny_config(), test_cfg=test_cfg)
