@@ -1,7 +1,7 @@
 """The members of an ensemble, as their checkpoints have them: whether they go together, and what is known of all of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +137,10 @@ def merged_meta(members: list[Member]) -> dict[str, Any]:
     """``meta`` of an ensemble: what all checkpoints say alike, how all were trained, and which they are.
 
     ``training`` has the pictures of all: what one of them was trained on counts as seen.  ``threshold`` is kept where all have the same
-    value; what else is dropped because it differs is said in a line.  ``members`` is a list of ``name`` and ``sha256``.
+    value; what else is dropped because it differs is said in a line.  ``members`` is a list of ``name``, with its folder where several
+    are alike, and ``sha256``.
     """
+    members = _told_apart(members)
     metas = list({id(member.meta): member.meta for member in members}.values())  # of an ensemble's file once
     alike = {name: value for name, value in metas[0].items() if all(repr(value) == repr(meta.get(name)) for meta in metas)}
     result = {name: value for name, value in alike.items() if name not in ROUTINE or name in ('epoch', 'iter', 'mmengine_version')}
@@ -154,6 +156,18 @@ def merged_meta(members: list[Member]) -> dict[str, Any]:
     result.update({'calibration': {'members': calibrated}} if any(calibrated) else {})
     facts = [{key: value for key, value in member.facts.items() if key != 'calibration'} for member in members]
     return {**result, 'training': _training(metas, members), 'members': facts}
+
+
+def _told_apart(members: list[Member]) -> list[Member]:
+    """Members whose files have one name, as ``epoch_60.pth`` of every training, are named with their folders."""
+    names = [member.facts['name'] for member in members]
+
+    def named(member: Member) -> Member:
+        file, name = Path(member.where), member.facts['name']
+        alike = names.count(name) > 1 and file.name == name
+        return replace(member, facts={**member.facts, 'name': f'{file.absolute().parent.name}/{name}'}) if alike else member
+
+    return [named(member) for member in members]
 
 
 def _threshold(metas: list[dict[str, Any]], names: str) -> dict[str, Any] | None:

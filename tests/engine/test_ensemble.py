@@ -1,5 +1,7 @@
 """Several checkpoints as one file: what is kept of each, and what does not go together."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,16 @@ def test_the_file_holds_the_encoders_name_once_and_what_is_known_of_all(member):
     assert set(training['files']) == {'0.png', '1.png', '2.png', 'all.png'} and training['data'] == {'class': 'DRIVE'}
     assert [one['name'] for one in meta['members']] == ['0.pth', '1.safetensors', '2.pth'] == training['members']
     assert all(len(one['sha256']) == 64 for one in meta['members'])
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(member, tmp_path):
+    paths = [tmp_path / name / 'epoch_60.pth' for name in ('seed_1', 'seed_2')]
+    for number, path in enumerate(paths):
+        path.parent.mkdir()
+        shutil.copy(member(number), path)
+    meta = merge_members([*paths, member(2)])['meta']
+    assert meta['training']['members'] == ['seed_1/epoch_60.pth', 'seed_2/epoch_60.pth', '2.pth']
+    assert [one['name'] for one in meta['members']] == meta['training']['members']
 
 
 def test_an_ensemble_joins_with_its_members(member, tmp_path):
