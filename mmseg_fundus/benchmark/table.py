@@ -37,21 +37,44 @@ def machine() -> dict[str, Any]:
     }
 
 
+def where(about: Mapping[str, Any]) -> str:
+    """What :func:`machine` found, in a line."""
+    device = about['GPU'] or f'{about["processor"]}, {about["cores"]} cores, no GPU'
+    versions = ', '.join(f'{name} {version}' for name, version in about.items() if name not in ('processor', 'cores', 'threads', 'GPU'))
+    return f'{device}, {about["threads"]} threads; {versions}'
+
+
 def markdown(report: Mapping[str, Any]) -> str:
     """A benchmark's report as a page: machine, sizes, and a table for each case with ratios to its first row."""
-    where = report['machine']
-    device = where['GPU'] or f'{where["processor"]}, {where["cores"]} cores, no GPU'
-    versions = ', '.join(f'{name} {version}' for name, version in where.items() if name not in ('processor', 'cores', 'threads', 'GPU'))
     lines = [
         '# Benchmark',
         '',
         'Made by `python tools/benchmark.py --markdown docs/benchmark.md`; the systems are in `mmseg_fundus/benchmark/systems.py`.',
         '',
-        f'{device}, {where["threads"]} threads; {versions}. ViT-B/16, {report["size"]} pixels, batch {report["batch"]}; '
+        f'{where(report["machine"])}. ViT-B/16, {report["size"]} pixels, batch {report["batch"]}; '
         f'medians of {report["rounds"]} interleaved rounds.',
     ]
     for case, found in report['cases'].items():
         first = next(iter(found['values'].values()))
         lines += ['', f'## {TITLES[case]}', '', f'| | {found["unit"]} | first row / this |', '|---|---|---|']
         lines += [f'| {name} | {value:.4g} | {first / value:.2f} |' for name, value in found['values'].items()]
+    return '\n'.join(lines) + '\n'
+
+
+def peers_markdown(report: Mapping[str, Any]) -> str:
+    """The report of ``tools/benchmark.py --peers`` as a page: a table for each photograph, with ratios to its first row."""
+    lines = [
+        '# One photograph, by what people would pick instead',
+        '',
+        'Made by `python tools/benchmark.py --peers --markdown docs/peers.md`; the systems are in `mmseg_fundus/benchmark/peers.py`.',
+        'All have random weights: this is about time and memory, not about what they find. `first row / this` is of CPU seconds.',
+        '',
+        f'{where(report["machine"])}. Each prediction in a process of its own, the systems in turn, medians of {report["rounds"]} rounds;',
+        'imports and building the network are not counted. Memory is the peak beyond them.',
+    ]
+    for name, found in report['peers'].items():
+        first = next(iter(found.values()))['cpu']
+        lines += ['', f'## {report["sizes"][name]}', '', '| | CPU s | wall s | MB | first row / this |', '|---|---|---|---|---|']
+        for system, taken in found.items():
+            lines.append(f'| {system} | {taken["cpu"]:.3g} | {taken["wall"]:.3g} | {taken["memory"]:.0f} | {first / taken["cpu"]:.3g} |')
     return '\n'.join(lines) + '\n'

@@ -1,0 +1,69 @@
+"""A bar on a terminal tells how far a unit is, however deep inside the work is done; elsewhere nothing is printed."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+
+from mmseg_fundus import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the bar is told, and the bar's owner."""
+    found = []
+    here = progress.Bar(SimpleNamespace(update=lambda task, completed, done: found.append(round(completed, 6))), 0)
+    token = progress._open.set(here)
+    yield here, found
+    progress._open.reset(token)
+
+
+def test_parts_of_parts_add_up_to_the_unit_and_begin_again_with_the_next(told):
+    here, found = told
+    for _ in range(2):
+        for _ in progress.parts('ab', 2):
+            for _ in progress.parts('1234', 4):
+                pass
+        here.step()
+    first = [0.125, 0.25, 0.375, 0.5, 0.5, 0.625, 0.75, 0.875, 1, 1]
+    assert found == [*first, 1, *(1 + value for value in first), 2]
+
+
+def test_a_part_that_fails_leaves_nothing_behind(told):
+    here, found = told
+    with pytest.raises(ValueError):
+        for _ in progress.parts('ab', 2):
+            raise ValueError
+    here.step()
+    progress.part(1, 2)
+    assert found == [1, 1.5]
+
+
+def test_a_terminal_sees_the_work_its_units_and_the_time_left(monkeypatch):
+    monkeypatch.setenv('TERM', 'xterm')
+    screen = Terminal()
+    with progress.bar('predict', 3, screen) as bar:
+        bar.step()
+        progress.part(1, 2)
+        bar.step(2)
+    assert 'predict' in screen.getvalue() and '3/3' in screen.getvalue() and 'left:' in screen.getvalue()
+
+
+def test_what_is_no_terminal_stays_quiet():
+    screen = io.StringIO()
+    with progress.bar('predict', 3, screen) as bar:
+        progress.part(1, 2)
+        bar.step(3)
+    assert screen.getvalue() == ''
+
+
+def test_nothing_to_do_is_no_bar():
+    screen = Terminal()
+    with progress.bar('predict', 0, screen):
+        progress.part(1, 2)
+    assert screen.getvalue() == ''
