@@ -5,13 +5,15 @@ Threads that carry trainings out only say things; the main thread alone prints.
 
 import json
 import queue
+import re
 import shutil
 import sys
 import time
 from pathlib import Path
 
 PAUSE = 60  # seconds between lines that are no terminal's
-TAIL = 4096  # bytes of a file of scalars that hold its last line
+TAIL = 4096  # bytes of a file that hold its last line
+TEST_LOG = 'test.log'  # in a training's folder
 
 
 def last_scalars(folder: Path, since: float) -> dict:
@@ -34,17 +36,42 @@ def last_scalars(folder: Path, since: float) -> dict:
     return {}
 
 
+def last_tested(log: Path, begin: int) -> str:
+    """How far a test is by what its log says behind byte ``begin``: ``10/20, about 2 min left``; empty if it says nothing yet."""
+    try:
+        with log.open('rb') as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - TAIL, begin))
+            text = file.read().decode('utf-8', 'replace')
+    except OSError:
+        return ''
+    found = re.findall(r'Epoch\(test\)\s+\[\s*(\d+)/(\d+)\]\s+eta: (?:(\d+) days?, )?(\d+):(\d+):(\d+)', text)
+    if not found:
+        return ''
+    done, count, *time_left = found[-1]
+    days, hours, minutes, seconds = (int(value or 0) for value in time_left)
+    return f'{done}/{count}, about {duration(((days * 24 + hours) * 60 + minutes) * 60 + seconds)} left'
+
+
 class _Running:
     """A training or test that is under way."""
 
     def __init__(self, folder: Path, epochs: int | None, steps: int, now: float, wall: float) -> None:
         self.folder, self.epochs, self.steps, self.wall = folder, epochs, steps, wall
         self.began, self.first = now, None
-        self.test = ''
+        self.test, self.log_begin, self.tested = '', 0, ''
         self.step = self.epoch = 0
         self.pace: float | None = None  # seconds of a step
 
+    def begin_test(self, label: str) -> None:
+        log = self.folder / TEST_LOG
+        self.test, self.tested = label, ''
+        self.log_begin = log.stat().st_size if log.is_file() else 0  # what is there is of other tests
+
     def look(self, now: float) -> None:
+        if self.test:
+            self.tested = last_tested(self.folder / TEST_LOG, self.log_begin)
+            return
         found = last_scalars(self.folder, self.wall)
         if not found:
             return
@@ -62,7 +89,7 @@ class _Running:
 
     def words(self) -> str:
         if self.test:
-            return f'testing ({self.test})'
+            return f'testing ({self.test})' + (f', {self.tested}' if self.tested else '')
         if not self.step:
             return 'starting'
         where = f'epoch {self.epoch}/{self.epochs}' if self.epochs else f'step {self.step}/{self.steps}'
@@ -97,6 +124,10 @@ class Progress:
     def train(self, name: str, folder: Path, epochs: int | None, steps: int) -> None:
         self._heard.put(('train', name, folder, epochs, steps, time.time()))
 
+    def again(self, name: str, folder: Path) -> None:
+        """A training that has ended is tested further."""
+        self._heard.put(('again', name, folder, time.time()))
+
     def test(self, name: str, label: str) -> None:
         self._heard.put(('test', name, label))
 
@@ -116,8 +147,12 @@ class Progress:
                 folder, epochs, steps, wall = more
                 self.running[name] = _Running(folder, epochs, steps, now, wall)
                 self.waiting.pop(name, None)
+            elif kind == 'again':
+                folder, wall = more
+                self.running[name] = _Running(folder, None, 0, now, wall)
+                self.finished -= 1
             elif kind == 'test' and name in self.running:
-                self.running[name].test = more[0]
+                self.running[name].begin_test(more[0])
             elif kind == 'end':
                 self.finished += self.running.pop(name, None) is not None
         if self.terminal:
@@ -137,7 +172,7 @@ class Progress:
             one.look(now)
             self.pace = one.pace or self.pace
         left = self._left()
-        ahead = f'; all: about {duration(left)} left and tests' if left is not None and self.count > 1 else ''
+        ahead = f'; all: about {duration(left)} left and tests' if left and self.count > 1 else ''
         lines = [
             f'[{self.finished + i + 1}/{self.count}] {name}: {one.words()}{ahead}' for i, (name, one) in enumerate(self.running.items())
         ]

@@ -19,7 +19,7 @@ import _setup  # noqa: F401
 from _calibrations import calibrate, is_calibrated, is_tested, results_of
 from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
-from _progress import Progress
+from _progress import TEST_LOG, Progress
 from _trainings import Job, Plan, Test, check_outputs, plan, trained_checkpoint
 
 from mmseg_fundus.datasets.sources import known_sources
@@ -156,9 +156,13 @@ def carry_out(one: Plan, args, gpu: str | None, progress: Progress) -> None:
 
 def calibrate_and_test(one: Plan, args, gpu: str | None, progress: Progress) -> None:
     """Calibrate a training when those that it is calibrated on are tested, and test it again."""
-    if not is_calibrated(one.job, args.work_dir):
-        progress.say(f'{one.job.name}: calibrating on {", ".join(name for name, _ in one.job.calibrate_on)}')
-    _test(one, args, gpu, progress, calibrate(one.job, args.work_dir, trained_checkpoint(one.folder)), calibrated=True)
+    progress.again(one.job.name, one.folder)
+    try:
+        if not is_calibrated(one.job, args.work_dir):
+            progress.say(f'{one.job.name}: calibrating on {", ".join(name for name, _ in one.job.calibrate_on)}')
+        _test(one, args, gpu, progress, calibrate(one.job, args.work_dir, trained_checkpoint(one.folder)), calibrated=True)
+    finally:
+        progress.end(one.job.name)
 
 
 def _test(one: Plan, args, gpu: str | None, progress: Progress, checkpoint: Path, calibrated: bool) -> None:
@@ -168,7 +172,7 @@ def _test(one: Plan, args, gpu: str | None, progress: Progress, checkpoint: Path
             progress.say(f'{one.job.name}: testing ({test.label})')
             target = results_of(one.folder, test.label)
             arguments = (checkpoint, '--work-dir', target.parent, *test.options)
-            _run_tool(one, args, gpu, 'test.log', 'test.py', test.config, test.data, *arguments)
+            _run_tool(one, args, gpu, TEST_LOG, 'test.py', test.config, test.data, *arguments)
 
 
 def _run_tool(one: Plan, args, gpu: str | None, log: str, script: str, config: Path | str, data: Path | None, *arguments) -> None:
