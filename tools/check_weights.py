@@ -12,8 +12,7 @@ import _setup  # noqa: F401
 from mmengine.config import DictAction
 
 from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import WeightsError
-from mmseg_fundus.fileio.safe_load import plain
+from mmseg_fundus.errors import WeightsError, plain
 from mmseg_fundus.models.backbones import FrozenVisionTransformer
 from mmseg_fundus.models.encoders.fit import match
 from mmseg_fundus.models.encoders.layouts import FAMILIES

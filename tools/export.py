@@ -11,8 +11,9 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from mmseg_fundus.apis import FundusVesselInferencer
+from mmseg_fundus.choices import OPSET
 from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.export import OPSET, TOLERANCE, check_possible, export_onnx
+from mmseg_fundus.export import TOLERANCE, check_possible, export_onnx
 
 
 def parse_args():

@@ -18,16 +18,17 @@ from _jobs import call, gpus_to_use, share_out
 from prettytable import PrettyTable
 
 from mmseg_fundus import results
+from mmseg_fundus.choices import COMPARED, CROPS
 from mmseg_fundus.datasets.sources import known_sources, source_class
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.probe import CROPS, FILE, RANDOM, VIEWS, ZEROS, Pictures, Run, find_pictures, probe_config, run_digest
+from mmseg_fundus.engine.probe import FILE, RANDOM, VIEWS, ZEROS, Pictures, Run, find_pictures, probe_config, run_digest
 from mmseg_fundus.errors import ConfigError, DataError, printable
 from mmseg_fundus.fileio.checksum import file_sha256
 from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.models.encoders.redrawn import write_redrawn
 from mmseg_fundus.report.probe import make_probe_page
-from mmseg_fundus.results.probe import FIGURES, Probe
+from mmseg_fundus.results.probe import Probe
 from mmseg_fundus.results.provenance import versions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +45,7 @@ def parse_args():
     parser.add_argument('--labels', nargs='+', metavar='N', help='training pictures: numbers, or all (default: 1 5 all)')
     parser.add_argument('--epochs', type=int, metavar='N', help=f'epochs of {CROPS} crops (default: 4)')
     parser.add_argument('--quick', action='store_true', help='minutes: all pictures alone, one epoch of half as many crops')
-    parser.add_argument('--figure', default='Dice', choices=FIGURES, help='what is compared (default: Dice)')
+    parser.add_argument('--figure', default='Dice', choices=COMPARED, help='what is compared (default: Dice)')
     parser.add_argument('--work-dir', required=True, type=Path, metavar='DIR', help='output folder')
     parser.add_argument('--config', type=Path, default=ROOT / 'configs/probe/detail.py', metavar='FILE', help='what is trained')
     parser.add_argument('--gpus', type=int, metavar='N', help='GPUs to share the trainings (default: all there are; none: the CPU)')
@@ -208,7 +209,7 @@ class Trainings:
             for part, found in enumerate(self.rows(one)):
                 columns.append(self.column(one.labels, part))
                 about = dict(encoder=one.encoder, kind=one.kind, column=columns[-1], seed=one.seed)
-                rows += [{**about, 'picture': row['picture'], **{name: row.get(name) for name in FIGURES}} for row in found]
+                rows += [{**about, 'picture': row['picture'], **{name: row.get(name) for name in COMPARED}} for row in found]
         settings = {'steps': self.steps, 'seeds': ' '.join(map(str, self.args.seeds)), 'held-out pictures': len(self.pictures.held_out)}
         files = {name: {'path': str(file), 'sha256': digest} for name, (file, digest) in self.encoders.items()}
         common = dict(dataset=self.pictures.dataset, figure=self.args.figure, settings=settings, versions=versions())

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
+from mmseg_fundus.choices import MOST_PICTURES
 from mmseg_fundus.engine.cli import run
 from mmseg_fundus.errors import ConfigError, printable
 from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.report import gather, make_page
-from mmseg_fundus.report.pictures import MOST
 
 
 def parse_args():
@@ -29,8 +29,8 @@ def parse_args():
 
 def main():
     args = parse_args()
-    if not 0 <= args.pictures <= MOST:
-        raise ConfigError(f'--pictures {args.pictures}: 0 to {MOST} was expected')
+    if not 0 <= args.pictures <= MOST_PICTURES:
+        raise ConfigError(f'--pictures {args.pictures}: 0 to {MOST_PICTURES} was expected')
     if args.config and not Path(args.config).is_file():
         raise ConfigError(f'--config {args.config}: file not found')
     gathered = gather(args.path, args.pictures, args.data_root, args.config)
