@@ -86,14 +86,16 @@ def name_packages() -> None:
 
 
 def check_stack() -> None:
-    """Raise one readable ``ImportError`` if the mm* packages are missing, mixed or too old, or OpenCV lacks libGL."""
+    """Raise one readable :class:`StackError` if the mm* packages are missing, mixed or too old, or OpenCV lacks libGL."""
+    from .errors import StackError  # here, because setup_env.sh runs this file alone
+
     problem = find_problem(installed_versions())
     if problem:
-        raise ImportError(f'mmseg_fundus: {problem}')
+        raise StackError(f'mmseg_fundus: {problem}')
     try:
         import cv2  # noqa: F401
     except ImportError as error:
-        raise ImportError(
+        raise StackError(
             f'mmseg_fundus: OpenCV cannot be loaded ({error}). On a machine without graphics libraries run: '
             'pip install --force-reinstall --no-deps opencv-python-headless'
         ) from error

@@ -102,6 +102,7 @@ def test_import_without_the_stack_is_one_readable_error(root, tmp_path):
     """A fresh interpreter that cannot see any mm* distribution."""
     code = 'from importlib import metadata\ndef none(name): raise metadata.PackageNotFoundError(name)\nmetadata.version = none\n'
     tool = code + f'import sys; sys.path.insert(0, {str(root / "tools")!r}); import _setup'
+    tool += '\nfrom mmseg_fundus.cli.run import load, run; run(load)'
     done = subprocess.run([sys.executable, '-c', tool], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.strip().startswith('error: mmseg_fundus: packages are missing') and len(done.stderr.strip().splitlines()) == 1

@@ -1,4 +1,4 @@
-"""Imported before what takes seconds to import: until ``run`` of mmseg_fundus.engine.cli takes over, Ctrl-C is one word, no traceback."""
+"""Imported before what takes seconds to import: until ``load`` of mmseg_fundus.cli.run is through, Ctrl-C is one word, no traceback."""
 
 import os
 import signal

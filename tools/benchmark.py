@@ -10,33 +10,37 @@ import tempfile
 from pathlib import Path
 
 import _setup  # noqa: F401
-from mmengine.logging import MMLogger
-from mmengine.registry import init_default_scope
 
-from mmseg_fundus.benchmark import CASES, machine, markdown
-from mmseg_fundus.engine.cli import run
+from mmseg_fundus.choices import UNITS
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.fileio.whole_files import write_whole
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Compare with stock mmsegmentation parts (on two CPU cores some 10 minutes).')
-    parser.add_argument('--cases', nargs='+', choices=list(CASES), default=list(CASES), help='what to measure (default: all)')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Compare with stock mmsegmentation parts (on two CPU cores some 10 minutes).')
+    parser.add_argument('--cases', nargs='+', choices=list(UNITS), default=list(UNITS), help='what to measure (default: all)')
     parser.add_argument('--size', type=int, default=224, help='height and width of training views (default: 224)')
     parser.add_argument('--batch', type=int, default=4, help='pictures in a step (default: 4)')
     parser.add_argument('--rounds', type=int, default=7, help='timed calls of each (default: 7)')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the figures there as JSON')
     parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables there')
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     if min(args.size, args.batch, args.rounds) < 1:
         raise ConfigError('--size, --batch and --rounds must be 1 or more')
     for path in (args.out, args.markdown):
         if path and not path.absolute().parent.is_dir():
             raise ConfigError(f'{path.absolute().parent}: no such folder')
+    load()
+    from mmengine.logging import MMLogger
+    from mmengine.registry import init_default_scope
+
+    from mmseg_fundus.benchmark import CASES, machine, markdown
+    from mmseg_fundus.fileio.whole_files import write_whole
+
     init_default_scope('mmseg')
     MMLogger.get_instance('mmseg_fundus', log_level='WARNING')
     report = dict(machine=machine(), size=args.size, batch=args.batch, rounds=args.rounds, cases={})

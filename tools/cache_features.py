@@ -7,38 +7,44 @@ Example:
 import argparse
 
 import _setup  # noqa: F401
-import torch
-from mmengine.dataset import pseudo_collate
-from mmengine.registry import init_default_scope
-from mmengine.runner import Runner, load_checkpoint, set_random_seed
-from mmengine.utils import ProgressBar
-from mmseg.registry import HOOKS, MODELS
-from torch.utils.data import DataLoader
 
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import check_loaders, load_config
-from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.training_options import epochs_asked
-from mmseg_fundus.engine.whereabouts import settle_files
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.fileio.find import known_checkpoint
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description="Compute a frozen encoder's maps of all views of a training before it starts.")
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description="Compute a frozen encoder's maps of all views of a training before it starts.")
     parser.add_argument('config', help='config file')
     parser.add_argument('--batch-size', type=int, default=8, metavar='N', help='views at a time (default: 8)')
     parser.add_argument('--epochs', type=int, metavar='N', help="epochs of the training, if not the config's")
     add_common_arguments(parser, launcher=False)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     if args.batch_size < 1:
         raise ConfigError(f'--batch-size {args.batch_size}: 1 or more was expected')
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights, ('train', 'val'))
+    check_files(args)
+    load()
+    import torch
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import Runner, load_checkpoint, set_random_seed
+    from mmseg.registry import HOOKS, MODELS
+
+    from mmseg_fundus.engine.config import check_loaders, load_config
+    from mmseg_fundus.engine.inputs import check_inputs
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.engine.training_options import epochs_asked
+    from mmseg_fundus.engine.whereabouts import settle_files
+
+    options = common_options(args)
+    cfg = load_config(args.config, options, args.work_dir, args.data_root, args.weights, ('train', 'val'))
     check_loaders(cfg, ('train',))
-    settle_files(cfg, cfg.get('load_from'), args.weights, options=args.cfg_options)
+    settle_files(cfg, cfg.get('load_from'), args.weights, options=options)
     check_inputs(cfg, ('train', 'val'))
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     settings = (cfg.get('default_hooks') or {}).get('feature_cache')
@@ -64,6 +70,11 @@ def main():
 
 def fill(model, loader, epochs, batch_size: int) -> int:
     """Compute the maps that are missing of all views; returns how many those were."""
+    import torch
+    from mmengine.dataset import pseudo_collate
+    from mmengine.utils import ProgressBar
+    from torch.utils.data import DataLoader
+
     sampler, dataset = loader.sampler, loader.dataset
     views = sampler.different_views(epochs)
     bar, computed = ProgressBar(len(views)), 0

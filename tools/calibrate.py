@@ -13,27 +13,31 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.engine.calibration import scores_of
-from mmseg_fundus.engine.cli import known_checkpoint, run
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import CheckpointError
-from mmseg_fundus.evaluation import recalibrate
-from mmseg_fundus.models.calibrated import calibrated
-from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Fit scale and shift of the log odds, and the threshold, on held-out pictures.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Fit scale and shift of the log odds, and the threshold, on held-out pictures.')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('out', type=Path, help='file to write, .pth or .safetensors')
     parser.add_argument(
         '--on', nargs='+', required=True, type=Path, metavar='FILE', help='results.json of tests on pictures that their training never saw'
     )
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
-    found = read_trained(known_checkpoint(args.checkpoint))
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    check_files(args)
+    load()
+    from mmseg_fundus.engine.calibration import scores_of
+    from mmseg_fundus.evaluation import recalibrate
+    from mmseg_fundus.models.calibrated import calibrated
+    from mmseg_fundus.models.checkpoints import read_trained, write_checkpoint
+
+    found = read_trained(args.checkpoint)
     if args.out.exists():
         raise CheckpointError(f'{args.out} exists; nothing was changed. Choose another name')
     on, counts = scores_of(args.on)

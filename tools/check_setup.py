@@ -10,30 +10,38 @@ import textwrap
 import time
 
 import _setup  # noqa: F401
-from mmengine.logging import MMLogger
 
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
-from mmseg_fundus.engine.config import check_loaders, load_config
-from mmseg_fundus.engine.preflight import Preflight
-from mmseg_fundus.engine.whereabouts import settle_files
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.fileio.find import find_config
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Check configuration, weights, data, model and processes before a training.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Check configuration, weights, data, model and processes before a training.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--gpus', type=int, default=1, metavar='N', help='processes the training will have (default: 1)')
     add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     if args.gpus < 1:
         raise ConfigError(f'--gpus {args.gpus}: 1 or more was expected')
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights)
+    find_config(args.config)  # other files that are missing are lines of the table
+    load()
+    from mmengine.logging import MMLogger
+
+    from mmseg_fundus.engine.config import check_loaders, load_config
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.engine.preflight import Preflight
+    from mmseg_fundus.engine.whereabouts import settle_files
+
+    options = common_options(args)
+    cfg = load_config(args.config, options, args.work_dir, args.data_root, args.weights)
     check_loaders(cfg, ('train',))
-    settle_files(cfg, cfg.get('load_from'), args.weights, options=args.cfg_options)
+    settle_files(cfg, cfg.get('load_from'), args.weights, options=options)
     MMLogger.get_instance(f'check_setup_{time.time_ns()}', log_level='ERROR')  # the table says it all
     rows = Preflight(cfg, args.gpus).run()
     for row in rows:

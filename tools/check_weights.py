@@ -9,32 +9,28 @@ import re
 from collections import Counter
 
 import _setup  # noqa: F401
-from mmengine.config import DictAction
 
-from mmseg_fundus.engine.cli import run
-from mmseg_fundus.errors import WeightsError
-from mmseg_fundus.fileio.safe_load import plain
-from mmseg_fundus.models.backbones import FrozenVisionTransformer
-from mmseg_fundus.models.encoders.fit import match
-from mmseg_fundus.models.encoders.layouts import FAMILIES
-from mmseg_fundus.models.encoders.vit import describe, expected_shapes
-from mmseg_fundus.models.encoders.weights import FileOfFamily, load_encoder, read_encoder
+from mmseg_fundus.cli.arguments import add_key_values
+from mmseg_fundus.cli.run import load, run
+from mmseg_fundus.errors import WeightsError, plain
+from mmseg_fundus.families import FAMILIES
+from mmseg_fundus.fileio.find import find_weights
 
 SIZES = ('arch', 'arch_options', 'patch_size', 'pretrain_size')  # one of them given: the file is compared with that
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Say what an encoder weights file is, and whether it fits.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Say what an encoder weights file is, and whether it fits.')
     parser.add_argument('file', help='weights file')
     parser.add_argument('--checkpoint-key', default='teacher', choices=['teacher', 'student'], help='branch to read (default: teacher)')
     parser.add_argument('--family', choices=FAMILIES, metavar='NAME', help=f'in place of the one its keys tell: {", ".join(FAMILIES)}')
     parser.add_argument('--arch', help="compare with mmpretrain's ViT of this name (default: what the file itself seems to be)")
-    parser.add_argument('--arch-options', nargs='+', action=DictAction, metavar='KEY=VALUE', help='embed_dims=... num_layers=... instead')
+    add_key_values(parser, '--arch-options', 'embed_dims=... num_layers=... instead')
     parser.add_argument('--patch-size', type=int, help='pixels, beside --arch (default: 16)')
     parser.add_argument('--pretrain-size', type=int, help='pixels, beside --arch (default: 224)')
     parser.add_argument('--allow-unsafe', action='store_true', help='unpickle without restrictions: runs code in the file')
     parser.add_argument('--all', action='store_true', help='list every tensor, not only those that do not fit')
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def is_asked(args) -> bool:
@@ -42,8 +38,13 @@ def is_asked(args) -> bool:
 
 
 def expected_of(args, found) -> dict:
+    from mmseg_fundus.engine.options import key_values
+    from mmseg_fundus.models.backbones import FrozenVisionTransformer
+    from mmseg_fundus.models.encoders.vit import expected_shapes
+
     if is_asked(args):
-        arch = {'num_heads': 1, **args.arch_options} if args.arch_options else args.arch or 'base'  # the number of heads changes no tensor
+        options = key_values(args.arch_options)
+        arch = {'num_heads': 1, **options} if options else args.arch or 'base'  # the number of heads changes no tensor
         settings = FrozenVisionTransformer.sizes(arch)
         sizes = [settings[name] for name in ('embed_dims', 'num_layers', 'feedforward_channels')]
         patch = args.patch_size or 16
@@ -86,8 +87,14 @@ def config_lines(args, found) -> str:
     return f"model = dict(backbone=dict(_delete_=True, type='FoundationEncoder', weights={weights}))"
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    find_weights(args.file)
+    load()
+    from mmseg_fundus.models.encoders.fit import match
+    from mmseg_fundus.models.encoders.vit import describe
+    from mmseg_fundus.models.encoders.weights import FileOfFamily, load_encoder, read_encoder
+
     file = FileOfFamily(args.file, args.family) if args.family else args.file
     found = read_encoder(file, args.checkpoint_key, args.allow_unsafe)
     expected = expected_of(args, found)

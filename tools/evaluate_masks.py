@@ -11,40 +11,44 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
-from mmseg_fundus.datasets.sources import known_sources
-from mmseg_fundus.datasets.truth import picture_name
-from mmseg_fundus.engine.cli import run
+from mmseg_fundus.cli.arguments import data_set_names
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
-from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
-from mmseg_fundus.evaluation.scores import told_left_out
-from mmseg_fundus.fileio.checksum import file_sha256
-from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
-from mmseg_fundus.results.provenance import git_state, versions
+from mmseg_fundus.fileio.find import find_predictions
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Score vessel masks or probability maps: PNG, TIFF, GIF, npy, npz.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Score vessel masks or probability maps: PNG, TIFF, GIF, npy, npz.')
     parser.add_argument(
         'predictions', metavar='PRED_DIR', help='folder; a file of each picture, named like it (01_test.png, 01_manual2.gif)'
     )
-    parser.add_argument('dataset', metavar='DATASET', help=f'{", ".join(known_sources())}; a folder that holds one; or a config file')
+    parser.add_argument('dataset', metavar='DATASET', help=f'{", ".join(data_set_names())}; a folder that holds one; or a config file')
     parser.add_argument('--data-root', metavar='DIR', help='folder of the data set (default: data/<name>)')
     parser.add_argument('--split', choices=['train', 'val', 'trainval', 'test', 'all'], help="pictures (default: test, or the config's)")
     parser.add_argument('--fov', choices=['auto', 'found', 'none'], help='field of view: shipped or found, found, the whole frame')
     parser.add_argument('--threshold', type=float, default=0.5, metavar='P', help='vessel above this probability (default: 0.5)')
     parser.add_argument('--name', help='name of the method in the table (default: name of PRED_DIR)')
     parser.add_argument('--out', metavar='DIR', help='write results.json and per_picture.csv there')
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     if not 0 <= args.threshold < 1:
         raise ConfigError(f'--threshold {args.threshold}: 0 or more, and less than 1 was expected')
     if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
         raise ConfigError(f'--out {args.out} is a file; name a folder')
+    find_predictions(args.predictions)
+    load()
+    from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+    from mmseg_fundus.datasets.truth import picture_name
+    from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
+    from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
+    from mmseg_fundus.evaluation.scores import told_left_out
+    from mmseg_fundus.fileio.checksum import file_sha256
+    from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
+    from mmseg_fundus.results.provenance import git_state, versions
+
     settings = {name: value for name, value in (('split', args.split), ('fov', args.fov)) if value}
     if not args.dataset.endswith('.py'):
         settings.setdefault('split', 'test')

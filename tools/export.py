@@ -10,28 +10,35 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.apis import FundusVesselInferencer
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.export import OPSET, TOLERANCE, check_possible, export_onnx
+from mmseg_fundus.choices import OPSET
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Export a vessel segmentation model to ONNX and check it against PyTorch.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Export a vessel segmentation model to ONNX and check it against PyTorch.')
     parser.add_argument('config', help='config file the checkpoint was trained with')
     parser.add_argument('checkpoint', nargs='+', help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument('out', type=Path, help='file to write, e.g. vessels.onnx')
     parser.add_argument('--opset', type=int, default=OPSET, metavar='N', help=f"version of ONNX's operators (default: {OPSET})")
     parser.add_argument('--threshold', type=float, metavar='P', help="threshold to put into the file (default: the checkpoint's)")
     add_common_arguments(parser, launcher=False, loops=False)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    check_files(args)
+    load()
+    from mmseg_fundus.apis import FundusVesselInferencer
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.export import TOLERANCE, check_possible, export_onnx
+
     check_possible(args.out)
     infer = FundusVesselInferencer(
         args.config,
-        [known_checkpoint(path) for path in args.checkpoint],
+        args.checkpoint,
         weights=args.weights,
         device='cpu',
         threshold=args.threshold,

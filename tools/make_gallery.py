@@ -9,32 +9,37 @@ import argparse
 from pathlib import Path
 
 import _setup  # noqa: F401
-from PIL import Image
 
-from mmseg_fundus.apis import FundusVesselInferencer
-from mmseg_fundus.datasets.synthetic import synthetic_fundus
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.fileio.whole_files import write_whole
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Draw synthetic photographs with what a model finds in them.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Draw synthetic photographs with what a model finds in them.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', type=Path, default=ROOT / 'docs/gallery', metavar='DIR', help='folder (default: docs/gallery)')
     parser.add_argument('--seeds', type=int, nargs='+', default=[9001, 9002], metavar='N', help='of the photographs (default: 9001 9002)')
     parser.add_argument('--size', type=int, default=320, help='height and width in pixels (default: 320)')
     add_common_arguments(parser, launcher=False, loops=False)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
-    infer = FundusVesselInferencer(
-        args.config, known_checkpoint(args.checkpoint), weights=args.weights, device='cpu', options=common_options(args)
-    )
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    check_files(args)
+    load()
+    from PIL import Image
+
+    from mmseg_fundus.apis import FundusVesselInferencer
+    from mmseg_fundus.datasets.synthetic import synthetic_fundus
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.fileio.whole_files import write_whole
+
+    infer = FundusVesselInferencer(args.config, args.checkpoint, weights=args.weights, device='cpu', options=common_options(args))
     args.out.mkdir(parents=True, exist_ok=True)
     for seed in args.seeds:
         picture, label, fov = synthetic_fundus(seed, args.size)

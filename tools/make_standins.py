@@ -10,14 +10,12 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
-from mmseg_fundus.engine.cli import run
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.models.encoders.standin import LABEL, write_standin
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Make synthetic pictures and a stand-in weights file.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Make synthetic pictures and a stand-in weights file.')
     parser.add_argument('--data', metavar='DIR', help='write pictures there')
     parser.add_argument('--layout', choices=['drive', 'fives'], default='drive', help='file names and folders (default: drive)')
     parser.add_argument('--training', type=int, default=20, help='training pictures (default: 20)')
@@ -25,13 +23,17 @@ def parse_args():
     parser.add_argument('--size', type=int, default=256, help='height and width in pixels (default: 256)')
     parser.add_argument('--weights', metavar='FILE', help='write a ViT-B/16 stand-in there (about 345 MB)')
     parser.add_argument('--seed', type=int, default=0)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     if not args.data and not args.weights:
         raise ConfigError('nothing to make: give --data DIR, --weights FILE or both')
+    load()
+    from mmseg_fundus.datasets.synthetic import write_drive_layout, write_fives_layout
+    from mmseg_fundus.models.encoders.standin import LABEL, write_standin
+
     if args.data:
         if args.size < 32 or min(args.training, args.test) < 0:
             raise ConfigError('--size must be 32 or more, --training and --test 0 or more')

@@ -7,26 +7,21 @@ Example:
 
 import argparse
 import sys
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 import _setup  # noqa: F401
-from mmengine.utils import ProgressBar
 
-from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder, find_photographs
-from mmseg_fundus.apis.folder import FORMATS, OUTPUTS
-from mmseg_fundus.datasets.photograph import read_photograph
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.choices import FORMATS, OUTPUTS
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.files import SUFFIXES, check_files
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, DataError, printable
-
-CHECKPOINTS = ('.pth', '.pt', '.ckpt', '.safetensors')
-AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
+from mmseg_fundus.fileio.pictures import find_photographs
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Predict the vessels of photographs.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Predict the vessels of photographs.')
     parser.add_argument('inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, patterns')
     parser.add_argument('-o', '--out', required=True, type=Path, metavar='DIR', help='folder for the predictions')
     parser.add_argument(
@@ -55,59 +50,28 @@ def parse_args():
     parser.add_argument('--um-per-pixel', type=float, metavar='UM', help='micrometres to a pixel, for the measurements')
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if not args.inputs and args.checkpoint:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
         first, *rest = args.checkpoint
-        more = list(takewhile(lambda word: Path(word).suffix in CHECKPOINTS, rest))
+        more = list(takewhile(lambda word: Path(word).suffix in SUFFIXES, rest))
         args.checkpoint, args.inputs = [first, *more], rest[len(more) :]
     if not args.inputs:
         parser.error('the following arguments are required: INPUT')
     return args
 
 
-def read(path: Path):
-    """A photograph, or the error that is to be told at the end."""
-    try:
-        return read_photograph(path)
-    except (DataError, MemoryError) as error:
-        return error
-
-
-def predict_all(infer, photographs: dict, out: PredictionFolder, fov) -> tuple:
-    """Predict what is not done; returns how many were, and the errors of those that could not be, by file."""
-    waiting = {path: name for path, name in photographs.items() if not out.is_done(name)}
-    errors, written = {}, deque()
-    bar = ProgressBar(len(waiting), file=sys.stderr) if waiting else None
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        paths = iter(waiting)
-        pictures = deque((path, reader.submit(read, path)) for path in islice(paths, AHEAD))
-        while pictures:
-            path, picture = pictures.popleft()
-            picture = picture.result()
-            pictures.extend((path, reader.submit(read, path)) for path in islice(paths, 1))
-            try:
-                if isinstance(picture, Exception):
-                    raise picture
-                prediction = infer.predict(picture, fov, path.name)
-                written.append(writer.submit(out.write, waiting[path], prediction))
-            except (DataError, MemoryError) as error:
-                errors[path] = str(error) or 'not enough memory'
-            while len(written) > AHEAD:
-                written.popleft().result()
-            bar.update()
-        for future in written:
-            future.result()
-    if bar:
-        print(file=sys.stderr)
-    return len(waiting) - len(errors), errors
-
-
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
     photographs = find_photographs(args.inputs, leave_out=args.out)
+    check_files(args)
+    load()
+    from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder
+    from mmseg_fundus.apis.many import predict_all
+    from mmseg_fundus.engine.options import common_options
+
     infer = FundusVesselInferencer(
         args.config,
-        [known_checkpoint(path) for path in args.checkpoint] if args.checkpoint else None,
+        args.checkpoint,
         weights=args.weights,
         device=args.device,
         tta=args.tta,

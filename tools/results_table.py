@@ -10,26 +10,28 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.engine.cli import run
+from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.results.table import add, with_table, write_table
 
 CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Rebuild the table of results; a config without results is listed as not run.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Rebuild the table of results; a config without results is listed as not run.')
     parser.add_argument('--results', type=Path, default=CONFIGS / 'results', metavar='DIR', help='folder of results.json files, any names')
     parser.add_argument('--readme', type=Path, default=CONFIGS / 'README.md', metavar='FILE', help='file to write the table into')
     parser.add_argument(
         '--add', type=Path, metavar='FILE', help='first take this results.json into the folder, without curves and paths of this machine'
     )
     parser.add_argument('--check', action='store_true', help='change nothing; exit status 1 if the table is not up to date')
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    load()
+    from mmseg_fundus.results.table import add, with_table, write_table
+
     new = with_table(args.readme, args.results, CONFIGS)  # before anything is added: what cannot be read is said first
     if args.check:
         if new != args.readme.read_text():

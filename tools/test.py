@@ -8,29 +8,20 @@ Example:
 import argparse
 
 import _setup  # noqa: F401
-from mmengine.dist import is_main_process
 
-from mmseg_fundus.datasets.sources import known_sources
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
-from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
-from mmseg_fundus.engine.console import ConsoleRunner
-from mmseg_fundus.engine.distributed import prepare_launcher
-from mmseg_fundus.engine.ensemble import one_file, use_members
-from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
-from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset, use_stored_threshold
-from mmseg_fundus.engine.whereabouts import settle_files
-from mmseg_fundus.models.checkpoints import load_from_local
+from mmseg_fundus.cli.arguments import add_common_arguments, data_set_names
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Evaluate a vessel segmentation model.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Evaluate a vessel segmentation model.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', nargs='+', help='checkpoint file; several are averaged, as one ensemble')
     parser.add_argument(
         '--dataset',
         metavar='NAME',
-        help=f'test pictures of another data set ({", ".join(known_sources())}, or a registered class), as the config predicts',
+        help=f'test pictures of another data set ({", ".join(data_set_names())}, or a registered class), as the config predicts',
     )
     parser.add_argument('--out', metavar='DIR', help='folder for the predicted masks, black and white PNG (default: masks in the work dir)')
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
@@ -55,23 +46,39 @@ def parse_args():
         '--store-threshold', action='store_true', help='keep the chosen threshold in the checkpoint file, for tools/predict.py'
     )
     add_common_arguments(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     if args.store_threshold and not args.choose_threshold:
         parser.error('--store-threshold keeps what --choose-threshold chooses; give both')
     return args
 
 
-def main():
-    args = parse_args()
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    check_files(args)
+    load()
+    from mmengine.dist import is_main_process
+
+    from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
+    from mmseg_fundus.engine.console import ConsoleRunner
+    from mmseg_fundus.engine.distributed import prepare_launcher
+    from mmseg_fundus.engine.ensemble import one_file, use_members
+    from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
+    from mmseg_fundus.engine.inputs import check_inputs
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset, use_stored_threshold
+    from mmseg_fundus.engine.whereabouts import settle_files
+    from mmseg_fundus.models.checkpoints import load_from_local
+
     splits = ('test', 'val') if args.choose_threshold else ('test',)
-    cfg = load_config(args.config, common_options(args), args.work_dir, None if args.dataset else args.data_root, args.weights, splits)
+    options = common_options(args)
+    cfg = load_config(args.config, options, args.work_dir, None if args.dataset else args.data_root, args.weights, splits)
     check_loaders(cfg, ('test',))
     if args.dataset:
         use_dataset(cfg, args.dataset, args.data_root)
-    cfg.load_from = one_file([known_checkpoint(path) for path in args.checkpoint], cfg.work_dir)
+    cfg.load_from = one_file(args.checkpoint, cfg.work_dir)
     use_members(cfg, load_from_local(cfg.load_from), cfg.load_from)
     cfg.resume = False
-    settle_files(cfg, cfg.load_from, args.weights, args.data_root, args.cfg_options, splits)
+    settle_files(cfg, cfg.load_from, args.weights, args.data_root, options, splits)
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
     leave_out_training(cfg)
     if args.show or args.show_dir:
@@ -83,7 +90,7 @@ def main():
         cfg.model.test_cfg.tta = True
     if args.threshold is not None:
         cfg.model.test_cfg.threshold = args.threshold
-    asked = args.threshold is not None or args.choose_threshold or 'model.test_cfg.threshold' in (args.cfg_options or {})
+    asked = args.threshold is not None or args.choose_threshold or 'model.test_cfg.threshold' in options
     stored = None if asked else use_stored_threshold(cfg)
     check_inputs(cfg, ('test',))
     write_masks(cfg, args.out)

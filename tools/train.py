@@ -8,18 +8,13 @@ import argparse
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, run
-from mmseg_fundus.engine.config import check_loaders, load_config
-from mmseg_fundus.engine.distributed import prepare_launcher
-from mmseg_fundus.engine.inputs import check_inputs
-from mmseg_fundus.engine.iterations import follow_iterations
-from mmseg_fundus.engine.resume import ResumingRunner
-from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
-from mmseg_fundus.engine.whereabouts import settle_files
+from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.files import check_files
+from mmseg_fundus.cli.run import load, run
 
 
-def parse_args():
-    parser = argparse.ArgumentParser(description='Train a vessel segmentation model.')
+def parse_args(words=None, prog=None):
+    parser = argparse.ArgumentParser(prog=prog, description='Train a vessel segmentation model.')
     parser.add_argument('config', help='config file')
     parser.add_argument(
         '--resume',
@@ -35,18 +30,29 @@ def parse_args():
     parser.add_argument('--seed', type=int, metavar='N', help='random seed')
     parser.add_argument('--amp', action='store_true', help='mixed precision: bf16 where the machine has it, else fp16 with loss scaling')
     add_common_arguments(parser)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
-def main():
-    args = parse_args()
-    splits = ('train', 'val')
-    cfg = load_config(args.config, common_options(args), args.work_dir, args.data_root, args.weights, splits)
+def main(words=None, prog=None):
+    args = parse_args(words, prog)
+    check_files(args)
+    load()
+    from mmseg_fundus.engine.config import check_loaders, load_config
+    from mmseg_fundus.engine.distributed import prepare_launcher
+    from mmseg_fundus.engine.inputs import check_inputs
+    from mmseg_fundus.engine.iterations import follow_iterations
+    from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.engine.resume import ResumingRunner
+    from mmseg_fundus.engine.training_options import apply_training_options, choose_checkpoint
+    from mmseg_fundus.engine.whereabouts import settle_files
+
+    splits, options = ('train', 'val'), common_options(args)
+    cfg = load_config(args.config, options, args.work_dir, args.data_root, args.weights, splits)
     check_loaders(cfg, ('train',))
     apply_training_options(cfg, args.batch_size, args.accumulate, args.epochs, args.lr, args.seed, args.amp)
     follow_iterations(cfg)
     choose_checkpoint(cfg, args.resume, args.seed)
-    settle_files(cfg, cfg.get('load_from'), args.weights, args.data_root, args.cfg_options, splits if cfg.get('resume') else ())
+    settle_files(cfg, cfg.get('load_from'), args.weights, args.data_root, options, splits if cfg.get('resume') else ())
     check_inputs(cfg, splits)
     prepare_launcher(cfg, args.launcher)
     ResumingRunner.from_cfg(cfg).train()

@@ -1,4 +1,5 @@
-from .folder import PredictionFolder, find_photographs
+from ..fileio.pictures import find_photographs
+from .folder import PredictionFolder
 from .inferencer import FundusVesselInferencer
 from .prediction import VesselPrediction
 

@@ -1,6 +1,5 @@
 """Predictions of many photographs as files: where each goes, what is there already, nothing half written."""
 
-import glob
 import json
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -9,9 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..choices import FORMATS, OUTPUTS
 from ..classes import MOST_SPREAD
-from ..datasets.naming import distinct_names
-from ..datasets.photograph import PHOTOGRAPH_SUFFIXES
 from ..errors import ConfigError, DataError
 from ..evaluation.mask_writer import save_grey
 from ..fileio.reading import read_json
@@ -20,60 +18,13 @@ from ..measurement import write_measurements
 from ..results import without_nan
 from .prediction import VesselPrediction
 
-OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json', 'uncertainty': 'png'}
-FORMATS = ('png', 'npz')  # of probability and uncertainty
-
-
-def find_photographs(inputs: Iterable[str | Path], leave_out: Path | None = None) -> dict[Path, Path]:
-    """Photographs that files, folders and patterns stand for.
-
-    Args:
-        inputs (Sequence[str | Path]): Files of any name, folders (searched below, files whose names end like a picture's, no hidden
-            ones) and patterns (``'eyes/**/*.jpg'``).
-        leave_out (Path, optional): A folder whose contents do not count: where the predictions go.
-
-    Returns:
-        dict[Path, Path]: File to the name of its prediction, without suffix: its place below the folder that was given, its name if
-        it was given itself.  Two that would be the same go on with their suffixes (``a_jpg``, ``a_png``).
-
-    Raises:
-        DataError: If an input does not exist or stands for no photograph.
-    """
-    found: dict[Path, Path] = {}
-    for given in map(str, inputs):
-        path = Path(given).expanduser()
-        if path.is_dir():
-            files = [file for file in sorted(path.rglob('*')) if _is_photograph(file, path)]
-            matches = {file: file.relative_to(path) for file in files if not _is_below(file, leave_out)}
-        elif path.exists():
-            matches = {path: Path(path.name)}
-        else:
-            files = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]
-            matches = {file: Path(file.name) for file in files if file.is_file() and not _is_below(file, leave_out)}
-            if not files:
-                raise DataError(f'{given}: no such file or folder, and no file matches it as a pattern')
-        if not matches:
-            raise DataError(f'{given} holds no picture ({", ".join(PHOTOGRAPH_SUFFIXES)})')
-        found.update(matches)
-    unique = {file.resolve(): (file, name) for file, name in reversed(list(found.items()))}
-    return distinct_names({file: name for file, name in sorted(unique.values(), key=lambda item: str(item[1]))})
-
-
-def _is_photograph(file: Path, below: Path) -> bool:
-    hidden = any(part.startswith('.') for part in file.relative_to(below).parts)
-    return not hidden and file.is_file() and Path(file.name.lower().removesuffix('.gz')).suffix in PHOTOGRAPH_SUFFIXES
-
-
-def _is_below(file: Path, folder: Path | None) -> bool:
-    return folder is not None and folder.resolve() in file.resolve().parents
-
 
 class PredictionFolder:
     """Writes predictions below a folder, one subfolder a kind, and knows which are there.
 
     Args:
         folder (str | Path): Made if needed.
-        outputs (Sequence[str]): Of :data:`OUTPUTS`.
+        outputs (Sequence[str]): Of :data:`.choices.OUTPUTS`.
         probability_format (str): ``'png'`` (16 bit, 65535 is 1; of ``'uncertainty'`` 0.5, the largest there can be) or ``'npz'`` (float16,
             key ``probability`` or ``spread``).
         settings (dict): What the predictions depend on; kept in ``settings.json``.

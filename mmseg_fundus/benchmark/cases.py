@@ -21,6 +21,7 @@ from mmseg.models import EncoderDecoder
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..choices import UNITS
 from ..datasets import DRIVEVesselDataset, View
 from ..datasets.synthetic import write_drive_layout
 from ..feature_cache import CachedEncoder, CachedViews, FeatureCache, window_records
@@ -235,11 +236,5 @@ def _resident(field: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) * 1024 / 1e6
 
 
-CASES = {
-    'step': (steps, 'ms a picture'),
-    'epoch': (epochs, 's'),
-    'validation': (validation, 'ms a picture'),
-    'inference': (inference, 'ms a picture'),
-    'memory': (memory, 'MB'),
-    'checkpoint': (checkpoints, 'MB'),
-}
+_MEASURES = dict(step=steps, epoch=epochs, validation=validation, inference=inference, memory=memory, checkpoint=checkpoints)
+CASES = {name: (_MEASURES[name], unit) for name, unit in UNITS.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, NothingThereError
-from .reading import is_picture
+from ..fileio.pictures import is_picture
 
 UNLABELLED = 'Pictures without labels are predicted with tools/predict.py FOLDER, which needs none'
 

@@ -3,50 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from ..fileio.pictures import distinct_names
 from .reading import stem_of
 
 if TYPE_CHECKING:
     from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
     from mmseg.structures import SegDataSample
-
-Key = TypeVar('Key')
-
-
-def distinct_names(names: dict[Key, Path]) -> dict[Key, Path]:
-    """Names without suffixes, with them where two would be the same, numbered where that is not enough.
-
-    Args:
-        names (dict[Any, Path]): Anything to a name with suffix.  Upper and lower case are the same name, as on some file systems.
-
-    Returns:
-        dict[Any, Path]: The same keys; no two names are the same.
-    """
-
-    def stem(name: Path) -> Path:
-        return name.with_name(Path(name.name.removesuffix('.gz')).stem)
-
-    def count(values: Iterable[Path]) -> Counter[str]:
-        return Counter(str(value).casefold() for value in values)
-
-    stems = count(map(stem, names.values()))
-    whole = {k: stem(n) if stems[str(stem(n)).casefold()] == 1 else n.with_name(n.name.replace('.', '_')) for k, n in names.items()}
-    repeated, result = count(whole.values()), dict[Key, Path]()
-    taken, numbers = {key for key, number in repeated.items() if number == 1}, Counter[str]()
-    for key, name in whole.items():
-        folded = str(name).casefold()
-        while repeated[folded] > 1:
-            numbers[folded] += 1
-            name = whole[key].with_name(f'{whole[key].name}_{numbers[folded]}')
-            if str(name).casefold() not in taken:
-                taken.add(str(name).casefold())
-                break
-        result[key] = name
-    return result
 
 
 def picture_names(infos: list[dict[str, Any]]) -> list[str]:

@@ -10,11 +10,10 @@ import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from ..errors import DataError
+from ..fileio.pictures import DICOM_SUFFIXES
 from ..fileio.reading import read_bytes, truncated
-from .reading import PICTURE_SUFFIXES, check_scans, opened
+from .reading import check_scans, opened
 
-DICOM_SUFFIXES = ('.dcm', '.dicom')
-PHOTOGRAPH_SUFFIXES = (*PICTURE_SUFFIXES, '.webp', *DICOM_SUFFIXES)
 _DEEP = ('I', 'I;16', 'I;16B', 'I;16L', 'I;16N', 'F')  # Pillow's modes of more than 8 bits
 
 MOST_PIXELS = 178_956_970  # where Pillow stops

@@ -14,16 +14,10 @@ from PIL import Image, UnidentifiedImageError
 from ..errors import DataError
 from ..fileio.reading import read_bytes, truncated
 
-PICTURE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.gif', '.bmp', '.ppm', '.pgm')
 MOST_SCANS = 100  # of a JPEG: each is decoded over the whole picture; libtiff stops there too
 _FORMATS = ('PNG', 'JPEG', 'TIFF', 'GIF', 'BMP', 'PPM', 'WEBP')  # of Pillow's forty: the others' decoders are not let near a file
 _PICTURE_MODES = ('RGB', 'L', 'P', 'RGBA', '1')
 _MARKER = re.compile(rb'\xff([^\x00\xff\xd0-\xd7])')  # of a JPEG, but for those within the coded pixels
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file's name ends like a picture's, perhaps gzipped."""
-    return not path.name.startswith('.') and Path(path.name.lower().removesuffix('.gz')).suffix in PICTURE_SUFFIXES
 
 
 def stem_of(path: str | PurePath) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from ..errors import ConfigError, DataError
+from ..fileio.find import find_archive
 from .sources import Rule, known_sources
 
 Opener = Callable[[], IO[bytes]]
@@ -142,8 +143,7 @@ def _place(archive: Path, path: str, open_member: Opener, rules: tuple[Rule, ...
 
 def _members(archive: Path) -> Iterator[tuple[str, Opener]]:
     """Regular files of an archive: ``(path inside, function that opens it)``."""
-    if not archive.is_file():
-        raise DataError(f'{archive}: archive not found, or no regular file')
+    find_archive(archive)
     with _reading(archive):
         if zipfile.is_zipfile(archive):
             with archive.open('rb') as table:

@@ -16,6 +16,7 @@ from ..datasets.by_name import class_by_name, registered_class
 from ..datasets.public_sets import public_sets
 from ..datasets.sources import known_sources
 from ..errors import ConfigError
+from ..fileio.find import find_config
 from ..fileio.whole_files import FULL
 from ..models.segmentors import VesselSegmentor
 from .data_roots import SPLITS, leaves, name_of, roots, set_data_root
@@ -59,11 +60,7 @@ def load_config(
     Raises:
         ConfigError: If the file is missing or broken, a key is misspelt, or an option does not fit the config.
     """
-    path = Path(path)
-    if not path.is_file():
-        beside = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
-        close = get_close_matches(path.name, beside, n=1)
-        raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close[0]}?' if close else ''))
+    path = find_config(path)
     cfg = _read(path)
     options = options or {}
     _check_options(cfg, options)

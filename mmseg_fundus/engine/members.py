@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, plain
 from ..fileio.checksum import file_sha256, tensors_sha256
-from ..fileio.safe_load import plain
 from ..models.checkpoints import FINGERPRINT, read_trained
 from ..models.encoders.adapt import PARTS
 from ..models.segmentors.members import OTHERS, members_of

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from ..choices import CROPS
 from ..datasets import FundusVessels
 from ..errors import ConfigError, DataError
 from ..version import __version__
 from .config import load_config
 from .training_options import apply_training_options
 
-CROPS, VIEWS = 320, 160  # drawn in an epoch; different ones of all pictures together, whose maps are kept
+VIEWS = 160  # of CROPS, different ones of all pictures together, whose maps are kept
 MOST_OTHERS = 20  # pictures of each other set
 HELD_OUT = 0.2  # share of the training pictures
 FILE, RANDOM, ZEROS = 'file', 'random weights', 'no encoder'  # what a decoder is trained beside

@@ -12,9 +12,8 @@ from typing import Any, TypeGuard
 
 from mmengine.config import Config
 
-from ..errors import WeightsError
+from ..errors import WeightsError, plain
 from ..fileio.checksum import file_sha256
-from ..fileio.safe_load import plain
 from ..models.checkpoints import load_from_anywhere
 from ..models.encoders.weights import FROM_CHECKPOINT, RANDOM
 from .data_roots import roots, tell

@@ -14,10 +14,12 @@ from ..classes import IGNORE
 from ..datasets.fov_cache import check_size
 from ..datasets.label_file import read_label, read_mask
 from ..datasets.photograph import MOST_PIXELS
-from ..datasets.reading import is_picture, read_grey, stem_of
+from ..datasets.reading import read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth
 from ..datasets.verify import check_alike
 from ..errors import DataError, NothingThereError
+from ..fileio.find import find_predictions
+from ..fileio.pictures import is_picture
 from ..fileio.reading import MOST_BYTES, read_bytes
 from .report import make_report
 from .score_histogram import ScoreHistogram
@@ -110,9 +112,7 @@ def match_predictions(folder: str | Path, names: list[str]) -> list[Path]:
     Raises:
         DataError: Naming the picture without, or with several predictions, or the prediction of two.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise DataError(f'{folder}: folder of predictions not found')
+    folder = find_predictions(folder)
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         if is_picture(path) or path.suffix.lower() in _ARRAYS:

@@ -1,10 +1,9 @@
 from .check import SIZES, TOLERANCE, Difference, ExportError, compare
 from .facts import prediction_facts
 from .graph import VesselGraph
-from .to_onnx import OPSET, check_possible, export_onnx
+from .to_onnx import check_possible, export_onnx
 
 __all__ = [
-    'OPSET',
     'SIZES',
     'TOLERANCE',
     'Difference',

@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
+from ..choices import OPSET
 from ..fileio.whole_files import write_whole
 from ..models.segmentors import VesselSegmentor
 from .check import Difference, ExportError, compare
 from .facts import prediction_facts
 from .graph import VesselGraph, tracing
 
-OPSET = 17  # the first with LayerNormalization
 _AXES = {0: 'batch', 2: 'height', 3: 'width'}
 _OUTPUTS = ('probability', 'log_odds')
 _LIMIT = 2**31  # bytes of a protobuf message

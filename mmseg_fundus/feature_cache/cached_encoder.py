@@ -18,7 +18,7 @@ from ..geometry import Picture, Place
 from .keys import MapKey, digest
 
 if TYPE_CHECKING:
-    from ..models.encoders.normalisation import Normalisation
+    from ..families import Normalisation
     from ..models.encoders.protocol import Encoder
     from ..models.encoders.weights import EncoderWeights
 

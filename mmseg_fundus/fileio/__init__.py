@@ -4,6 +4,7 @@
 - ``tensor_file``: safetensors, read and written.
 - ``download``: a file from an http(s) address.
 - ``reading``: bytes, plain or gzipped, and JSON, with bounds.
+- ``find``: files that a command names, and ``pictures``: photographs by their names; neither imports torch.
 - ``checksum``: digests of bytes, tensors and files.
 - ``whole_files``: writing a file so that it is never half there.
 - ``record_folder``: arrays on disk that many processes share.

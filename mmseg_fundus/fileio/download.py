@@ -9,8 +9,7 @@ from urllib.request import Request, urlopen
 
 import torch
 
-from ..errors import FileError
-from .safe_load import plain
+from ..errors import FileError, plain
 
 PATIENCE = 30  # seconds without an answer after which a download is given up
 

@@ -10,20 +10,16 @@ from typing import Any
 
 import torch
 
-from ..errors import FileError, printable
+from ..errors import FileError
 from .archive import PROGRAM, check_members, stored_sizes
 from .contents import check_contents
+from .find import find_file
 from .tensor_file import is_safetensors, read_safetensors
 from .unpickler import as_pickle_module
 
 LONGEST = 1000  # characters of a tensor's name
 OPT_IN = 'FUNDUS_ALLOW_UNSAFE'  # environment variable; --allow-unsafe of the tools sets it, for their processes too
 _FORCED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD'
-
-
-def plain(text: str, most: int = 100) -> str:
-    """A name or note out of a file, short and without control characters, to be shown."""
-    return printable(text[:most]) + '...' * (len(text) > most)
 
 
 def _refuse_program(path: Path) -> None:
@@ -53,34 +49,6 @@ def _unpickle(source: Any, path: Path, allow_unsafe: bool, **options: Any) -> An
     finally:
         if forced is not None:
             os.environ[_FORCED] = forced
-
-
-def find_file(path: str | os.PathLike[str], kind: str = 'file', hint: str = '') -> Path:
-    """Absolute path of an existing, non-empty file.
-
-    Args:
-        path (str | Path): ``~`` and environment variables are expanded.
-        kind (str): What it is to be, for the messages.
-        hint (str): What to do if it is missing, a sentence.
-
-    Raises:
-        FileError: With the places looked at, if there is none.
-    """
-    given = Path(os.path.expandvars(str(path))).expanduser()
-    full = given if given.is_absolute() else Path.cwd() / given
-    if full.is_dir():
-        raise FileError(f'{full} is a folder; a {kind} was expected')
-    if full.exists() and not full.is_file():
-        raise FileError(f'{full} is a pipe or device; a {kind} was expected, save it to one')
-    if not full.is_file():
-        note = '' if given.is_absolute() else f' ({str(path)!r} seen from the current folder {Path.cwd()})'
-        there = full.parent.iterdir() if full.parent.is_dir() else ()
-        beside = sorted(plain(found.name) for found in there if found.suffix in ('.pth', '.safetensors'))[:5]
-        holds = f'; that folder holds {", ".join(beside)}' if beside else ''
-        raise FileError(f'{kind} not found: looked for {full}{note}{holds}{f". {hint}" if hint else ""}')
-    if full.stat().st_size == 0:
-        raise FileError(f'{full} is empty (0 bytes); copy or download it again')
-    return full
 
 
 def _refuse_foreign(path: Path) -> None:

@@ -10,10 +10,11 @@ import torch
 from mmengine.optim.scheduler import OneCycleParamScheduler
 from mmengine.runner import checkpoint as mmengine_checkpoint
 
-from ..errors import CheckpointError, told_as
+from ..errors import CheckpointError, plain, told_as
 from ..fileio.download import download, kept_at
+from ..fileio.find import find_checkpoint
 from ..fileio.plain_objects import know_methods
-from ..fileio.safe_load import LONGEST, OPT_IN, plain, safe_load
+from ..fileio.safe_load import LONGEST, OPT_IN, safe_load
 from ..fileio.tensor_file import NamedTensors, save_safetensors
 from ..fileio.whole_files import temporary_beside, write_whole
 
@@ -35,9 +36,7 @@ def read_checkpoint(filename: str | os.PathLike[str], map_location: Any = 'cpu')
     Raises:
         CheckpointError: If the file is missing, damaged, or needs more than data to load.
     """
-    path = Path(filename).expanduser()
-    if not path.exists():
-        raise CheckpointError(f'checkpoint not found: {path.absolute()}')
+    path = find_checkpoint(filename)
     with told_as(CheckpointError):
         opt_in = f'--allow-unsafe, or {OPT_IN}=1 in the environment'
         found = safe_load(path, bool(os.environ.get(OPT_IN)), map_location, opt_in=opt_in)

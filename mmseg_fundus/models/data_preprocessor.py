@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from ..classes import IGNORE
 from ..errors import CheckpointError, ConfigError
-from .encoders.layouts.families import VISIONFM
-from .encoders.normalisation import Normalisation
+from ..families import VISIONFM, Normalisation
 
 KEPT = ('mean', 'std')  # tensors, and their names in a checkpoint
 OUTSIDES = ('as it is', 'black')

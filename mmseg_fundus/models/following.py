@@ -9,9 +9,9 @@ from torch import nn
 
 from ..components import component
 from ..errors import ConfigError
+from ..families import VISIONFM
 from .data_preprocessor import FundusDataPreprocessor, normalisation_of
 from .encoders.contract import Encoder, encoder_of, keeps_contract
-from .encoders.layouts.families import VISIONFM
 
 T = TypeVar('T')
 

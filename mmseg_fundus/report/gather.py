@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError, DataError
+from ..fileio.find import find_run
 from ..fileio.reading import read_bytes
 from ..results import Results, read
 from .pictures import Picture, choose, load_pictures, mask_folder
@@ -57,9 +58,7 @@ def gather(path: str | Path, pictures: int = 3, data_root: str | Path | None = N
         ConfigError: If ``path`` is not there, or is a folder with neither results nor curves.
         DataError: If the file is no results file.
     """
-    path = Path(path)
-    if not path.exists():
-        raise ConfigError(f'{path.absolute()} is not there; name a work folder or a results.json')
+    path = find_run(path)
     found = path if path.is_file() else newest_results(path)
     gathered = Gathered(folder=found.parent if found else path, results_path=found)
     if found:

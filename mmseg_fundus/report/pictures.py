@@ -29,7 +29,6 @@ from .uncertainty import read_spread, spread_folder
 from .values import number
 
 BYTES = 3_500_000  # of all pictures of a page, as text
-MOST = 50  # best, and worst: more would be thumbnails
 # what results.described() writes of a data set's arguments; whatever else stands there could name code to run
 ARGUMENTS = {
     **{'fov': str, 'val_fraction': float, 'split_seed': int, 'split': str, 'observer': str, 'division': dict, 'label_values': str},

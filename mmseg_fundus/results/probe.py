@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..choices import COMPARED
 from ..errors import DataError
 from ..fileio.reading import read_json
 from ..fileio.whole_files import write_whole
@@ -14,7 +15,6 @@ from .parts import Part, Problems, kept, mapping, rows, text, texts
 from .plain import without_nan
 
 VERSION = 1
-FIGURES = ('Dice', 'AUC-ROC', 'AUC-PR', 'clDice')
 
 
 @dataclass(kw_only=True)
@@ -136,7 +136,7 @@ def rows_fit(value: Any, where: str, problems: Problems) -> bool:
         if not isinstance(value, list) or wrong:
             problems.add(where, value, f'a list of rows with {key}')
             return False
-    return rows([{**{k: v for k, v in row.items() if k in (*FIGURES, 'picture')}} for row in value], where, problems) is not None
+    return rows([{**{k: v for k, v in row.items() if k in (*COMPARED, 'picture')}} for row in value], where, problems) is not None
 
 
 def load_probe(path: Path | str) -> Probe:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_fundus.datasets.naming import distinct_names, picture_names, sample_names
+from mmseg_fundus.datasets.naming import picture_names, sample_names
+from mmseg_fundus.fileio.pictures import distinct_names
 
 
 def infos(*paths, **more):

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import os
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from mmseg.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from mmseg_fundus import datasets
+from mmseg_fundus.choices import PUBLIC_SETS
 from mmseg_fundus.datasets import SOURCES, FundusVesselDataset, FundusVessels, RandomFundusView, Source, View
 from mmseg_fundus.datasets.by_name import class_by_name, dataset_by_name
 from mmseg_fundus.datasets.sources import build_source, known_sources, markdown_table, source_class
@@ -206,7 +208,7 @@ def test_a_source_that_finds_no_pictures_is_told_what_to_write(tmp_path):
 
 
 @pytest.mark.slow
-def test_an_installed_packages_entry_point_is_imported(tmp_path):
+def test_an_installed_packages_entry_point_is_imported(root, tmp_path):
     about = tmp_path / 'clinic-1.0.dist-info'
     about.mkdir()
     (about / 'METADATA').write_text('Metadata-Version: 2.1\nName: clinic\nVersion: 1.0\n')
@@ -217,6 +219,14 @@ def test_an_installed_packages_entry_point_is_imported(tmp_path):
     code = f'import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom mmseg_fundus.datasets.sources import known_sources\n'
     done = subprocess.run([sys.executable, '-c', code + "assert list(known_sources())[-1] == 'Clinic'"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    env = {**os.environ, 'PYTHONPATH': str(tmp_path), 'COLUMNS': '200'}
+    done = subprocess.run([sys.executable, str(root / 'tools/test.py'), '--help'], capture_output=True, text=True, env=env)
+    assert '(DRIVE, STARE, CHASE_DB1, HRF, FIVES, Clinic, or a registered class)' in done.stdout, done.stdout + done.stderr
+
+
+def test_a_command_line_knows_the_public_sets_before_the_sources_are_imported():
+    ours = [kind for kind in SOURCES.module_dict.values() if kind.__module__.startswith('mmseg_fundus.') and not kind.general]
+    assert tuple(kind.name for kind in ours) == PUBLIC_SETS and all(kind.rules and kind.recipe for kind in ours)
 
 
 def test_a_class_of_ones_own_still_lists_its_samples_and_names_its_observers(tmp_path):

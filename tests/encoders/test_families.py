@@ -22,9 +22,9 @@ from family_files import (
 )
 
 from mmseg_fundus.errors import WeightsError
+from mmseg_fundus.families import CLIP, HALF, IMAGENET, VISIONFM
 from mmseg_fundus.models.encoders.architecture import architecture_of
 from mmseg_fundus.models.encoders.layouts import FAMILIES, LayoutError, recognise
-from mmseg_fundus.models.encoders.layouts.families import CLIP, HALF, IMAGENET, VISIONFM
 from mmseg_fundus.models.encoders.weights import load_encoder, read_encoder, weights_of
 
 pytest.importorskip('timm')

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from mmseg_fundus.errors import ConfigError, WeightsError
+from mmseg_fundus.families import IMAGENET
 from mmseg_fundus.models.encoders import register_layout
 from mmseg_fundus.models.encoders.layouts import LAYOUTS, Found, LayoutError, account, bare_name, recognise
-from mmseg_fundus.models.encoders.layouts.families import IMAGENET
 from mmseg_fundus.models.encoders.layouts.visionfm import VFM_MEAN, VFM_STD
 from mmseg_fundus.models.encoders.standin import standin_checkpoint
 from mmseg_fundus.models.encoders.weights import read_encoder

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
 from mmseg_fundus.engine import BatchNormHook, batch_norm_hook, load_config
-from mmseg_fundus.engine.cli import explain
+from mmseg_fundus.engine.explain import explain
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import TrainingError
 from mmseg_fundus.models.segmentors.norms import norms_explained

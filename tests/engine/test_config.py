@@ -3,8 +3,8 @@ import argparse
 import pytest
 
 from mmseg_fundus.engine import load_config
-from mmseg_fundus.engine.cli import common_options
 from mmseg_fundus.engine.config import use_dataset
+from mmseg_fundus.engine.options import common_options
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import ConfigError
 

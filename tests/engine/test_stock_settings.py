@@ -10,7 +10,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 
 from mmseg_fundus.engine import VesselCheckpointHook, prepare_launcher
-from mmseg_fundus.engine.cli import explain
+from mmseg_fundus.engine.explain import explain
 from mmseg_fundus.engine.training_options import apply_training_options
 from mmseg_fundus.errors import ConfigError
 

@@ -6,8 +6,8 @@ from family_files import FILES
 from mmengine.config import Config
 from mmseg.registry import MODELS
 
+from mmseg_fundus.families import FAMILIES
 from mmseg_fundus.models.data_preprocessor import normalisation_of
-from mmseg_fundus.models.encoders.layouts.families import FAMILIES
 
 pytest.importorskip('timm')
 

@@ -149,9 +149,10 @@ def test_wrong_options(call, tiny_config, options, words, monkeypatch):
     assert_one_line(*call('train', tiny_config(), *options), *words)
 
 
-def test_a_pretraining_is_not_tested(call, root):
-    config = root / 'configs/pretrain/mae_vitb16.py'
-    assert_one_line(*call('test', config, 'nothing.pth'), 'mae_vitb16.py', 'no test_dataloader', 'tools/train.py')
+def test_a_pretraining_is_not_tested(call, root, tmp_path):
+    config, any_file = root / 'configs/pretrain/mae_vitb16.py', tmp_path / 'any.pth'
+    any_file.write_bytes(b'x')
+    assert_one_line(*call('test', config, any_file), 'mae_vitb16.py', 'no test_dataloader', 'tools/train.py')
 
 
 @pytest.mark.parametrize('gone', ['1st_manual/*', '1st_manual/02_manual1.gif'])

@@ -7,7 +7,7 @@ import pytest
 from mmengine.config import Config
 from mmseg.registry import VISBACKENDS
 
-from mmseg_fundus.engine.cli import explain
+from mmseg_fundus.engine.explain import explain
 
 MOST = 25  # lines before the first step
 PACKAGES = dict(Wandb='wandb', MLflow='mlflow', ClearML='clearml', Neptune='neptune', DVCLive='dvclive', Aim='aim')

@@ -42,7 +42,14 @@ def test_there_are_tools():
 @pytest.mark.slow
 @pytest.mark.parametrize('tool', TOOLS)
 def test_a_tool_that_is_interrupted_while_it_imports_says_so_in_one_word(interrupted, root, tool):
-    done = interrupted('cv2', sys.executable, root / 'tools' / tool)
+    done = interrupted('mmseg_fundus.errors', sys.executable, root / 'tools' / tool)
+    assert (done.returncode, done.stdout, done.stderr) == (130, '', 'interrupted\n')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('module', ['cv2', 'torch', 'mmseg_fundus.engine'])
+def test_a_tool_that_is_interrupted_while_it_imports_the_rest_says_so_in_one_word(interrupted, root, module):
+    done = interrupted(module, sys.executable, root / 'tools/train.py', root / 'configs/quickstart.py')
     assert (done.returncode, done.stdout, done.stderr) == (130, '', 'interrupted\n')
 
 
@@ -50,8 +57,8 @@ def test_a_tool_that_is_interrupted_while_it_imports_says_so_in_one_word(interru
 def test_an_interrupt_that_the_caller_ignores_is_ignored(interrupted, root):
     """As nohup and background jobs of scripts have it."""
     ignore = dict(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    done = interrupted('cv2', sys.executable, root / 'tools/train.py', 'none.py', **ignore)
-    assert done.returncode == 1 and 'config file not found' in done.stderr and 'interrupted' not in done.stderr
+    done = interrupted('cv2', sys.executable, root / 'tools/train.py', root / 'configs/quickstart.py', '--seed', -1, **ignore)
+    assert done.returncode == 1 and 'error: --seed -1' in done.stderr and 'interrupted' not in done.stderr
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ConfigError
+from ...fileio.pictures import PICTURE_SUFFIXES
 from ..layout import index_folder, pair
-from ..reading import PICTURE_SUFFIXES
 from .source import SOURCES, Source
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ..reading import PICTURE_SUFFIXES, is_picture
+from ...fileio.pictures import PICTURE_SUFFIXES, is_picture
 from .source import SOURCES, Source
 
 

@@ -7,23 +7,22 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from ...choices import SOURCES_GROUP
 from ...components import arguments, component
 from ...errors import ConfigError
 from .source import SOURCES, Source
 
-GROUP = 'mmseg_fundus.sources'  # entry points of installed packages that register sources when they are imported
-
 
 @cache
 def _import_installed() -> None:
-    for point in entry_points(group=GROUP):
+    for point in entry_points(group=SOURCES_GROUP):
         try:
             point.load()
         except Exception as error:  # noqa: BLE001 (of somebody else's package)
             reason = f'{type(error).__name__}: {" ".join(str(error).split())[:200]}'
             raise ConfigError(
-                f'the installed package that gives data sets by the entry point {GROUP}: {point.name} = {point.value} cannot be imported '
-                f'({reason}); repair or uninstall it'
+                f'the installed package that gives data sets by the entry point {SOURCES_GROUP}: {point.name} = {point.value} cannot be '
+                f'imported ({reason}); repair or uninstall it'
             ) from error
 
 

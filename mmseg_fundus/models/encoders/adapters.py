@@ -5,9 +5,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from ...errors import ConfigError
+from ...families import Normalisation
 from ...fileio.checksum import tensors_sha256
 from .identity import UnknownError, code_of
-from .normalisation import Normalisation
 from .protocol import Encoder
 from .weights import EncoderWeights
 

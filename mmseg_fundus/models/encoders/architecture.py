@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import ConfigError, WeightsError
-from .layouts.families import Family
+from ...families import Family
 from .timm_model import timm_shapes
 from .vit import Shapes, expected_shapes
 

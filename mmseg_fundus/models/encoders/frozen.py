@@ -8,12 +8,12 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 
 from ...errors import CheckpointError, ConfigError, WeightsError
+from ...families import Normalisation
 from ...fileio.checksum import tensors_sha256
 from ..padding import padded
 from .adapt import adapt_layers
 from .blocks import blocks_of
 from .identity import UnknownError, check_plain, code_of, settings_of
-from .normalisation import Normalisation
 from .trained import is_as_built, is_trained, names_in, persistent_buffers, train_where_trained
 from .weights import FROM_CHECKPOINT, RANDOM, EncoderWeights, check_given, load_exact, weights_of
 

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from .normalisation import Normalisation
+from ...families import Normalisation
 from .weights import EncoderWeights
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from ...fileio.safe_load import plain
+from ...errors import plain
 
 Shapes = dict[str, tuple[int, ...]]
 

@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...errors import WeightsError, told_as
+from ...errors import WeightsError, plain, told_as
+from ...families import Normalisation
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
-from ...fileio.safe_load import OPT_IN, find_file, plain, safe_load
+from ...fileio.find import find_weights
+from ...fileio.safe_load import OPT_IN, safe_load
 from .architecture import Architecture, architecture_of, grid_of
 from .fit import match
 from .layouts import FAMILIES, Found, LayoutError, as_family, recognise, some, unwrapped
 from .layouts.visionfm import BRANCHES
-from .normalisation import Normalisation
 from .vit import Shapes, describe
 
 RANDOM, FROM_CHECKPOINT = 'random', 'from_checkpoint'  # in place of a file's name
-_NAMED_BY = 'Put it there, or name yours: --weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
 _OPT_IN = '--allow-unsafe, or allow_unsafe=True in the config'
 _COUNTS = 'num_batches_tracked'  # an integer beside the weights, of batch norm
 
@@ -117,8 +117,8 @@ def check_given(encoder: str, file: Any) -> None:
 
 
 def _load(path: str | os.PathLike[str], allow_unsafe: bool) -> tuple[Path, Any]:
+    found = find_weights(path)
     with told_as(WeightsError):
-        found = find_file(path, 'weights file', _NAMED_BY)
         return found, safe_load(found, allow_unsafe or bool(os.environ.get(OPT_IN)), mapped=True, opt_in=_OPT_IN)
 
 

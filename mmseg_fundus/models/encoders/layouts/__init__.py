@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....errors import ConfigError
+from ....families import FAMILIES, Family
 from . import clip, dinov2, dinov3, mae, plain, refused, retizero, transformers, visionfm
 from .account import HEAD, Found, LayoutError, account, bare_name, some, unwrapped
-from .families import FAMILIES, Family
 
 Layout = Callable[[Mapping[str, Any], str], Found | None]
 

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....errors import WeightsError
-from ....fileio.safe_load import LONGEST, plain
-from ..normalisation import Normalisation
-from .families import FAMILIES, Family
+from ....errors import WeightsError, plain
+from ....families import FAMILIES, Family, Normalisation
+from ....fileio.safe_load import LONGEST
 
 PREFIXES = re.compile(r'(?:module\.|backbone\.|encoder\.)*')
 HEAD = re.compile(r'(head\.|masked_embed$)')

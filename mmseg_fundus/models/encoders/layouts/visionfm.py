@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ....families import VFM_MEAN, VFM_STD
 from .account import HEAD, Found, LayoutError, account, bare_name, unwrapped
-from .families import VFM_MEAN, VFM_STD
 
 __all__ = ['BRANCHES', 'VFM_MEAN', 'VFM_STD', 'branch_of', 'read']
 

@@ -1,75 +1,22 @@
-"""What every command line tool shares: short options, and errors of one line."""
+"""Errors of the packages below as one line: what in the config, the data or the machine they come from."""
 
-import argparse
-import io
-import logging
-import os
 import re
-import signal
-import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from mmengine.config import DictAction
 from mmseg import registry as seg
 from torch import distributed
 
 from ..components import arguments, component
-from ..errors import ConfigError, FundusError, WriteError, printable
-from ..fileio.safe_load import OPT_IN
+from ..errors import one_line, printable
 from ..fileio.whole_files import FULL
-from .distributed import check_processes, close
 
 REGISTRIES = (
     *(seg.DATASETS, seg.MODELS, seg.TRANSFORMS, seg.METRICS, seg.HOOKS, seg.VISUALIZERS, seg.VISBACKENDS, seg.DATA_SAMPLERS),
     *(seg.OPTIMIZERS, seg.OPTIM_WRAPPERS, seg.OPTIM_WRAPPER_CONSTRUCTORS, seg.PARAM_SCHEDULERS, seg.LOOPS, seg.LOG_PROCESSORS),
 )
-
-
-def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True, loops: bool = True) -> None:
-    """Options that the tools which take a config share.
-
-    Args:
-        parser (argparse.ArgumentParser): Gets them.
-        launcher (bool): Those of tools that run in several processes.
-        loops (bool): Those of tools that train or test.
-    """
-    if loops:
-        parser.add_argument('--work-dir', metavar='DIR', help='output folder (default: work_dirs/<config name>)')
-        parser.add_argument('--data-root', metavar='DIR', help="folder of the data set, instead of the config's")
-    parser.add_argument('--weights', metavar='FILE', help="encoder weights file, instead of the config's")
-    parser.add_argument(
-        '--allow-unsafe', action='store_true', help='unpickle weights and checkpoint files without restrictions: runs code in them'
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='override settings of the config, e.g. train_dataloader.batch_size=2 model.backbone.out_indices="(0,6,11)"',
-    )
-    if not launcher:
-        return
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='how the processes were started')
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
-
-
-def common_options(args: argparse.Namespace) -> dict[str, Any]:
-    """``--cfg-options`` with the switches that are short for one, for :func:`.config.load_config`.
-
-    Raises:
-        ConfigError: If there are more processes on this machine than GPUs.
-    """
-    check_processes()
-    os.environ.setdefault('LOCAL_RANK', str(getattr(args, 'local_rank', 0)))
-    options = dict(args.cfg_options or {})
-    if args.allow_unsafe:
-        os.environ[OPT_IN] = '1'
-    return options
 
 
 def explain_type_error(error: TypeError) -> str | None:
@@ -109,14 +56,11 @@ def _meant(word: str, known: Iterable[str]) -> str:
 
 def explain(error: Exception) -> str | None:
     """One line a user can act on, or ``None`` for an error that is none of theirs."""
-    if isinstance(error, WriteError):
-        return f'{one_line(error)}; a training goes on with --resume'
-    if isinstance(error, FundusError):
-        return one_line(error)
+    said = one_line(error)
+    if said is not None:
+        return said
     if isinstance(error, TypeError):
         return explain_type_error(error)
-    if isinstance(error, OSError) and error.filename:
-        return f'{error.filename}: {error.strerror}'
     if isinstance(error, OSError) and error.errno in FULL:
         return f'a file could not be written: {error.strerror}. Make room, and start again with --resume if it was a training'
     if isinstance(error, NotImplementedError):
@@ -188,72 +132,3 @@ def explain_lost_process(error: RuntimeError) -> str | None:
             'from the last checkpoint. How long is waited: env_cfg.dist_cfg.timeout, in seconds'
         )
     return None
-
-
-def one_line(error: FundusError) -> str:
-    """The message of an error, also if it came out of a data loader's worker as a printed traceback."""
-    text = str(error)
-    if 'Original Traceback' in text:
-        text = re.split(r'\w*Error: ', text.strip().splitlines()[-1], maxsplit=1)[-1]
-    return printable(' '.join(text.split()))
-
-
-def run(main: Callable[[], object]) -> None:
-    """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
-    logging.FileHandler.handleError = _cannot_log  # type: ignore[assignment, method-assign]
-    threading.excepthook = _of_a_thread
-    if isinstance(sys.stdout, io.TextIOWrapper):  # an error comes last, also where output and errors go into one file
-        sys.stdout.reconfigure(line_buffering=True)
-    if callable(signal.getsignal(signal.SIGINT)):  # tools/_interrupt.py ended the process at once while it imported
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        main()
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        message = explain(error)
-        if message is None and 'FUNDUS_ERROR_FILE' not in os.environ:
-            raise
-        if message is None:
-            traceback.print_exc()
-            message = f'{type(error).__name__}: {" ".join(str(error).split())[:500]}'
-        _report(message)
-        sys.exit(1)
-    close()
-
-
-def _cannot_log(handler: logging.FileHandler, record: logging.LogRecord) -> None:
-    """For ``logging``: a log that the disk has no room for ends the tool, where ``logging`` would print a traceback for each line."""
-    error = sys.exc_info()[1]
-    if isinstance(error, OSError) and error.errno in FULL:
-        raise WriteError(
-            f'{handler.baseFilename} could not be written ({error.strerror}). Make room, and start again with --resume if it was a training'
-        ) from error
-    logging.Handler.handleError(handler, record)
-
-
-def _of_a_thread(found: threading.ExceptHookArgs) -> None:
-    """For ``threading``: TensorBoard's writer hands a full disk on to the main thread, which says it; here it would be said twice."""
-    if not (isinstance(found.exc_value, OSError) and found.exc_value.errno in FULL):
-        threading.__excepthook__(found)
-
-
-def _report(message: str) -> None:
-    rank = f' (rank {os.environ["RANK"]})' if int(os.environ.get('WORLD_SIZE', 1)) > 1 else ''
-    line = f'error{rank}: {message}'
-    print(line, file=sys.stderr, flush=True)
-    first = os.environ.get('FUNDUS_ERROR_FILE')  # dist_launch.sh prints the first rank's error last, below torchrun's own words
-    if first:
-        try:
-            with open(first, 'x') as file:
-                file.write(line + '\n')
-        except FileExistsError:
-            pass
-
-
-def known_checkpoint(path: str) -> str:
-    """``path`` if it is a file; raises :class:`ConfigError` otherwise."""
-    if not os.path.isfile(path):
-        raise ConfigError(f'checkpoint not found: {os.path.abspath(path)}')
-    return path

@@ -1,0 +1,67 @@
+"""Predicting many photographs: the next are read and the last are written while one is predicted."""
+
+import sys
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from mmengine.utils import ProgressBar
+
+from ..datasets.photograph import read_photograph
+from ..errors import DataError
+from .folder import PredictionFolder
+from .inferencer import FundusVesselInferencer
+
+AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
+
+
+def _read(path: Path) -> np.ndarray | Exception:
+    """A photograph, or the error that is to be told at the end."""
+    try:
+        return read_photograph(path)
+    except (DataError, MemoryError) as error:
+        return error
+
+
+def predict_all(
+    infer: FundusVesselInferencer, photographs: dict[Path, Path], out: PredictionFolder, fov: str | None = 'auto'
+) -> tuple[int, dict[Path, str]]:
+    """Predict what is not done.
+
+    Args:
+        infer (FundusVesselInferencer): The model.
+        photographs (dict[Path, Path]): File to the name of its prediction, of :func:`.find_photographs`.
+        out (PredictionFolder): Where the predictions go.
+        fov (str, optional): Field of view, as :meth:`FundusVesselInferencer.predict` takes it.
+
+    Returns:
+        tuple[int, dict[Path, str]]: How many were predicted, and what was wrong with those that could not be, by file.
+    """
+    waiting = {path: name for path, name in photographs.items() if not out.is_done(name)}
+    errors, written = dict[Path, str](), deque[Future[None]]()
+    bar = ProgressBar(len(waiting), file=sys.stderr) if waiting else None
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        paths = iter(waiting)
+        pictures = deque((path, reader.submit(_read, path)) for path in islice(paths, AHEAD))
+        while pictures:
+            path, reading = pictures.popleft()
+            picture = reading.result()
+            pictures.extend((path, reader.submit(_read, path)) for path in islice(paths, 1))
+            try:
+                if isinstance(picture, Exception):
+                    raise picture
+                prediction = infer.predict(picture, fov, path.name)
+                written.append(writer.submit(out.write, waiting[path], prediction))
+            except (DataError, MemoryError) as error:
+                errors[path] = str(error) or 'not enough memory'
+            while len(written) > AHEAD:
+                written.popleft().result()
+            if bar:
+                bar.update()
+        for future in written:
+            future.result()
+    if bar:
+        print(file=sys.stderr)
+    return len(waiting) - len(errors), errors
