@@ -12,11 +12,11 @@ from .values import escape
 HERE = Path(__file__).parent
 
 
-def framed(**parts: str) -> str:
+def framed(beside: bool = False, **parts: str) -> str:
     """A page around its parts, which are HTML: ``title``, ``heading``, ``subtitle``, ``warning``, ``body``, and the ``tool`` that makes it.
 
     Its content security policy allows the one script and images within the page, nothing else: what a picture or a config is called
-    cannot make it load or run anything.
+    cannot make it load or run anything.  With ``beside`` it allows images in files, too.
     """
     style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
     return Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
@@ -24,6 +24,10 @@ def framed(**parts: str) -> str:
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         version=escape(__version__),
+        images="data: 'self' file:" if beside else 'data:',  # to Firefox, 'self' is no file beside the page
+        kept='It shows files beside it: keep the folder together. Nothing is loaded from a network.'
+        if beside
+        else 'One file, nothing is loaded from elsewhere.',
         **parts,
     )
 
