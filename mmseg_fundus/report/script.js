@@ -24,18 +24,19 @@ for (const stack of document.querySelectorAll('.stack')) {
 }
 
 // Tables: a click on a column's name sorts, another one turns the order round; what has no value stays last.
+const names = new Intl.Collator(undefined, { numeric: true });
 for (const table of document.querySelectorAll('table.sortable')) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
   heads.forEach((head, column) => head.querySelector('button').addEventListener('click', () => {
     const ascending = head.getAttribute('aria-sort') !== 'ascending';
-    const value = row => row.cells[column].dataset.value;
-    const text = row => row.cells[column].textContent;
+    const sign = ascending ? 1 : -1;
+    const keys = new Map([...body.rows].map(row => [row, column ? row.cells[column].dataset.value : row.cells[0].textContent]));
     const compare = column
-      ? (a, b) => (value(a) === '') - (value(b) === '') || (ascending ? 1 : -1) * (value(a) - value(b))
-      : (a, b) => (ascending ? 1 : -1) * text(a).localeCompare(text(b), undefined, { numeric: true });
+      ? (a, b) => (a === '') - (b === '') || sign * (a - b)
+      : (a, b) => sign * names.compare(a, b);
     heads.forEach(other => other.setAttribute('aria-sort', other !== head ? 'none' : ascending ? 'ascending' : 'descending'));
-    body.append(...[...body.rows].sort(compare));
+    body.append(...[...keys.keys()].sort((a, b) => compare(keys.get(a), keys.get(b))));
   }));
 }
 
