@@ -5,7 +5,10 @@ PUBLIC_SETS = ('DRIVE', 'STARE', 'CHASE_DB1', 'HRF', 'FIVES')
 SOURCES_GROUP = 'mmseg_fundus.sources'  # entry points of installed packages that register further ones when they are imported
 
 # of predictions: what is written of a photograph, and the suffix of its file
-OUTPUTS = {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'measurements': 'json', 'uncertainty': 'png'}
+OUTPUTS = {
+    **{'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'fov': 'png', 'measurements': 'json', 'uncertainty': 'png'},
+    'index': 'html',
+}
 FORMATS = ('png', 'npz')  # of probability and uncertainty
 
 OPSET = 17  # of ONNX: the first with LayerNormalization

@@ -14,7 +14,8 @@ import mmseg_fundus
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'mmseg_fundus'
-GROUND = ('choices', 'classes', 'errors', 'families', 'version', 'geometry', 'components', 'stack', 'progress')  # all rooms may import these
+# all rooms may import these
+GROUND = ('choices', 'classes', 'errors', 'families', 'version', 'geometry', 'components', 'stack', 'progress')
 FLOORS = (  # from the ground up: a room imports rooms of lower floors, and of its own as long as there is no circle
     ('fileio', 'zoo'),
     ('measurement',),

@@ -40,6 +40,7 @@ def main(words=None, prog=None):
     from mmseg_fundus.engine.options import common_options
     from mmseg_fundus.engine.training_options import epochs_asked
     from mmseg_fundus.engine.whereabouts import settle_files
+    from mmseg_fundus.progress import bar
 
     options = common_options(args)
     cfg = load_config(args.config, options, args.work_dir, args.data_root, args.weights, ('train', 'val'))
@@ -62,32 +63,33 @@ def main(words=None, prog=None):
         raise ConfigError('nothing to fill: the line above says why this training keeps no maps')
     computed = fill(model, train_loader, epochs, args.batch_size)
     if model.encoder.windows is not None:
-        for batch in val_loader:
-            with torch.no_grad():
+        with bar('validation pictures', len(val_loader)) as shown, torch.no_grad():
+            for batch in val_loader:
                 model.val_step(batch)
-    print(f'\n{computed} views computed, the others were there')
+                shown.step()
+    print(f'{computed} views computed, the others were there')
 
 
 def fill(model, loader, epochs, batch_size: int) -> int:
     """Compute the maps that are missing of all views; returns how many those were."""
     import torch
     from mmengine.dataset import pseudo_collate
-    from mmengine.utils import ProgressBar
     from torch.utils.data import DataLoader
 
-    sampler, dataset = loader.sampler, loader.dataset
-    views = sampler.different_views(epochs)
-    bar, computed = ProgressBar(len(views)), 0
-    for batch in DataLoader(dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate):
-        shown = [sample.get('shown') for sample in batch['data_samples']]
-        missing = [i for i, key in enumerate(shown) if key and key.maps is None]
-        computed += len(missing)
-        if missing:
-            chosen = {name: [values[i] for i in missing] for name, values in batch.items()}
-            data = model.data_preprocessor(chosen, training=True)
-            with torch.no_grad():
+    from mmseg_fundus.progress import bar
+
+    views, computed = loader.sampler.different_views(epochs), 0
+    batches = DataLoader(loader.dataset, batch_size, sampler=views, num_workers=loader.num_workers, collate_fn=pseudo_collate)
+    with bar('views', len(views)) as progress, torch.no_grad():
+        for batch in batches:
+            shown = [sample.get('shown') for sample in batch['data_samples']]
+            missing = [i for i, key in enumerate(shown) if key and key.maps is None]
+            computed += len(missing)
+            if missing:
+                chosen = {name: [values[i] for i in missing] for name, values in batch.items()}
+                data = model.data_preprocessor(chosen, training=True)
                 model.encode(data['inputs'], [shown[i] for i in missing])
-        bar.update(len(batch['data_samples']))
+            progress.step(len(shown))
     return computed
 
 

@@ -33,8 +33,7 @@ def parse_args(words=None, prog=None):
         '--save',
         nargs='+',
         choices=OUTPUTS,
-        default=['mask', 'probability', 'overlay'],
-        help='what to write (default: mask probability overlay; uncertainty needs several checkpoints)',
+        help='what to write (default: all; uncertainty needs several checkpoints; index is a page to look at)',
     )
     parser.add_argument(
         '--probability-format', choices=FORMATS, default='png', help='of probability and uncertainty: 16-bit PNG or npz (default: png)'
@@ -66,6 +65,7 @@ def main(words=None, prog=None):
     check_files(args)
     load()
     from mmseg_fundus.apis import FundusVesselInferencer, PredictionFolder
+    from mmseg_fundus.apis.folder import default_outputs
     from mmseg_fundus.apis.many import predict_all
     from mmseg_fundus.engine.options import common_options
 
@@ -81,19 +81,25 @@ def main(words=None, prog=None):
         micrometres_per_pixel=args.um_per_pixel,
         options=common_options(args),
     )
-    if 'uncertainty' in args.save and infer.members == 1:
+    save = args.save or default_outputs(infer.members)
+    if 'uncertainty' in save and infer.members == 1:
         raise ConfigError(
             '--save uncertainty: it is how much several networks differ, and this is one; give --checkpoint two files or more'
         )
     settings = {**infer.settings, 'field_of_view': 'whole frame' if args.whole_frame else 'found', 'um_per_pixel': args.um_per_pixel}
-    out = PredictionFolder(args.out, args.save, args.probability_format, settings, args.overwrite)
+    out = PredictionFolder(args.out, save, args.probability_format, settings, args.overwrite)
     predicted, errors = predict_all(infer, photographs, out, None if args.whole_frame else 'auto')
-    out.write_table(photographs.values())
+    failed = {photographs[path]: reason if str(path) in reason else f'{path}: {reason}' for path, reason in errors.items()}
+    names = out.pictures(photographs.values(), failed)
+    out.write_table(names)
+    index = out.write_index(names, failed, '' if args.checkpoint else 'the one that comes with the package')
     there = len(photographs) - predicted - len(errors)
-    print(f'{predicted} predicted, {there} were there already, {len(errors)} failed: {", ".join(args.save)} in {args.out.resolve()}')
+    print(f'{predicted} predicted, {there} were there already, {len(errors)} failed: {", ".join(save)} in {args.out.resolve()}')
+    if index:
+        print(f'look at {index.resolve()}')
     if errors:
-        for path, reason in errors.items():
-            print('failed: ' + printable(reason if str(path) in reason else f'{path}: {reason}'), file=sys.stderr)
+        for reason in failed.values():
+            print(f'failed: {printable(reason)}', file=sys.stderr)
         raise DataError(f'{len(errors)} of {len(photographs)} photographs could not be predicted; they are named above')
 
 

@@ -1,22 +1,25 @@
 """Predictions of many photographs as files: where each goes, what is there already, nothing half written."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+import shutil
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
 from ..choices import FORMATS, OUTPUTS
-from ..classes import MOST_SPREAD
 from ..errors import ConfigError, DataError
-from ..evaluation.mask_writer import save_grey
 from ..fileio.reading import read_json
 from ..fileio.whole_files import remove_leftovers, write_whole
 from ..measurement import write_measurements
+from ..report.folder_page import PredictedPicture, folder_page
 from ..results import without_nan
+from .outputs import PREVIEWS, SHOWN, write_output
 from .prediction import VesselPrediction
+
+
+def default_outputs(members: int = 1) -> list[str]:
+    """What is written of each picture unless something else is asked for; of several networks the uncertainty, too."""
+    return [name for name in OUTPUTS if name != 'uncertainty' or members > 1]
 
 
 class PredictionFolder:
@@ -48,20 +51,27 @@ class PredictionFolder:
         self.folder = Path(folder)
         self.suffixes = {name: OUTPUTS[name] for name in outputs}
         self.suffixes.update({name: probability_format for name in ('probability', 'uncertainty') if name in self.suffixes})
+        if 'index' in self.suffixes:  # is a page of all pictures, and these of each
+            del self.suffixes['index']
+            self.suffixes.update(PREVIEWS)
+        self.has_index = 'index' in outputs
         self.overwrite = overwrite
         self.folder.mkdir(parents=True, exist_ok=True)
         for folder in [self.folder, *(below for kind in OUTPUTS for below in (self.folder / kind).rglob('') if below.is_dir())]:
             remove_leftovers(folder)
-        self._check_settings(json.loads(json.dumps(without_nan(settings or {}), default=str)))
+        self.settings: dict[str, Any] = json.loads(json.dumps(without_nan(settings or {}), default=str))
+        self._check_settings(self.settings)
 
     def _check_settings(self, settings: dict[str, Any]) -> None:
         file = self.folder / 'settings.json'
-        if file.is_file() and not self.overwrite:
+        if file.is_file():
             try:
                 before = read_json(file)
             except DataError:
                 before = None
-            if before != settings:
+            if before != settings and self.overwrite:
+                self._remove_index()  # it shows predictions made otherwise
+            elif before != settings:
                 differ = [key for key in settings if not isinstance(before, dict) or before.get(key) != settings[key]]
                 raise ConfigError(
                     f'{self.folder} holds predictions made otherwise (other {", ".join(differ) or "settings"}, see settings.json there); '
@@ -78,38 +88,17 @@ class PredictionFolder:
         there = not self.overwrite and all(self.path(kind, name).is_file() for kind in self.suffixes)
         return there and ('measurements' not in self.suffixes or self._measured(name) is not None)
 
+    def _remove_index(self) -> None:
+        (self.folder / 'index.html').unlink(missing_ok=True)
+        for kind in PREVIEWS:
+            shutil.rmtree(self.folder / kind, ignore_errors=True)
+
     def write(self, name: Path, prediction: VesselPrediction) -> None:
         """Write the outputs of a picture, each whole or not at all."""
         for kind in self.suffixes:
             path = self.path(kind, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, getattr(self, f'_{kind}')(prediction))
-
-    @staticmethod
-    def _mask(prediction: VesselPrediction) -> Callable[[Path], Any]:
-        return lambda path: Image.fromarray(prediction.mask.astype(np.uint8) * 255).save(path, 'PNG')
-
-    def _probability(self, prediction: VesselPrediction) -> Callable[[Path], Any]:
-        if self.suffixes['probability'] == 'npz':
-            return lambda path: _save_npz(path, probability=prediction.probability.astype(np.float16))
-        return lambda path: save_grey(path, prediction.probability)
-
-    def _uncertainty(self, prediction: VesselPrediction) -> Callable[[Path], Any]:
-        spread = prediction.spread
-        if spread is None:
-            raise ConfigError(f'{prediction.name}: there is no uncertainty in the prediction of a single network; give several checkpoints')
-        if self.suffixes['uncertainty'] == 'npz':
-            return lambda path: _save_npz(path, spread=spread.astype(np.float16))
-        return lambda path: save_grey(path, spread, MOST_SPREAD)
-
-    @staticmethod
-    def _overlay(prediction: VesselPrediction) -> Callable[[Path], Any]:
-        return lambda path: Image.fromarray(prediction.draw()).save(path, 'JPEG', quality=90)
-
-    @staticmethod
-    def _measurements(prediction: VesselPrediction) -> Callable[[Path], Any]:
-        text = json.dumps(without_nan(prediction.measurements), indent=2) + '\n'
-        return lambda path: path.write_text(text)
+            write_whole(path, write_output(kind, self.suffixes[kind], prediction))
 
     def _measured(self, name: Path) -> dict[str, Any] | None:
         """A picture's measurements; ``None`` if they are not there, or damaged."""
@@ -119,6 +108,14 @@ class PredictionFolder:
             return None
         fine = isinstance(row, dict) and row and all(value is None or type(value) in (int, float) for value in row.values())
         return row if fine else None
+
+    def pictures(self, names: Iterable[Path], failed: Collection[Path] = ()) -> list[Path]:
+        """Names of this run's pictures without those that failed, and of those that earlier runs with these settings put on the page."""
+        found = set(names)
+        if self.has_index:
+            shown = self.folder / SHOWN
+            found |= {file.relative_to(shown).with_suffix('') for file in shown.rglob(f'*.{PREVIEWS[SHOWN]}')}
+        return sorted(found - set(failed), key=str)
 
     def write_table(self, names: Iterable[Path]) -> Path | None:
         """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for."""
@@ -131,7 +128,25 @@ class PredictionFolder:
         write_measurements(self.folder / 'measurements.csv', rows)
         return self.folder / 'measurements.csv'
 
+    def write_index(self, names: Iterable[Path], failed: Mapping[Path, str] | None = None, model: str = '') -> Path | None:
+        """``index.html``, which shows pictures and their measurements; ``None`` if it was not asked for.
 
-def _save_npz(path: Path, **arrays: np.ndarray) -> None:
-    with open(path, 'wb') as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        Args:
+            names (Iterable[Path]): Of :meth:`pictures`.
+            failed (dict, optional): Pictures that could not be predicted, by name, and why.
+            model (str): What predicted, in words, where its file's name says too little.
+        """
+        if not self.has_index:
+            return None
+        rows = []
+        for name in names:
+            there = {kind: self.path(kind, name) for kind in self.suffixes if self.path(kind, name).is_file()}
+            files = {kind: path.relative_to(self.folder) for kind, path in there.items()}
+            previews = {kind.rpartition('/')[2]: files.pop(kind) for kind in PREVIEWS if kind in files}
+            measured = (self._measured(name) if 'measurements' in files else None) or {}
+            files.pop('measurements', None)  # they are in the table
+            rows.append(PredictedPicture(name.as_posix(), files, previews, measured))
+        told = {name.as_posix(): reason for name, reason in (failed or {}).items()}
+        page = folder_page(self.folder.resolve().name, model, self.settings, rows, told)
+        write_whole(self.folder / 'index.html', lambda temporary: temporary.write_text(page, encoding='utf-8'))
+        return self.folder / 'index.html'

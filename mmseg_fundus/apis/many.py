@@ -1,16 +1,15 @@
 """Predicting many photographs: the next are read and the last are written while one is predicted."""
 
-import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 from ..datasets.photograph import read_photograph
 from ..errors import DataError
+from ..progress import bar
 from .folder import PredictionFolder
 from .inferencer import FundusVesselInferencer
 
@@ -41,8 +40,7 @@ def predict_all(
     """
     waiting = {path: name for path, name in photographs.items() if not out.is_done(name)}
     errors, written = dict[Path, str](), deque[Future[None]]()
-    bar = ProgressBar(len(waiting), file=sys.stderr) if waiting else None
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+    with bar('predict', len(waiting)) as shown, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         paths = iter(waiting)
         pictures = deque((path, reader.submit(_read, path)) for path in islice(paths, AHEAD))
         while pictures:
@@ -58,10 +56,7 @@ def predict_all(
                 errors[path] = str(error) or 'not enough memory'
             while len(written) > AHEAD:
                 written.popleft().result()
-            if bar:
-                bar.update()
+            shown.step()
         for future in written:
             future.result()
-    if bar:
-        print(file=sys.stderr)
     return len(waiting) - len(errors), errors

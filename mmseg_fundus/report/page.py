@@ -1,20 +1,16 @@
 """The report as one HTML page that needs no other file and no network."""
 
-import base64
-import hashlib
 from pathlib import Path
-from string import Template
 
 from ..models.encoders.standin import LABEL
-from ..version import __version__
 from ..visualization.overlay import LEGEND
+from .frame import framed, missing, section
 from .gather import Gathered
 from .pictures import Picture
-from .sections import data_line, figures, made_from, missing, per_picture, score_curves, section, training
+from .sections import data_line, figures, made_from, per_picture, score_curves, training
 from .uncertainty import scale_key
 from .values import escape, name, shown
 
-HERE = Path(__file__).parent
 HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
 
 
@@ -28,22 +24,6 @@ def make_page(gathered: Gathered) -> str:
         warning=warning(gathered),
         body='\n'.join(filter(None, (make(gathered) for make in sections))),
         tool='report.py',
-    )
-
-
-def framed(**parts: str) -> str:
-    """A page around its parts, which are HTML: ``title``, ``heading``, ``subtitle``, ``warning``, ``body``, and the ``tool`` that makes it.
-
-    Its content security policy allows the one script and images within the page, nothing else: what a picture or a config is called
-    cannot make it load or run anything.
-    """
-    style, script = ((HERE / file).read_text(encoding='utf-8') for file in ('style.css', 'script.js'))
-    return Template((HERE / 'page.html').read_text(encoding='utf-8')).substitute(
-        style=style,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        version=escape(__version__),
-        **parts,
     )
 
 

@@ -2,8 +2,7 @@
 
 from ..results.probe import NOTE, Probe
 from .charts import Line, line_chart
-from .page import framed
-from .sections import scrolled, section
+from .frame import framed, scrolled, section
 from .values import escape, name, number
 
 

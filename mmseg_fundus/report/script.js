@@ -24,18 +24,19 @@ for (const stack of document.querySelectorAll('.stack')) {
 }
 
 // Tables: a click on a column's name sorts, another one turns the order round; what has no value stays last.
+const names = new Intl.Collator(undefined, { numeric: true });
 for (const table of document.querySelectorAll('table.sortable')) {
   const heads = [...table.tHead.rows[0].cells];
   const body = table.tBodies[0];
   heads.forEach((head, column) => head.querySelector('button').addEventListener('click', () => {
     const ascending = head.getAttribute('aria-sort') !== 'ascending';
-    const value = row => row.cells[column].dataset.value;
-    const text = row => row.cells[column].textContent;
+    const sign = ascending ? 1 : -1;
+    const keys = new Map([...body.rows].map(row => [row, column ? row.cells[column].dataset.value : row.cells[0].textContent]));
     const compare = column
-      ? (a, b) => (value(a) === '') - (value(b) === '') || (ascending ? 1 : -1) * (value(a) - value(b))
-      : (a, b) => (ascending ? 1 : -1) * text(a).localeCompare(text(b), undefined, { numeric: true });
+      ? (a, b) => (a === '') - (b === '') || sign * (a - b)
+      : (a, b) => sign * names.compare(a, b);
     heads.forEach(other => other.setAttribute('aria-sort', other !== head ? 'none' : ascending ? 'ascending' : 'descending'));
-    body.append(...[...body.rows].sort(compare));
+    body.append(...[...keys.keys()].sort((a, b) => compare(keys.get(a), keys.get(b))));
   }));
 }
 
@@ -67,4 +68,68 @@ for (const chart of document.querySelectorAll('.chart')) {
     readout.hidden = false;
   });
   svg.addEventListener('pointerleave', clear);
+}
+
+// A folder of predictions: a click on a thumbnail shows the picture large; the next one is the next row of the table as it is sorted.
+const viewer = document.querySelector('dialog.viewer');
+if (viewer) {
+  const part = name => viewer.querySelector('.' + name);
+  const stack = part('stack');
+  const make = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
+  let current = null;
+  const show = link => {
+    current = link;
+    const row = link.closest('tr');
+    const links = [...document.querySelectorAll('a.open')];
+    const place = links.indexOf(link);
+    const name = link.textContent;
+    viewer.querySelector('#viewed').textContent = name;
+    part('place').textContent = `${place + 1} of ${links.length}`;
+    part('before').disabled = place === 0;
+    part('after').disabled = place === links.length - 1;
+    for (const kind of ['under', 'photograph']) part(kind).src = link.href;
+    part('vessels').src = link.dataset.vessels;
+    part('photograph').alt = name + ': photograph';
+    part('vessels').alt = name + ': vessels found';
+    part('files').replaceChildren(...[...row.querySelectorAll('.files a')].flatMap(a => [a.cloneNode(true), ' ']));
+    const heads = row.closest('table').tHead.rows[0].cells;
+    part('facts').replaceChildren(...[...row.cells].slice(1, -1).map((cell, i) => {
+      const line = make('div', '');
+      line.append(make('dt', heads[i + 1].textContent), make('dd', cell.textContent));
+      return line;
+    }));
+  };
+  const step = by => {
+    const links = [...document.querySelectorAll('a.open')];
+    const next = links[links.indexOf(current) + by];
+    if (next) show(next);
+  };
+  part('photograph').addEventListener('load', event => {
+    stack.style.setProperty('--ratio', event.target.naturalWidth / event.target.naturalHeight);
+  });
+  document.addEventListener('click', event => {
+    const link = event.target.closest('a.open');
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    show(link);
+    viewer.showModal();
+    stack.querySelector('input').focus();
+  });
+  viewer.addEventListener('keydown', event => {
+    const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    step(by);
+  });
+  viewer.addEventListener('click', event => {
+    if (event.target === viewer) viewer.close();
+  });
+  viewer.addEventListener('close', () => {
+    current.focus({ preventScroll: true });
+    current.scrollIntoView({ block: 'nearest' });
+  });
+  part('before').addEventListener('click', () => step(-1));
+  part('after').addEventListener('click', () => step(1));
+  part('close').addEventListener('click', () => viewer.close());
+  part('alone').addEventListener('change', event => stack.classList.toggle('bare', event.target.checked));
 }

@@ -6,6 +6,7 @@ from typing import Any
 from ..evaluation.scores import NAMES
 from ..results import Chosen, DataSet, Weights
 from .charts import Line, Mark, line_chart
+from .frame import missing, scrolled, section, sortable
 from .gather import Gathered, test_command
 from .training import steps_per_epoch, thinned
 from .uncertainty import risk_chart
@@ -13,18 +14,6 @@ from .values import escape, name, number, points, shown
 
 HEADLINE = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'clDice')
 ROWS = 1000  # pictures in the table
-
-
-def section(title: str, *parts: str) -> str:
-    """A headed part of the page; '' without contents."""
-    body = ''.join(parts)
-    anchor = title.lower().replace(' ', '-')
-    return f'<section aria-labelledby="{anchor}"><h2 id="{anchor}">{title}</h2>{body}</section>' if body else ''
-
-
-def missing(sentence: str, command: str = '') -> str:
-    """What is not there, and the command that makes it."""
-    return f'<p class="missing">{escape(sentence)}' + (f' <code>{escape(command)}</code>' if command else '') + '</p>'
 
 
 def figures(gathered: Gathered) -> str:
@@ -97,11 +86,6 @@ def threshold_choice(chosen: Chosen) -> str:
         (0, 1),
         [Mark('chosen', chosen.threshold, chosen.dice)],
     )
-
-
-def scrolled(table: str, label: str) -> str:
-    """A table that scrolls by itself where the page is too narrow."""
-    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'
 
 
 def score_curves(gathered: Gathered) -> str:
@@ -201,10 +185,6 @@ def per_picture(gathered: Gathered) -> str:
         told = f'<p class="note">The {ROWS} pictures with the lowest Dice, of {len(rows)}; per_picture.csv beside the results has all.</p>'
         rows = sorted(rows, key=lambda row: number(row.get('Dice')) or 0)[:ROWS]
     columns = [figure for figure in NAMES if any(figure in row for row in rows)]
-    head = ''.join(
-        f'<th scope="col" aria-sort="none"><button type="button">{title}<span aria-hidden="true"></span></button></th>'
-        for title in ('Picture', *columns)
-    )
 
     def cell(value: Any) -> str:
         exact = number(value)
@@ -214,9 +194,8 @@ def per_picture(gathered: Gathered) -> str:
         first = f'<th scope="row" title="{escape(row["picture"])}">{name(row["picture"])}</th>'
         return f'<tr>{first}{"".join(cell(row.get(figure)) for figure in columns)}</tr>'
 
-    body = ''.join(map(line, rows))
-    table = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return section('Every picture', told, scrolled(table, 'Figures of every picture'))
+    table = sortable(('Picture', *columns), ''.join(map(line, rows)), 'Figures of every picture')
+    return section('Every picture', told, table)
 
 
 def made_from(gathered: Gathered) -> str:

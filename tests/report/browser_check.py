@@ -102,7 +102,7 @@ class Browser:
         """Addresses that were asked for since the last call, but those within the page."""
         events = [json.loads(entry['message'])['message'] for entry in self._call('POST', '/se/log', {'type': 'performance'})]
         asked = [event['params']['request']['url'] for event in events if event['method'] == 'Network.requestWillBeSent']
-        return [url for url in asked if not url.startswith(('data:', 'chrome:'))]  # chrome: is the empty tab before it
+        return [url for url in asked if not url.startswith(('data:', 'chrome'))]  # chrome:, chrome-untrusted: are the empty tab before it
 
     def shot(self, path: Path, whole: bool = True) -> None:
         made = self.devtools('Page.captureScreenshot', captureBeyondViewport=whole)

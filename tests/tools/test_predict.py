@@ -73,7 +73,10 @@ def test_what_is_done_is_not_done_again_and_other_settings_do_not_mix(predict, e
     done = predict(eyes, '-o', 'out')
     assert done.returncode == 0 and '1 predicted, 5 were there already' in done.stdout
     changed = {path.name for path, when in before.items() if path.stat().st_mtime_ns != when}
-    assert changed == {'a_jpg.png', 'a_jpg.jpg'} and (tmp_path / 'out/mask/a_jpg.png').is_file()
+    assert (
+        changed == {'a_jpg.png', 'a_jpg.jpg', 'a_jpg.json', 'measurements.csv', 'index.html'}
+        and (tmp_path / 'out/mask/a_jpg.png').is_file()
+    )
     done = predict(eyes, '-o', 'out', '--threshold', '0.3')
     assert done.returncode == 1 and 'holds predictions made otherwise (other prediction' in done.stdout
     assert '6 predicted' in predict(eyes, '-o', 'out', '--threshold', '0.3', '--overwrite').stdout
@@ -98,6 +101,22 @@ def test_killed_at_any_time_no_file_is_half_written_and_the_next_run_finishes(ro
     done = predict(folder, '-o', 'out')
     assert done.returncode == 0 and '0 failed' in done.stdout and ' 0 were there already' not in done.stdout
     assert len(list((tmp_path / 'out/overlay').iterdir())) == 12 and not list((tmp_path / 'out').rglob('.*.tmp'))
+    page = (tmp_path / 'out/index.html').read_text()
+    assert all(f'<bdi>{i}</bdi>' in page for i in range(12)) and f'look at {tmp_path / "out/index.html"}' in done.stdout
+
+
+def test_with_no_other_argument_all_is_written_and_the_page_names_what_failed(predict, eyes, tmp_path):
+    done = predict(eyes, '-o', 'out')
+    out = tmp_path / 'out'
+    assert done.returncode == 1 and '6 predicted' in done.stdout and f'look at {out / "index.html"}' in done.stdout
+    for kind, suffix in {'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'fov': 'png', 'measurements': 'json'}.items():
+        assert names(out / kind, suffix) == GOOD
+    assert {path.name for path in out.iterdir() if path.is_file()} == {'index.html', 'measurements.csv', 'settings.json'}
+    page = (out / 'index.html').read_text()
+    assert all(f'<bdi>{name}</bdi>' in page for name in GOOD) and '2 photographs could not be predicted' in page
+    assert 'text.png is no picture' in page and 'broken.tif is truncated or damaged' in page
+    assert predict(eyes / 'left', '-o', 'few', '--save', 'mask').returncode == 0
+    assert {path.name for path in (tmp_path / 'few').iterdir()} == {'mask', 'settings.json'}
 
 
 def test_patterns_single_files_npz_and_predictions_inside_the_input_folder(predict, eyes, tmp_path):
