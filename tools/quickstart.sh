@@ -14,10 +14,12 @@ rm -rf "$out" # of an earlier quickstart
 "$PYTHON" tools/train.py configs/quickstart.py --work-dir "$out"
 best=$(ls -t "$out"/best_*.pth | head -n 1)
 "$PYTHON" tools/test.py configs/quickstart.py "$best" --work-dir "$out/test" --show-dir "$out/overlays" --out "$out/masks"
+"$PYTHON" tools/predict.py data/synthetic/test/images -o "$out/vessels" # by the model that comes with the package, on the same pictures
 
 echo
 grep -h 'Epoch(val)' "$(ls -t "$out"/*/*.log | head -n 1)" | sed 's/.*Epoch(val) *\[\([0-9]*\)\].*Dice: \([0-9.]*\).*/validation Dice after epoch \1: \2/'
 echo "overlays (picture, label, probability; found, missed and false vessels): $out/overlays"
 echo "predicted masks: $out/masks"
+echo "photographs in, vessels out, by the model that comes with the package: $out/vessels/index.html"
 echo "curves: $PYTHON -m tensorboard.main --logdir $out"
 echo 'Synthetic pictures and random weights: this shows that everything works, not how well it works on eyes.'

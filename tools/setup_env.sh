@@ -32,21 +32,23 @@ pip_is_configured() {
 }
 
 # pip install "$@": with uv if it is there, because it is several times faster (a .venv of ours gets it), but with pip if pip is configured.
-# Errors are shown, warnings are not: old versions of pip print pages of them about every folder of packages that lacks one
+# Errors are shown; warnings are not, but on a terminal: old versions of pip print pages of them about every folder of packages that lacks one
 install() {
+    local quiet='--quiet' pip_quiet='-qq'
+    [ -t 1 ] && [ -t 2 ] && quiet= pip_quiet= # minutes: both show how far they are on a terminal
     if ! pip_is_configured; then
         if command -v uv >/dev/null; then
-            uv pip install --quiet --python "$PYTHON" "$@"
+            uv pip install $quiet --python "$PYTHON" "$@"
             return
         fi
         case $PYTHON in "$root/.venv/"*) "$PYTHON" -m pip install -qq uv 2>/dev/null || true ;; esac
         if "$PYTHON" -m uv --version >/dev/null 2>&1; then
-            "$PYTHON" -m uv pip install --quiet --python "$PYTHON" "$@"
+            "$PYTHON" -m uv pip install $quiet --python "$PYTHON" "$@"
             return
         fi
     fi
     "$PYTHON" -m pip --version >/dev/null 2>&1 || "$PYTHON" -m ensurepip >/dev/null # uv makes environments without pip
-    "$PYTHON" -m pip install -qq "$@"
+    "$PYTHON" -m pip install $pip_quiet "$@"
 }
 
 setup_env() {

@@ -65,6 +65,7 @@ def main(words=None, prog=None):
     from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
     from mmseg_fundus.engine.inputs import check_inputs
     from mmseg_fundus.engine.options import common_options
+    from mmseg_fundus.engine.progress_hook import shown_test
     from mmseg_fundus.engine.threshold import choose_threshold, store_threshold, threshold_dataset, use_stored_threshold
     from mmseg_fundus.engine.whereabouts import settle_files
     from mmseg_fundus.models.checkpoints import load_from_local
@@ -101,7 +102,8 @@ def main(words=None, prog=None):
         choose_threshold(runner, chosen_on)
         if args.store_threshold and is_main_process():
             store_threshold(cfg.load_from, runner.threshold_chosen_on)
-    runner.test()
+    with shown_test(runner):
+        runner.test()
 
 
 if __name__ == '__main__':

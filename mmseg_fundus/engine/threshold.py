@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
@@ -16,6 +17,7 @@ from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
 from ..models.checkpoints import load_from_anywhere, read_checkpoint, write_checkpoint
 from ..models.segmentors import VesselSegmentor
+from ..progress import bar
 from ..results import described
 from .data_roots import leaves_of, name_of
 
@@ -53,9 +55,10 @@ def choose_threshold(runner: Runner, dataset: dict[str, Any]) -> None:
     metric = VesselMetric(detail=False)
     metric.dataset_meta = loader.dataset.metainfo
     runner.model.eval()
-    with torch.no_grad():
+    with torch.no_grad(), bar('choose threshold', len(loader) if is_main_process() else 0) as shown:
         for batch in loader:
             metric.process(batch, [sample.to_dict() for sample in runner.model.test_step(batch)])
+            shown.step()
     metric.evaluate(len(loader.dataset))
     if metric.histogram is None:
         raise RuntimeError('VesselMetric made no histogram')
