@@ -6,12 +6,13 @@ Example:
 """
 
 import argparse
+import sys
 
 import _setup  # noqa: F401
 from mmengine.dist import is_main_process
 
 from mmseg_fundus.datasets.sources import known_sources
-from mmseg_fundus.engine.cli import add_common_arguments, common_options, known_checkpoint, run
+from mmseg_fundus.engine.cli import add_common_arguments, add_tta_arguments, common_options, known_checkpoint, run, tta_spelled_out
 from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
 from mmseg_fundus.engine.console import ConsoleRunner
 from mmseg_fundus.engine.distributed import prepare_launcher
@@ -36,7 +37,7 @@ def parse_args():
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture into DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
-    parser.add_argument('--tta', action='store_true', help='average the probabilities of all eight flips and quarter turns')
+    add_tta_arguments(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         '--threshold',
@@ -55,7 +56,7 @@ def parse_args():
         '--store-threshold', action='store_true', help='keep the chosen threshold in the checkpoint file, for tools/predict.py'
     )
     add_common_arguments(parser)
-    args = parser.parse_args()
+    args = parser.parse_args(tta_spelled_out(sys.argv[1:]))
     if args.store_threshold and not args.choose_threshold:
         parser.error('--store-threshold keeps what --choose-threshold chooses; give both')
     return args
@@ -76,11 +77,10 @@ def main():
     leave_out_training(cfg)
     if args.show or args.show_dir:
         draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
-    check_prediction_options(
-        cfg, {'--tta': args.tta, '--threshold': None if args.threshold is None else True, '--choose-threshold': args.choose_threshold}
-    )
-    if args.tta:
-        cfg.model.test_cfg.tta = True
+    given = {'--tta': args.tta is not None, '--threshold': args.threshold is not None, '--choose-threshold': args.choose_threshold}
+    check_prediction_options(cfg, given)
+    if args.tta is not None:
+        cfg.model.test_cfg.tta = args.tta
     if args.threshold is not None:
         cfg.model.test_cfg.threshold = args.threshold
     asked = args.threshold is not None or args.choose_threshold or 'model.test_cfg.threshold' in (args.cfg_options or {})

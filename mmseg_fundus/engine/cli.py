@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,35 @@ def add_common_arguments(parser: argparse.ArgumentParser, launcher: bool = True,
         return
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='how the processes were started')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_tta_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--tta [flips]`` and ``--no-tta``: ``args.tta`` is ``True``, ``'flips'`` or ``False``, ``None`` where the config decides.
+
+    The parser is given :func:`tta_spelled_out` of the words, so that a file's name may stand behind ``--tta``.
+    """
+    poses = parser.add_mutually_exclusive_group()
+    poses.add_argument(
+        '--tta',
+        nargs='?',
+        const=True,
+        type=_poses,
+        metavar='flips',
+        help='average the probabilities of all eight flips and quarter turns, or of the four flips alone (default: as the config says)',
+    )
+    poses.add_argument('--no-tta', dest='tta', action='store_false', default=None, help='predict the picture as it is alone')
+
+
+def tta_spelled_out(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with ``--tta=all`` for a ``--tta`` that no ``flips`` follows."""
+    follows = [*words[1:], '']
+    return ['--tta=all' if word == '--tta' and behind != 'flips' else word for word, behind in zip(words, follows)]
+
+
+def _poses(word: str) -> bool | str:
+    if word not in ('all', 'flips'):
+        raise argparse.ArgumentTypeError(f"{word!r}: 'flips' was expected, or nothing")
+    return word if word == 'flips' else True
 
 
 def common_options(args: argparse.Namespace) -> dict[str, Any]:
