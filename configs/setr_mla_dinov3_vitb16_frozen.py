@@ -7,5 +7,6 @@ model = dict(
         weights='weights/dinov3_vitb16_pretrain_lvd1689m-73cec8be.pth',
         norm_outputs=True,
         precision='auto',
-    )
+    ),
+    test_cfg=dict(encoder=None),
 )

@@ -3,6 +3,6 @@
 _base_ = './setr_mla_vitb16_frozen_detail.py'
 model = dict(
     backbone=dict(_delete_=True, type='FoundationEncoder', weights='weights/RETFound_dinov2_meh.pth', norm_outputs=True, precision='auto'),
-    test_cfg=dict(crop_size=(224, 224), stride=(168, 168)),
+    test_cfg=dict(crop_size=(224, 224), stride=(168, 168), encoder=None),
 )
 train_dataloader = dict(dataset=dict(augmentation=dict(size=(224, 224))))

@@ -5,6 +5,6 @@ model = dict(
     backbone=dict(
         _delete_=True, type='FoundationEncoder', weights='weights/retfoundgreen_statedict.pth', norm_outputs=True, precision='auto'
     ),
-    test_cfg=dict(crop_size=(224, 224), stride=(168, 168)),
+    test_cfg=dict(crop_size=(224, 224), stride=(168, 168), encoder=None),
 )
 train_dataloader = dict(dataset=dict(augmentation=dict(size=(224, 224))))

@@ -10,7 +10,13 @@ model = dict(
         local_contrast=33,
         loss_decode=dict(type='VesselLoss'),
     ),
-    test_cfg=dict(crop_size=(192, 192), stride=(144, 144), pixels_per_degree=12.0, tta=True),
+    test_cfg=dict(
+        crop_size=(192, 192),
+        stride=(144, 144),
+        pixels_per_degree=12.0,
+        tta=True,
+        encoder=dict(crop_size=(208, 208)),  # sees a picture once, in pieces nearly as large as the crops, for all poses
+    ),
 )
 train_dataloader = dict(
     batch_size=8,

@@ -9,7 +9,7 @@ _all = dict(
 model = dict(
     data_preprocessor=dict(outside='black'),
     decode_head=dict(loss_decode=dict(ce_weight=1.0, dice_weight=0.0)),
-    test_cfg=dict(pixels_per_degree=16.0),
+    test_cfg=dict(pixels_per_degree=16.0, encoder=None),
 )
 _view = dict(
     size=(192, 192), zoom=1.0, pixels_per_degree=16.0, rotate=0, quarter_turns=True, scale=(0.75, 1.3), label_scaling='antialiased'

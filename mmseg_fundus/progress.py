@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 Item = TypeVar('Item')
 
@@ -24,7 +24,7 @@ class Bar:
         task (TaskID, optional): In it.
     """
 
-    def __init__(self, shown: Progress | None = None, task: TaskID | None = None) -> None:
+    def __init__(self, shown: 'Progress | None' = None, task: 'TaskID | None' = None) -> None:
         self._shown, self._task = shown, task
         self._done = 0
         self._span = (0.0, 1.0)  # where the part under way begins in its unit, and its length
@@ -69,10 +69,14 @@ def bar(what: str, total: int, stream: TextIO | None = None) -> Iterator[Bar]:
     Yields:
         Bar: Step it after each unit.
     """
-    console = Console(file=stream or sys.stderr)
-    if total < 1 or not console.is_terminal:
+    stream = stream or sys.stderr
+    if total < 1 or not stream.isatty():
         yield Bar()
         return
+    from rich.console import Console  # takes a while, and is not needed where nobody looks
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(file=stream)
     columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[done]}/{task.total:.0f}'))
     times = (TimeElapsedColumn(), TextColumn('left:'), TimeRemainingColumn())
     with Progress(*columns, *times, console=console, speed_estimate_period=300) as shown:

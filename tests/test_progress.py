@@ -4,8 +4,10 @@ import io
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mmseg_fundus import progress
+from mmseg_fundus.models.segmentors.predictor import Predictor
 
 
 class Terminal(io.StringIO):
@@ -67,3 +69,20 @@ def test_nothing_to_do_is_no_bar():
     with progress.bar('predict', 0, screen):
         progress.part(1, 2)
     assert screen.getvalue() == ''
+
+
+@pytest.mark.parametrize('once', [None, dict(crop_size=(16, 16))], ids=['each pose by itself', 'maps of all poses'])
+def test_a_picture_says_how_far_it_is_and_never_goes_back(told, once):
+    here, found = told
+    network = SimpleNamespace(
+        patch=8,
+        features=lambda inputs, shown: [[torch.zeros(len(inputs), 1, *(side // 8 for side in inputs.shape[2:]))]],
+        decoded=lambda maps, inputs, pose: torch.zeros(len(inputs), 2, *inputs.shape[2:]),
+    )
+    test_cfg = dict(mode='slide', crop_size=(16, 16), stride=(16, 16), tta=True, window_batch=1, encoder=once)
+    predictor = Predictor(lambda inputs, places: torch.zeros(len(inputs), 2, *inputs.shape[2:]), test_cfg)
+    predictor.parts = network
+    for _ in range(2):
+        predictor.predict(torch.zeros(1, 3, 32, 32), [dict()])
+        here.step()
+    assert found == sorted(found) and len(set(found)) > 20 and found[-1] == 2 and 1 in found

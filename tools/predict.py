@@ -13,7 +13,7 @@ from pathlib import Path
 import _setup  # noqa: F401
 
 from mmseg_fundus.choices import FORMATS, OUTPUTS
-from mmseg_fundus.cli.arguments import add_common_arguments
+from mmseg_fundus.cli.arguments import add_common_arguments, add_tta_arguments, tta_spelled_out
 from mmseg_fundus.cli.files import SUFFIXES, check_files
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, DataError, printable
@@ -41,7 +41,7 @@ def parse_args(words=None, prog=None):
     parser.add_argument(
         '--threshold', type=float, metavar='P', help="probability above which a pixel is vessel (default: the checkpoint's)"
     )
-    parser.add_argument('--tta', action='store_true', default=None, help='average the probabilities of all eight flips and quarter turns')
+    add_tta_arguments(parser)
     parser.add_argument('--batch', type=int, metavar='N', help="windows at a time (default: the config's)")
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1' (default: a GPU where there is one)")
     parser.add_argument('--whole-frame', action='store_true', help='take the whole frame as field of view instead of finding it')
@@ -49,7 +49,7 @@ def parse_args(words=None, prog=None):
     parser.add_argument('--um-per-pixel', type=float, metavar='UM', help='micrometres to a pixel, for the measurements')
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
-    args = parser.parse_args(words)
+    args = parser.parse_args(tta_spelled_out(sys.argv[1:] if words is None else words))
     if not args.inputs and args.checkpoint:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
         first, *rest = args.checkpoint
         more = list(takewhile(lambda word: Path(word).suffix in SUFFIXES, rest))

@@ -6,10 +6,11 @@ Example:
 """
 
 import argparse
+import sys
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.cli.arguments import add_common_arguments, data_set_names
+from mmseg_fundus.cli.arguments import add_common_arguments, add_tta_arguments, data_set_names, tta_spelled_out
 from mmseg_fundus.cli.files import check_files
 from mmseg_fundus.cli.run import load, run
 
@@ -27,7 +28,7 @@ def parse_args(words=None, prog=None):
     parser.add_argument('--show', action='store_true', help='show every picture in a window')
     parser.add_argument('--show-dir', metavar='DIR', help='write an overlay of every picture into DIR')
     parser.add_argument('--wait-time', type=float, default=2, metavar='S', help='seconds a window stays (default: 2)')
-    parser.add_argument('--tta', action='store_true', help='average the probabilities of all eight flips and quarter turns')
+    add_tta_arguments(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument(
         '--threshold',
@@ -46,7 +47,7 @@ def parse_args(words=None, prog=None):
         '--store-threshold', action='store_true', help='keep the chosen threshold in the checkpoint file, for tools/predict.py'
     )
     add_common_arguments(parser)
-    args = parser.parse_args(words)
+    args = parser.parse_args(tta_spelled_out(sys.argv[1:] if words is None else words))
     if args.store_threshold and not args.choose_threshold:
         parser.error('--store-threshold keeps what --choose-threshold chooses; give both')
     return args
@@ -84,11 +85,10 @@ def main(words=None, prog=None):
     leave_out_training(cfg)
     if args.show or args.show_dir:
         draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
-    check_prediction_options(
-        cfg, {'--tta': args.tta, '--threshold': None if args.threshold is None else True, '--choose-threshold': args.choose_threshold}
-    )
-    if args.tta:
-        cfg.model.test_cfg.tta = True
+    given = {'--tta': args.tta is not None, '--threshold': args.threshold is not None, '--choose-threshold': args.choose_threshold}
+    check_prediction_options(cfg, given)
+    if args.tta is not None:
+        cfg.model.test_cfg.tta = args.tta
     if args.threshold is not None:
         cfg.model.test_cfg.threshold = args.threshold
     asked = args.threshold is not None or args.choose_threshold or 'model.test_cfg.threshold' in options

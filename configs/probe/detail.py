@@ -2,7 +2,7 @@
 _base_ = '../setr_mla_vitb16_frozen_detail.py'
 model = dict(
     backbone=dict(_delete_=True, type='FoundationEncoder', weights='weights/VFM_Fundus_weights.pth', norm_outputs=True, precision='auto'),
-    test_cfg=dict(tta=False),
+    test_cfg=dict(tta=False, encoder=None),
 )
 env_cfg = dict(cudnn_benchmark=False)
 train_dataloader = dict(drop_last=True, dataset=dict(split='train'))

@@ -32,7 +32,8 @@ class FundusVesselInferencer:
         weights (str, optional): Encoder weights file, instead of the config's; ``'from_checkpoint'`` for a full checkpoint.  Without it
             :func:`.engine.whereabouts.settle_files` decides.
         device (str, optional): ``'cuda'``, ``'cuda:1'``, ``'cpu'``; a GPU by default where there is one.
-        tta (bool | dict, optional): Poses that are averaged, instead of the config's (``test_cfg.tta``).
+        tta (bool | str | dict, optional): Poses that are averaged, instead of the config's (``test_cfg.tta``): ``True`` all eight,
+            ``'flips'`` four, ``False`` none but the picture itself.
         threshold (float, optional): Probability above which a pixel is vessel, 0 to 1; the one stored with the checkpoint
             (``tools/test.py --choose-threshold --store-threshold``), or else the config's, by default.
         window_batch (int, optional): Windows that are predicted at a time, instead of the config's.
@@ -59,7 +60,7 @@ class FundusVesselInferencer:
         checkpoint: str | Path | Sequence[str | Path] | None = None,
         weights: str | None = None,
         device: str | torch.device | None = None,
-        tta: bool | dict[str, Any] | None = None,
+        tta: bool | str | dict[str, Any] | None = None,
         threshold: float | None = None,
         window_batch: int | None = None,
         field_angle: float | None = None,

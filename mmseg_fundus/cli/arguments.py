@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 import mmseg_fundus
@@ -57,3 +58,32 @@ def data_set_names(having: str = '') -> list[str]:
     from ..datasets.sources import known_sources
 
     return [name for name, source in known_sources().items() if not having or getattr(source, having)]
+
+
+def add_tta_arguments(parser: argparse.ArgumentParser) -> None:
+    """``--tta [flips]`` and ``--no-tta``: ``args.tta`` is ``True``, ``'flips'`` or ``False``, ``None`` where the config decides.
+
+    The parser is given :func:`tta_spelled_out` of the words, so that a file's name may stand behind ``--tta``.
+    """
+    poses = parser.add_mutually_exclusive_group()
+    poses.add_argument(
+        '--tta',
+        nargs='?',
+        const=True,
+        type=_poses,
+        metavar='flips',
+        help='average the probabilities of all eight flips and quarter turns, or of the four flips alone (default: as the config says)',
+    )
+    poses.add_argument('--no-tta', dest='tta', action='store_false', default=None, help='predict the picture as it is alone')
+
+
+def tta_spelled_out(words: Sequence[str]) -> list[str]:
+    """The words of a command line, with ``--tta=all`` for a ``--tta`` that no ``flips`` follows."""
+    follows = [*words[1:], '']
+    return ['--tta=all' if word == '--tta' and behind != 'flips' else word for word, behind in zip(words, follows)]
+
+
+def _poses(word: str) -> bool | str:
+    if word not in ('all', 'flips'):
+        raise argparse.ArgumentTypeError(f"{word!r}: 'flips' was expected, or nothing")
+    return word if word == 'flips' else True

@@ -29,6 +29,8 @@ from ..geometry import fov_scale
 from ..models.encoders.contract import encoder_in
 from ..models.encoders.protocol import Encoder
 from ..models.segmentors import VesselSegmentor
+from ..models.segmentors.once import encoder_size, piece_in_patches
+from ..models.segmentors.tta import tta_poses
 from ..models.segmentors.windows import window_starts
 
 GB = 1e9
@@ -107,8 +109,9 @@ class FeatureCacheHook(Hook):
         return True
 
     def _held_out(self, val_loader: DataLoader[Any] | None, test_cfg: dict[str, Any]) -> list[dict[str, Any]]:
-        """The samples of validation pictures whose maps are kept; those of test-time augmentation, of many sizes, are not."""
-        leaves = _leaves(val_loader) if val_loader and self.validation and not test_cfg.get('tta') else []
+        """The samples of validation pictures whose maps are kept; those of test-time augmentation are not, unless it needs no more."""
+        alone = not test_cfg.get('tta') or test_cfg.get('encoder') is not None  # a picture, whatever poses are averaged
+        leaves = _leaves(val_loader) if val_loader and self.validation and alone else []
         return [info for leaf in leaves for info in leaf.samples()] if all(hasattr(leaf, 'samples') for leaf in leaves) else []
 
     @staticmethod
@@ -185,15 +188,31 @@ def _outside(preprocessor: BaseDataPreprocessor) -> list[str]:
 
 def _prediction_size(info: dict[str, Any], test_cfg: dict[str, Any], encoder: Encoder) -> int:
     """Most bytes that the maps of one picture take when it is predicted as ``test_cfg`` says."""
-    height, width = picture_size(info['img_path'])
-    size: Sequence[int] = test_cfg.get('size') or (height, width)
-    windows = 1
-    if test_cfg.get('mode') == 'slide':
+    native, once = picture_size(info['img_path']), test_cfg.get('encoder')
+    size: Sequence[int] = test_cfg.get('size') or native
+    windows, zoom, sliding = 1, 1.0, test_cfg.get('mode') == 'slide'
+    if sliding:
         zoom = test_cfg.get('zoom', 1.0)
         if test_cfg.get('pixels_per_degree'):
             fov = field_of_view(info, read_picture(info['img_path']))
             zoom *= fov_scale(fov, test_cfg['pixels_per_degree'], info['field_angle'])
-        scaled = [max(round(side * zoom), 1) for side in (height, width)]
+        size = native
+    if once is not None:
+        scales = {pose.scale for pose in tta_poses(test_cfg.get('tta', False))}
+        return sum(_size_once([max(round(side * scale * zoom), 1) for side in size], once, encoder) for scale in scales)
+    if sliding:
+        scaled = [max(round(side * zoom), 1) for side in size]
         windows = int(np.prod([len(window_starts(*sides)) for sides in zip(scaled, test_cfg['crop_size'], test_cfg['stride'])]))
         size = [min(*sides) for sides in zip(scaled, test_cfg['crop_size'])]
+    return windows * RecordFolder.record_size(encoder.map_shape(*size), np.float16)
+
+
+def _size_once(size: Sequence[int], once: dict[str, Any], encoder: Encoder) -> int:
+    """Most bytes of a picture that the decode head sees at ``size`` and the encoder once."""
+    size, windows = encoder_size(size, once), 1
+    pieces = piece_in_patches(once, encoder.patch_size)
+    if pieces is not None:
+        grid = [-(-side // encoder.patch_size) for side in size]
+        windows = int(np.prod([len(window_starts(*sides)) for sides in zip(grid, *pieces)]))
+        size = [encoder.patch_size * min(*sides) for sides in zip(grid, pieces[0])]
     return windows * RecordFolder.record_size(encoder.map_shape(*size), np.float16)

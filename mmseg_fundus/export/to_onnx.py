@@ -40,14 +40,15 @@ def export_onnx(model: VesselSegmentor, out: str | Path, opset: int = OPSET, fac
 
     Raises:
         ExportError: If it is impossible, or the differences are too large; no file is left.
+        ConfigError: If ``test_cfg`` predicts in a way that one network cannot, see :func:`.facts.prediction_facts`.
     """
     out = Path(out)
     onnx, onnxruntime = check_possible(out)
+    metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
     graph = VesselGraph(model)
     size = sum(tensor.numel() * 4 for tensor in graph.state_dict().values())
     if size >= _LIMIT:
         raise ExportError(f'the model has {size / 2**30:.1f} GB of weights; an ONNX file holds up to 2 GB')
-    metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
     differences: list[Difference] = []
 
     def write(temporary: Path) -> None:

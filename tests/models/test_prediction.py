@@ -212,7 +212,7 @@ def test_the_loss_of_a_picture_is_that_of_its_field_of_view(build):
         (dict(**SLIDE, pixels_per_degree='12'), 'must be a number above 0, or two: the least and the most'),
         (dict(mode='whole', size=(64, 64), pixels_per_degree=12), "needs mode='slide' or size=None"),
         (dict(threshold=1.0), 'threshold=1.0 must lie in'),
-        (dict(tta=dict(flip=True)), 'expected True, False or dict'),
+        (dict(tta=dict(flip=True)), "expected True, False, 'flips' or dict"),
         (dict(tta=dict(scales=())), 'must all be above 0'),
         (dict(sizes=1), "has no \\['sizes'\\]"),
     ],

@@ -12,6 +12,8 @@ from ...classes import NUMBER, VESSEL
 from ...errors import ConfigError, TrainingError
 from ..following import followed
 from .members import mean_logits
+from .once import Maps
+from .tta import Pose
 from .vessel_segmentor import VesselSegmentor
 
 
@@ -54,13 +56,15 @@ class VesselEnsemble(VesselSegmentor):
         parts = {'decode_head': decode_head, **({} if self._neck is None else {'neck': self._neck})}
         self.others = nn.ModuleList(nn.ModuleDict({name: part(cfg) for name, cfg in parts.items()}) for _ in range(self.members - 1))
 
-    def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
+    def features(self, inputs: Tensor, shown: list[Any] | None = None) -> list[Maps]:
+        """Of each member, fused by its own neck."""
+        maps = self.encode(inputs, shown)
+        return [self.fuse(maps), *(self.fuse(maps, dict(one.named_children()).get('neck')) for one in self.others)]
+
+    def decoded(self, features: list[Maps], inputs: Tensor, pose: Pose | None = None) -> Tensor:
         """Logits of all members ``(N, members * 2, H, W)``."""
-        maps = self.encode(inputs, batch_img_metas)
-        first = self.decode(self.fuse(maps), inputs)
-        parts = [dict(one.named_children()) for one in self.others]
-        others = [self.decode(self.fuse(maps, one.get('neck')), inputs, one['decode_head']) for one in parts]
-        return torch.cat([first, *others], dim=1)
+        heads = [self.decode_head, *(dict(one.named_children())['decode_head'] for one in self.others)]
+        return torch.cat([self.decode(maps, inputs, head, pose) for maps, head in zip(features, heads)], dim=1)
 
     def _forward(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> Tensor:
         """Log of the mean probability ``(N, 2, H, W)``."""

@@ -1,6 +1,7 @@
 """How a picture of any size is predicted: whole or by windows, in which poses, at which scale, inside which field of view."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import cycle, groupby
 from typing import Any
 
 import torch
@@ -11,11 +12,15 @@ from torch import Tensor
 from ...classes import NUMBER, OUTSIDE
 from ...errors import ConfigError
 from ...geometry import Place, box_around, check_density, fov_scale
+from ...progress import parts
+from .once import Parts, check_once, features_once, scaled_to
 from .tta import Pose, tta_poses
 from .windows import blend_windows
 
 Network = Callable[[Tensor, list[Place]], Tensor]  # pictures and what they show, to logits
-TEST_KEYS = {'mode', 'size', 'crop_size', 'stride', 'zoom', 'pixels_per_degree', 'window_batch', 'crop_to_fov', 'tta', 'threshold'}
+TEST_KEYS = {
+    *('mode', 'size', 'crop_size', 'stride', 'zoom', 'pixels_per_degree', 'window_batch', 'crop_to_fov', 'tta', 'threshold', 'encoder'),
+}
 
 
 def check_test_cfg(cfg: Mapping[str, Any]) -> None:
@@ -42,6 +47,7 @@ def check_test_cfg(cfg: Mapping[str, Any]) -> None:
     if not 0 <= cfg.get('threshold', 0.5) < 1:
         raise ConfigError(f'VesselSegmentor: test_cfg.threshold={cfg["threshold"]} must lie in [0, 1)')
     tta_poses(cfg.get('tta', False))
+    check_once(cfg.get('encoder'))
 
 
 class Predictor:
@@ -58,6 +64,9 @@ class Predictor:
       bounds between which a picture keeps its own; ``zoom`` is relative to it.
     - ``crop_to_fov=True``: only the box around the field of view is predicted, and pasted back.
     - ``tta``: flips, quarter turns, scales whose probabilities are averaged, see :func:`.tta.tta_poses`.
+    - ``encoder``: the encoder sees each picture once, whatever ``tta`` says; its maps are turned with the poses, and the decode head
+      sees whole pictures.  ``dict()``: in one piece; ``crop_size``, ``stride`` (``crop_size``): in pieces, blended as windows are;
+      ``zoom``: at a share of the scale, 1.  The other ``crop_size`` and ``stride`` are not used then.  See :mod:`.once`.
     - ``threshold``: probability above which a pixel is vessel, 0.5; not used here.
 
     Args:
@@ -66,13 +75,22 @@ class Predictor:
         align_corners (bool): Of resizing logits.
         members (int): Networks that predict each picture; their classes lie one behind the other, ``members * 2`` where others say
             ``classes``.
+        parts (Parts, optional): The same network in two steps; ``test_cfg.encoder`` needs it.
     """
 
-    def __init__(self, encode_decode: Network, test_cfg: Mapping[str, Any], align_corners: bool = False, members: int = 1) -> None:
+    def __init__(
+        self,
+        encode_decode: Network,
+        test_cfg: Mapping[str, Any],
+        align_corners: bool = False,
+        members: int = 1,
+        parts: Parts | None = None,
+    ) -> None:
         self.encode_decode = encode_decode
         self.test_cfg = test_cfg
         self.align_corners = align_corners
         self.members = members
+        self.parts = parts
         self.outside = OUTSIDE * members
 
     def predict(self, inputs: Tensor, metas: Sequence[Mapping[str, Any]]) -> Tensor:
@@ -109,14 +127,39 @@ class Predictor:
     def _averaged(self, inputs: Tensor, places: list[Place], fov: Tensor | None, scale: float = 1.0) -> Tensor:
         """Logits whose softmax is the mean probability over the poses of ``test_cfg.tta``, each ``scale`` times as large."""
         poses = [pose._replace(scale=scale * pose.scale) for pose in tta_poses(self.test_cfg.get('tta', False))]
+        each = self._each_once if self.test_cfg.get('encoder') is not None else self._each_alone
         if len(poses) == 1:
-            return self._posed(inputs, places, fov, poses[0])
+            return next(each(inputs, places, fov, poses))
         mean = inputs.new_zeros((), dtype=torch.float32)
-        for pose in poses:
-            logits = self._posed(pose.apply(inputs), places, None if fov is None else pose.apply(fov), pose)
-            by_member = pose.undo(logits).float().unflatten(1, (self.members, NUMBER))
-            mean = mean + by_member.softmax(dim=2).flatten(1, 2)
+        for logits in each(inputs, places, fov, poses):
+            mean = mean + logits.float().unflatten(1, (self.members, NUMBER)).softmax(dim=2).flatten(1, 2)
         return (mean / len(poses)).clamp(min=torch.finfo(torch.float32).tiny).log()
+
+    def _each_alone(self, inputs: Tensor, places: list[Place], fov: Tensor | None, poses: list[Pose]) -> Iterator[Tensor]:
+        """Logits of one pose after the other, turned back: a picture of its own each."""
+        for pose in parts(poses, len(poses)):
+            yield pose.undo(self._posed(pose.apply(inputs), places, None if fov is None else pose.apply(fov), pose))
+
+    def _each_once(self, inputs: Tensor, places: list[Place], fov: Tensor | None, poses: list[Pose]) -> Iterator[Tensor]:
+        """The same, of maps that are computed once for each scale."""
+        cfg, network = self.test_cfg, self.parts
+        if network is None:
+            raise ConfigError('test_cfg.encoder: this network is not there in two steps, encoder and decode head; set it to None')
+        sliding = cfg.get('mode', 'whole') == 'slide'
+        native = inputs.shape[2:] if sliding else cfg.get('size') or inputs.shape[2:]
+        by_scale = [(scale, list(same)) for scale, same in groupby(poses, key=lambda pose: pose.scale)]
+        steps = iter(parts(cycle([None]), len(by_scale) + len(poses)))  # the maps of each scale, and each pose
+        for scale, same in by_scale:
+            height, width = (max(round(side * scale * (cfg.get('zoom', 1.0) if sliding else 1.0)), 1) for side in native)
+            scaled = scaled_to(inputs, (height, width))
+            seen = scaled if cfg['encoder'].get('zoom', 1.0) == 1 else inputs  # resampled once in either case
+            next(steps)
+            maps = features_once(network, seen, places, fov, (height, width), cfg['encoder'], cfg.get('window_batch', 4))
+            for pose in same:
+                next(steps)
+                logits = network.decoded(maps, scaled, pose)
+                same_size = logits.shape[2:] == inputs.shape[2:]
+                yield logits if same_size else resize(logits, size=inputs.shape[2:], mode='bilinear', align_corners=self.align_corners)
 
     def _posed(self, inputs: Tensor, places: list[Place], fov: Tensor | None, pose: Pose) -> Tensor:
         if self.test_cfg.get('tta'):

@@ -25,12 +25,13 @@ class Pose(NamedTuple):
         return logits.flip(3) if self.mirror else logits
 
 
-def tta_poses(setting: bool | dict[str, Any] | None) -> list[Pose]:
+def tta_poses(setting: bool | str | dict[str, Any] | None) -> list[Pose]:
     """The poses that ``test_cfg.tta`` stands for.
 
     Args:
-        setting (bool | dict): ``False`` none but the picture itself; ``True`` all eight flips and quarter turns; or
-            ``dict(flips=True, turns=True, scales=(1.0,))``, any of them (``flips`` without ``turns``: left-right, up-down, both).
+        setting (bool | str | dict): ``False`` none but the picture itself; ``True`` all eight flips and quarter turns; ``'flips'`` four of
+            them, short for ``dict(turns=False)``: itself, left-right, up-down, both; or ``dict(flips=True, turns=True, scales=(1.0,))``,
+            any of them.
 
     Returns:
         list[Pose]: The picture as it is first.
@@ -42,8 +43,10 @@ def tta_poses(setting: bool | dict[str, Any] | None) -> list[Pose]:
         setting = dict(flips=False, turns=False)
     elif setting is True:
         setting = {}
+    elif setting == 'flips':
+        setting = dict(turns=False)
     if not isinstance(setting, dict) or set(setting) - {'flips', 'turns', 'scales'}:
-        raise ConfigError(f'test_cfg.tta={setting!r}: expected True, False or dict(flips=True, turns=True, scales=(1.0,))')
+        raise ConfigError(f"test_cfg.tta={setting!r}: expected True, False, 'flips' or dict(flips=True, turns=True, scales=(1.0,))")
     flips, turns, scales = setting.get('flips', True), setting.get('turns', True), setting.get('scales', (1.0,))
     if not scales or min(scales) <= 0:
         raise ConfigError(f'test_cfg.tta: scales={scales} must all be above 0')

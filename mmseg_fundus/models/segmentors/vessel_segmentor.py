@@ -17,10 +17,12 @@ from ..following import follow_normalisation, followed
 from ..padding import over_pictures, padded, padded_labels
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
+from .once import Maps, check_once
 from .predictor import Predictor, check_test_cfg
 from .scores import batch_dice, decide, tell_loss
 from .slim import slim_state_dict
 from .strict import check_fit
+from .tta import Pose
 
 Self = TypeVar('Self', bound='VesselSegmentor')
 
@@ -63,6 +65,7 @@ class VesselSegmentor(EncoderDecoder):
                 f'decode_head.num_classes={NUMBER} and leave out_channels out'
             )
         check_test_cfg(self.test_cfg or {})
+        check_once((self.test_cfg or {}).get('encoder'), self.encoder.patch_size)
         self.encoder.check_trainable()
         keep_all_tensors(self, self.backbone)
         self._register_load_state_dict_pre_hook(self._refuse_misfit)
@@ -132,12 +135,19 @@ class VesselSegmentor(EncoderDecoder):
         """Feature maps of ``(N, 3, H, W)`` pictures."""
         return self.fuse(self.encode(inputs))
 
-    def decode(self, features: Sequence[Tensor], inputs: Tensor, head: nn.Module | None = None) -> Tensor:
-        """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps, of a decode head, by default the model's own."""
+    def decode(self, features: Maps, inputs: Tensor, head: nn.Module | None = None, pose: Pose | None = None) -> Tensor:
+        """Logits ``(N, 2, H, W)`` over ``inputs`` from their feature maps, of a decode head, by default the model's own.
+
+        With a ``pose`` the head sees maps and padded pictures mirrored and turned by it, and the logits are turned back.
+        """
         patch = self.encoder.patch_size
         head = self.decode_head if head is None else head
         with computing_in(self.precision, inputs.device):
-            logits = head(features, *(padded(look, patch) for look in self._looks(inputs, head)))
+            looks = [padded(look, patch) for look in self._looks(inputs, head)]
+            if pose is None:
+                logits = head(features, *looks)
+            else:
+                logits = pose.undo(head(tuple(map(pose.apply, features)), *map(pose.apply, looks)))
         return over_pictures(logits.float(), inputs, patch, self.align_corners)
 
     def _looks(self, inputs: Tensor, head: nn.Module) -> tuple[Tensor, ...]:
@@ -147,7 +157,20 @@ class VesselSegmentor(EncoderDecoder):
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list[Any] | None = None) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures ``(N, 3, H, W)``; the other argument is ``shown`` of :meth:`use_encoder`."""
-        return self.decode(self.fuse(self.encode(inputs, batch_img_metas)), inputs)
+        return self.decoded(self.features(inputs, batch_img_metas), inputs)
+
+    @property
+    def patch(self) -> int:
+        """Side of the encoder's patches, in pixels."""
+        return self.encoder.patch_size
+
+    def features(self, inputs: Tensor, shown: list[Any] | None = None) -> list[Maps]:
+        """What the decode head of each member takes of pictures ``(N, 3, H, W)``; ``shown`` as in :meth:`use_encoder`."""
+        return [self.fuse(self.encode(inputs, shown))]
+
+    def decoded(self, features: list[Maps], inputs: Tensor, pose: Pose | None = None) -> Tensor:
+        """Logits ``(N, members * 2, H, W)`` of pictures and their :meth:`features`; ``pose`` as in :meth:`decode`."""
+        return self.decode(features[0], inputs, pose=pose)
 
     def _forward(self, inputs: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> Tensor:
         """:meth:`encode_decode`, as mmseg calls it for ``mode='tensor'``."""
@@ -169,7 +192,7 @@ class VesselSegmentor(EncoderDecoder):
     # ---- prediction
 
     def _predictor(self) -> Predictor:
-        return Predictor(self.encode_decode, self.test_cfg, self.align_corners, self.members)
+        return Predictor(self.encode_decode, self.test_cfg, self.align_corners, self.members, self)
 
     def inference(self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]]) -> Tensor:
         """Logits ``(N, 2, H, W)`` of normalised pictures, as ``test_cfg`` says, see :meth:`.Predictor.predict`."""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ...progress import parts
+
 
 def window_starts(length: int, window: int, stride: int) -> list[int]:
     """First pixels of windows that cover ``length`` pixels, evenly spread, at most ``stride`` apart; the last ends where the picture does.
@@ -38,13 +40,14 @@ def blend_windows(
     """Predict overlapping windows, several at a time, and blend their logits.
 
     Args:
-        predict (callable): Windows ``(B, 3, h, w)``, and for each its picture's number, its top and its left, to logits ``(B, C, h, w)``.
-        inputs (Tensor): ``(N, 3, H, W)``; a side shorter than the window is taken whole.
+        predict (callable): Windows ``(B, channels, h, w)``, and for each its picture's number, its top and its left, to logits
+            ``(B, C, h, w)``.
+        inputs (Tensor): ``(N, channels, H, W)``; a side shorter than the window is taken whole.
         window (tuple[int]): Height and width.
         stride (tuple[int]): Largest distance between windows, rows and columns.
         batch_size (int): Windows in a batch, of one picture or several.
         fov (Tensor, optional): ``(N, 1, H, W)`` bool; windows that see nothing of it are not computed.
-        fill (Tensor): ``(C,)`` logits of pixels that no window covers.
+        fill (Tensor): ``(C,)`` logits of pixels that no window covers, or ``(1,)``, the same for all.
 
     Returns:
         Tensor: ``(N, C, H, W)`` float32.
@@ -59,11 +62,14 @@ def blend_windows(
         if fov is None or fov[n, 0, y : y + h, x : x + w].any()
     ]
     weight = blend_weight(h, w).to(inputs.device)
-    total = inputs.new_zeros((number, len(fill), height, width), dtype=torch.float32)
+    total = inputs.new_zeros((number, len(fill), height, width), dtype=torch.float32)  # of more channels, as soon as these are known
     weights = inputs.new_zeros((number, 1, height, width), dtype=torch.float32)
-    for first in range(0, len(places), batch_size):
+    firsts = range(0, len(places), batch_size)
+    for first in parts(firsts, len(firsts)):
         batch = places[first : first + batch_size]
         logits = predict(torch.stack([inputs[n, :, y : y + h, x : x + w] for n, y, x in batch]), batch).float()
+        if total.shape[1] != logits.shape[1]:
+            total = total.new_zeros((number, logits.shape[1], height, width))
         for (n, y, x), tile in zip(batch, logits):
             total[n, :, y : y + h, x : x + w] += weight * tile
             weights[n, :, y : y + h, x : x + w] += weight
