@@ -2,7 +2,7 @@
 
 Example:
     python tools/predict.py eyes/ -o vessels                     # the model that comes with the package; no weights file
-    python tools/predict.py eyes/ more/*.jpg -o vessels --config configs/setr_mla_vitb16_frozen_detail.py --checkpoint run/epoch_44.pth
+    python tools/predict.py eyes/ more/*.jpg -o vessels --model configs/setr_mla_vitb16_frozen_detail.py run/epoch_44.pth
 """
 
 import argparse
@@ -18,12 +18,19 @@ from mmseg_fundus.cli.files import SUFFIXES, check_files
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, DataError, printable
 from mmseg_fundus.fileio.pictures import find_photographs
+from mmseg_fundus.zoo import bundled, bundled_names
 
 
 def parse_args(words=None, prog=None):
     parser = argparse.ArgumentParser(prog=prog, description='Predict the vessels of photographs.')
     parser.add_argument('inputs', nargs='*', metavar='INPUT', help='photographs, folders of them, patterns')
     parser.add_argument('-o', '--out', required=True, type=Path, metavar='DIR', help='folder for the predictions')
+    parser.add_argument(
+        '--model',
+        nargs='+',
+        metavar='WORD',
+        help=f'one that comes with the package ({", ".join(bundled_names())}), or a config and its checkpoints: short for the next two',
+    )
     parser.add_argument(
         '--config',
         help='config file that the checkpoint was trained with (default, with --checkpoint: the model that comes with the package)',
@@ -50,13 +57,30 @@ def parse_args(words=None, prog=None):
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
     args = parser.parse_args(tta_spelled_out(sys.argv[1:] if words is None else words))
-    if not args.inputs and args.checkpoint:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
-        first, *rest = args.checkpoint
+    if args.model and (args.config or args.checkpoint):
+        parser.error('--model says what --config and --checkpoint say; leave them out')
+    taken = args.model or args.checkpoint or []
+    if not args.inputs and taken:  # --checkpoint FILE INPUT ..., of which argparse takes all for checkpoints
+        first, *rest = taken
         more = list(takewhile(lambda word: Path(word).suffix in SUFFIXES, rest))
-        args.checkpoint, args.inputs = [first, *more], rest[len(more) :]
+        taken, args.inputs = [first, *more], rest[len(more) :]
+        args.model, args.checkpoint = (taken, None) if args.model else (None, taken)
+    if args.model:
+        args.config, *args.checkpoint = args.model if args.model[1:] else map(str, named_model(args.model[0]))
+    args.bundled = not args.checkpoint or bool(args.model and not args.model[1:])
     if not args.inputs:
         parser.error('the following arguments are required: INPUT')
     return args
+
+
+def named_model(name: str) -> tuple[Path, Path]:
+    """Config and checkpoint of a model that comes with the package; raises :class:`ConfigError` if there is none of that name."""
+    if name not in bundled_names():
+        raise ConfigError(
+            f'--model {name}: no model of that name comes with the package ({", ".join(bundled_names())}); for one of yours name its '
+            'checkpoint too: --model CONFIG CHECKPOINT'
+        )
+    return bundled(name)
 
 
 def main(words=None, prog=None):
@@ -92,7 +116,7 @@ def main(words=None, prog=None):
     failed = {photographs[path]: reason if str(path) in reason else f'{path}: {reason}' for path, reason in errors.items()}
     names = out.pictures(photographs.values(), failed)
     out.write_table(names)
-    index = out.write_index(names, failed, '' if args.checkpoint else 'the one that comes with the package')
+    index = out.write_index(names, failed, 'the one that comes with the package' if args.bundled else '')
     there = len(photographs) - predicted - len(errors)
     print(f'{predicted} predicted, {there} were there already, {len(errors)} failed: {", ".join(save)} in {args.out.resolve()}')
     if index:

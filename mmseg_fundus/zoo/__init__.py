@@ -6,6 +6,11 @@ BUNDLED = 'contrast_unet'
 _FOLDER = Path(__file__).resolve().parent
 
 
+def bundled_names() -> list[str]:
+    """Names of the models that come with the package."""
+    return sorted(path.stem for path in _FOLDER.glob('*.safetensors'))
+
+
 def bundled(name: str = BUNDLED) -> tuple[Path, Path]:
     """Config and checkpoint of a model that comes with the package; its card lies beside them (``.md``).
 

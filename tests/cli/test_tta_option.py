@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from mmseg_fundus.engine.cli import add_tta_arguments, tta_spelled_out
+from mmseg_fundus.cli.arguments import add_tta_arguments, tta_spelled_out
 
 
 def parsed(*words):
