@@ -9,6 +9,9 @@ The file knows how it is meant to predict: windows or the whole picture, scale, 
 
 import argparse
 import json
+import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +54,20 @@ def network(session, images):
     return session.run(['log_odds'], {'picture': np.stack(images)})[0][:, 0]
 
 
-def slide(session, image, fov, facts):
+def on_a_terminal(poses):
+    """A function that shows how many poses are done, what share of the next, and the time left; nothing where nobody looks."""
+    begin = time.monotonic()
+
+    def tell(done, share):
+        if sys.stderr.isatty():
+            share = (done + share) / poses
+            left = (time.monotonic() - begin) * (1 - share) / share
+            print(f'\r{share:4.0%}, {left:.0f} s left   ', end='' if share < 1 else '\n', file=sys.stderr, flush=True)
+
+    return tell
+
+
+def slide(session, image, fov, facts, tell):
     """Log odds ``(H, W)`` by overlapping windows, blended with a raised cosine; -20 where none of them sees anything of the eye."""
     h, w = (min(side, length) for side, length in zip(facts['crop_size'], fov.shape))
     rows, columns = (window_starts(*sides) for sides in zip(fov.shape, (h, w), facts['stride']))
@@ -63,10 +79,11 @@ def slide(session, image, fov, facts):
         for (y, x), tile in zip(batch, network(session, [image[:, y : y + h, x : x + w] for y, x in batch])):
             total[y : y + h, x : x + w] += weight * tile
             weights[y : y + h, x : x + w] += weight
+        tell((first + len(batch)) / len(places))
     return np.where(weights > 0, total / np.maximum(weights, 1e-12), np.float32(-20))
 
 
-def predict_pose(session, image, fov, facts, scale, lying):
+def predict_pose(session, image, fov, facts, scale, lying, tell):
     """Log odds ``(H, W)`` of a picture that is mirrored and turned already (``lying``: by a quarter)."""
     native, sliding = image.shape[1:], facts['mode'] == 'slide'
     size = native if sliding or not facts['size'] else facts['size'][:: -1 if lying else 1]
@@ -74,7 +91,9 @@ def predict_pose(session, image, fov, facts, scale, lying):
     if size != native:
         image = resize_antialiased(image, size)
         fov = resize_antialiased([fov.astype(np.float32)], size, Image.Resampling.BOX)[0] > 0
-    log_odds = slide(session, image, fov, facts) if sliding else network(session, [image])[0]
+    log_odds = slide(session, image, fov, facts, tell) if sliding else network(session, [image])[0]
+    if not sliding:
+        tell(1)
     return log_odds if size == native else resize_plain(log_odds, native, facts['align_corners'])
 
 
@@ -89,9 +108,12 @@ def predict(session, picture, fov, field_angle=45.0):
         scale = 1.0 if abs(scale - 1) < 0.03 else scale
     box = box if facts['crop_to_fov'] else (slice(None), slice(None))
     image, inside, mean = picture[box].transpose(2, 0, 1).astype(np.float32), fov[box], 0
-    for pose_scale, mirror, turns in facts['poses']:
+    tell = on_a_terminal(len(facts['poses']))
+    for done, (pose_scale, mirror, turns) in enumerate(facts['poses']):
         posed = [np.rot90(array[..., ::-1] if mirror else array, turns, (-2, -1)) for array in (image, inside)]
-        log_odds = np.rot90(predict_pose(session, *posed, facts, scale * pose_scale * facts['zoom'], turns % 2 == 1), -turns)
+        log_odds = np.rot90(
+            predict_pose(session, *posed, facts, scale * pose_scale * facts['zoom'], turns % 2 == 1, partial(tell, done)), -turns
+        )
         mean = mean + (0.5 + 0.5 * np.tanh((log_odds[:, ::-1] if mirror else log_odds) / 2)) / len(facts['poses'])  # softmax
     probability = np.zeros(fov.shape, np.float32)
     probability[box] = np.where(inside, mean, 0)
