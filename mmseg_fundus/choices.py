@@ -25,6 +25,8 @@ UNITS = {
     'checkpoint': 'MB',
 }
 
+PEER_SETS = ('DRIVE', 'CHASE_DB1', 'HRF')  # whose photographs' sizes are predicted by peers
+
 # of the probe of an encoder
 COMPARED = ('Dice', 'AUC-ROC', 'AUC-PR', 'clDice')  # figures
 CROPS = 320  # drawn in an epoch

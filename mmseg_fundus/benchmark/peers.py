@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,12 +24,15 @@ from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 from torch import Tensor
 
+from ..choices import PEER_SETS
 from ..datasets.synthetic import synthetic_fundus
 from ..models.segmentors.predictor import Predictor
+from ..progress import bar
 from ..zoo import bundled
 from .cases import DEVICE, _resident
 from .networks import nnunet_like, wnet_like
 from .systems import CONFIGS
+from .table import where
 
 Predict = Callable[[np.ndarray, np.ndarray, float], object]
 
@@ -47,7 +50,7 @@ PHOTOGRAPHS = {
     'DRIVE': Photograph(584, 565, 45.0, 'drive-64x64'),
     'CHASE_DB1': Photograph(960, 999, 30.0, 'chase-db1-128x128'),
     'HRF': Photograph(2336, 3504, 60.0, 'hrf-256x256'),
-}
+}  # of PEER_SETS
 
 
 def _mmseg_unet(name: str) -> Predict:
@@ -96,7 +99,7 @@ PEERS: dict[str, Callable[[str], Predict]] = {
 }
 
 
-def peers(photographs: Iterable[str] = tuple(PHOTOGRAPHS), systems: Iterable[str] = tuple(PEERS), rounds: int = 3) -> dict[str, Any]:
+def peers(photographs: Iterable[str] = PEER_SETS, systems: Iterable[str] = tuple(PEERS), rounds: int = 3) -> dict[str, Any]:
     """Predictions of one photograph of each size, the systems in turn.
 
     Args:
@@ -110,12 +113,13 @@ def peers(photographs: Iterable[str] = tuple(PHOTOGRAPHS), systems: Iterable[str
     """
     code = 'import sys; from mmseg_fundus.benchmark.peers import measure; measure(*sys.argv[1:])'
     taken: dict[str, dict[str, list[dict[str, float]]]] = {name: {system: [] for system in systems} for name in photographs}
-    for _ in range(rounds):
-        for name, by_system in taken.items():
-            for system, found in by_system.items():
-                command = [sys.executable, '-W', 'ignore', '-c', code, system, name]
-                out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout
-                found.append(json.loads(out.strip().splitlines()[-1]))
+    calls = [(name, system) for name, by_system in taken.items() for system in by_system] * rounds
+    with bar('predict', len(calls)) as shown:
+        for name, system in calls:
+            command = [sys.executable, '-W', 'ignore', '-c', code, system, name]
+            out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ).stdout
+            taken[name][system].append(json.loads(out.strip().splitlines()[-1]))
+            shown.step()
 
     def median(found: list[dict[str, float]]) -> dict[str, float]:
         return {key: statistics.median(one[key] for one in found) for key in found[0]}
@@ -153,3 +157,28 @@ def _framed(square: np.ndarray, about: Photograph) -> np.ndarray:
     top, left = (about.height - len(square)) // 2, (about.width - len(square)) // 2
     frame[top : top + len(square), left : left + len(square)] = square
     return frame
+
+
+def peers_markdown(report: Mapping[str, Any]) -> str:
+    """The report of ``tools/benchmark.py --peers`` as a page: a table for each photograph, with ratios to its first row."""
+    lines = [
+        '# One photograph, by what people would pick instead',
+        '',
+        'Made by `python tools/benchmark.py --peers --markdown docs/peers.md`; the systems are in `mmseg_fundus/benchmark/peers.py`.',
+        'All have random weights: this is about time and memory, not about what they find. `first row / this` is of CPU seconds.',
+        '',
+        f'{where(report["machine"])}. Each prediction in a process of its own, the systems in turn, medians of {report["rounds"]} rounds;',
+        'imports and building the network are not counted. Memory is the peak beyond them.',
+    ]
+    for name, found in report['peers'].items():
+        first = next(iter(found.values()))['cpu']
+        lines += [
+            '',
+            f'## {name}, {PHOTOGRAPHS[name].height} x {PHOTOGRAPHS[name].width}',
+            '',
+            '| | CPU s | wall s | MB | first row / this |',
+            '|---|---|---|---|---|',
+        ]
+        for system, taken in found.items():
+            lines.append(f'| {system} | {taken["cpu"]:.3g} | {taken["wall"]:.3g} | {taken["memory"]:.0f} | {first / taken["cpu"]:.3g} |')
+    return '\n'.join(lines) + '\n'

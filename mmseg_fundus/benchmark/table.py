@@ -59,22 +59,3 @@ def markdown(report: Mapping[str, Any]) -> str:
         lines += ['', f'## {TITLES[case]}', '', f'| | {found["unit"]} | first row / this |', '|---|---|---|']
         lines += [f'| {name} | {value:.4g} | {first / value:.2f} |' for name, value in found['values'].items()]
     return '\n'.join(lines) + '\n'
-
-
-def peers_markdown(report: Mapping[str, Any]) -> str:
-    """The report of ``tools/benchmark.py --peers`` as a page: a table for each photograph, with ratios to its first row."""
-    lines = [
-        '# One photograph, by what people would pick instead',
-        '',
-        'Made by `python tools/benchmark.py --peers --markdown docs/peers.md`; the systems are in `mmseg_fundus/benchmark/peers.py`.',
-        'All have random weights: this is about time and memory, not about what they find. `first row / this` is of CPU seconds.',
-        '',
-        f'{where(report["machine"])}. Each prediction in a process of its own, the systems in turn, medians of {report["rounds"]} rounds;',
-        'imports and building the network are not counted. Memory is the peak beyond them.',
-    ]
-    for name, found in report['peers'].items():
-        first = next(iter(found.values()))['cpu']
-        lines += ['', f'## {report["sizes"][name]}', '', '| | CPU s | wall s | MB | first row / this |', '|---|---|---|---|---|']
-        for system, taken in found.items():
-            lines.append(f'| {system} | {taken["cpu"]:.3g} | {taken["wall"]:.3g} | {taken["memory"]:.0f} | {first / taken["cpu"]:.3g} |')
-    return '\n'.join(lines) + '\n'
