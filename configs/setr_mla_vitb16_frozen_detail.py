@@ -4,17 +4,11 @@ _base_ = './setr_mla_vitb16_frozen_native.py'
 model = dict(
     backbone=dict(norm_outputs=True),
     decode_head=dict(
-        _delete_=True,
-        type='VesselDetailHead',
-        detail_channels=(16, 32, 48, 48),
-        local_contrast=33,
+        **dict(_delete_=True, type='VesselDetailHead', detail_channels=(16, 32, 48, 48), local_contrast=33),
         loss_decode=dict(type='VesselLoss'),
     ),
     test_cfg=dict(
-        crop_size=(192, 192),
-        stride=(144, 144),
-        pixels_per_degree=12.0,
-        tta=True,
+        **dict(crop_size=(192, 192), stride=(144, 144), pixels_per_degree=12.0, tta=True),
         encoder=dict(crop_size=(208, 208)),  # sees a picture once, in pieces nearly as large as the crops, for all poses
     ),
 )
