@@ -18,6 +18,7 @@ PACKAGE = ROOT / 'mmseg_fundus'
 GROUND = ('choices', 'classes', 'errors', 'families', 'version', 'geometry', 'components', 'stack', 'progress')
 FLOORS = (  # from the ground up: a room imports rooms of lower floors, and of its own as long as there is no circle
     ('fileio', 'zoo'),
+    ('named_files',),
     ('measurement',),
     ('datasets',),
     ('feature_cache',),

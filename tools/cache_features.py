@@ -12,7 +12,7 @@ from mmseg_fundus.cli.arguments import add_common_arguments
 from mmseg_fundus.cli.files import check_files
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.fileio.find import known_checkpoint
+from mmseg_fundus.named_files import known_checkpoint
 
 
 def parse_args(words=None, prog=None):

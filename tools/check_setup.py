@@ -14,7 +14,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.cli.arguments import add_common_arguments
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.fileio.find import find_config
+from mmseg_fundus.named_files import find_config
 
 
 def parse_args(words=None, prog=None):

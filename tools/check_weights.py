@@ -14,7 +14,7 @@ from mmseg_fundus.cli.arguments import add_key_values
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import WeightsError, plain
 from mmseg_fundus.families import FAMILIES
-from mmseg_fundus.fileio.find import find_weights
+from mmseg_fundus.named_files import find_weights
 
 SIZES = ('arch', 'arch_options', 'patch_size', 'pretrain_size')  # one of them given: the file is compared with that
 

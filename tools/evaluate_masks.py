@@ -14,7 +14,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.fileio.find import find_predictions
+from mmseg_fundus.named_files import find_predictions
 
 
 def parse_args(words=None, prog=None):

@@ -18,7 +18,7 @@ from mmseg_fundus.cli.arguments import add_common_arguments
 from mmseg_fundus.cli.files import check_files
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import CheckpointError
-from mmseg_fundus.fileio.find import find_checkpoint
+from mmseg_fundus.named_files import find_checkpoint
 
 
 def parse_args(words=None, prog=None):

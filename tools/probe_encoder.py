@@ -17,7 +17,7 @@ from mmseg_fundus.choices import COMPARED, CROPS
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, DataError
-from mmseg_fundus.fileio.find import find_config
+from mmseg_fundus.named_files import find_config
 
 ROOT = Path(__file__).resolve().parent.parent
 

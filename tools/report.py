@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.choices import MOST_PICTURES
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, printable
-from mmseg_fundus.fileio.find import find_run
+from mmseg_fundus.named_files import find_run
 
 
 def parse_args(words=None, prog=None):

@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import NothingThereError
-from mmseg_fundus.fileio.find import find_archive
+from mmseg_fundus.named_files import find_archive
 
 
 def parse_args(words=None, prog=None):

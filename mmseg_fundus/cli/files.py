@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..fileio.find import find_config, find_weights, known_checkpoint
+from ..named_files import find_config, find_weights, known_checkpoint
 
 SUFFIXES = ('.pth', '.pt', '.ckpt', '.safetensors')  # of files of weights
 

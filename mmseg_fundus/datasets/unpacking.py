@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 from ..errors import ConfigError, DataError
-from ..fileio.find import find_archive
+from ..named_files import find_archive
 from .sources import Rule, known_sources
 
 Opener = Callable[[], IO[bytes]]

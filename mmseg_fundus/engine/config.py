@@ -16,9 +16,9 @@ from ..datasets.by_name import class_by_name, registered_class
 from ..datasets.public_sets import public_sets
 from ..datasets.sources import known_sources
 from ..errors import ConfigError
-from ..fileio.find import find_config
 from ..fileio.whole_files import FULL
 from ..models.segmentors import VesselSegmentor
+from ..named_files import find_config
 from .data_roots import SPLITS, leaves, name_of, roots, set_data_root
 from .encoder_config import encoder_config, set_weights_file
 from .spelling import MMENGINE_HOOKS, check_spelling

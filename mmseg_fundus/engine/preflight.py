@@ -31,9 +31,9 @@ from ..models.encoders.contract import backbone_of, encoder_in
 from ..models.following import contradiction
 from ..stack import installed_versions
 from ..visualization import draw_overlay
-from .cli import explain
 from .data_roots import SPLITS
 from .encoder_config import encoder_config, weights_file
+from .explain import explain
 from .inputs import build_unverified, tell_repeated
 from .meeting import meet
 

@@ -11,9 +11,9 @@ from mmseg.registry import MODELS, OPTIM_WRAPPERS
 
 from ..components import component, takes
 from ..errors import ConfigError
-from ..fileio.find import known_checkpoint
 from ..models.checkpoints import load_from_anywhere
 from ..models.precision import native_bfloat16
+from ..named_files import known_checkpoint
 from .data_roots import name_of
 from .encoder_config import encoder_config
 from .iterations import counts_iterations, each_schedule, schedule_name

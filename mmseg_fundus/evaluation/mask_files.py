@@ -18,9 +18,9 @@ from ..datasets.reading import read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth
 from ..datasets.verify import check_alike
 from ..errors import DataError, NothingThereError
-from ..fileio.find import find_predictions
 from ..fileio.pictures import is_picture
 from ..fileio.reading import MOST_BYTES, read_bytes
+from ..named_files import find_predictions
 from .report import make_report
 from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise

@@ -12,11 +12,11 @@ from mmengine.runner import checkpoint as mmengine_checkpoint
 
 from ..errors import CheckpointError, plain, told_as
 from ..fileio.download import download, kept_at
-from ..fileio.find import find_checkpoint
 from ..fileio.plain_objects import know_methods
 from ..fileio.safe_load import LONGEST, OPT_IN, safe_load
 from ..fileio.tensor_file import NamedTensors, save_safetensors
 from ..fileio.whole_files import temporary_beside, write_whole
+from ..named_files import find_checkpoint
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
 META = 'meta'  # among a safetensors file's texts: the checkpoint's ``meta`` as JSON

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ConfigError, DataError
-from ..fileio.find import find_run
 from ..fileio.reading import read_bytes
+from ..named_files import find_run
 from ..results import Results, read
 from .pictures import Picture, choose, load_pictures, mask_folder
 from .training import Curves, training_curves

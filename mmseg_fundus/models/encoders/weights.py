@@ -13,8 +13,8 @@ from ...errors import WeightsError, plain, told_as
 from ...families import Normalisation
 from ...fileio.archive import check_archive
 from ...fileio.checksum import file_sha256
-from ...fileio.find import find_weights
 from ...fileio.safe_load import OPT_IN, safe_load
+from ...named_files import find_weights
 from .architecture import Architecture, architecture_of, grid_of
 from .fit import match
 from .layouts import FAMILIES, Found, LayoutError, as_family, recognise, some, unwrapped
