@@ -44,8 +44,8 @@ def export_onnx(model: VesselSegmentor, out: str | Path, opset: int = OPSET, fac
     """
     out = Path(out)
     onnx, onnxruntime = check_possible(out)
-    metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
     graph = VesselGraph(model)
+    metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
     size = sum(tensor.numel() * 4 for tensor in graph.state_dict().values())
     if size >= _LIMIT:
         raise ExportError(f'the model has {size / 2**30:.1f} GB of weights; an ONNX file holds up to 2 GB')
