@@ -1,7 +1,7 @@
 # DRIVE, without an encoder and without a weights file: a U-Net that sees local contrast alone, trained at many scales, for strange cameras.
 # All 20 training pictures train and the last epoch is the result: nothing is chosen.
 _base_ = ['../mmseg_fundus/zoo/contrast_unet.py', './_base_/datasets/fives.py', './_base_/schedules/adam_cosine_100e.py']
-model = dict(decode_head=dict(sees='contrast'), test_cfg=dict(tta=True))  # the colours of one camera mislead on others
+model = dict(decode_head=dict(sees='contrast'), test_cfg=dict(tta=True, crop_to_fov=False))  # the colours of one camera mislead on others
 _source = dict(_delete_=True, type='FundusVessels', source=dict(type='DRIVE', root='data/DRIVE'), division=dict(val_fraction=0.2))
 train_dataloader = dict(
     batch_size=8,

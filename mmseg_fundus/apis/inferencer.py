@@ -17,6 +17,7 @@ from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..fileio.checksum import tensors_sha256
 from ..models.encoders.contract import encoder_in
+from ..models.segmentors.norms import norms_in_convolutions
 from ..zoo import bundled
 from .prediction import VesselPrediction
 
@@ -85,6 +86,7 @@ class FundusVesselInferencer:
         self.model = MODELS.build(cfg.model)
         self.model.load_state_dict(found['state_dict'])
         self.model.to(self.device).eval()
+        norms_in_convolutions(self.model)
         stored = (found.get('meta') or {}).get('threshold') or {}
         wanted = (threshold, (options or {}).get('model.test_cfg.threshold'), stored.get('threshold'), self._configured())
         self.threshold = _threshold(next(value for value in wanted if value is not None))

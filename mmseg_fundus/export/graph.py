@@ -12,6 +12,7 @@ from ..classes import vessel_log_odds
 from ..errors import ConfigError
 from ..models.encoders.adapt import merge_adapters
 from ..models.segmentors import VesselSegmentor
+from ..models.segmentors.norms import norms_in_convolutions
 
 
 class VesselGraph(nn.Module):
@@ -37,6 +38,7 @@ class VesselGraph(nn.Module):
             raise ConfigError(f'only a VesselSegmentor can be exported, the config has model.type={type(model).__name__!r}')
         self.model = copy.deepcopy(model).cpu().float().eval().requires_grad_(False)
         self.model.precision = 'float32'
+        norms_in_convolutions(self.model, on=False)  # the engine that runs the file does it by itself
         merge_adapters(self.model)
         self.model.encoder.make_plain()
         preprocessor = self.model.data_preprocessor

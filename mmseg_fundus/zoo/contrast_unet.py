@@ -15,5 +15,6 @@ model = dict(
         detail_channels=(12, 24, 48, 64, 64),
         loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=0.0),  # the Dice term makes strange cameras' vessels too sure
     ),
-    test_cfg=dict(mode='whole', size=None, pixels_per_degree=16.0),  # the configs that train it test with eight poses, which gain .002
+    # in a hurry: the configs that train it test the whole frame in eight poses, which gain .002 of Dice
+    test_cfg=dict(mode='whole', size=None, pixels_per_degree=16.0, crop_to_fov=True),
 )

@@ -5,9 +5,12 @@ import pytest
 import torch
 from mmseg.apis import inference_model, init_model
 
+from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.datasets.fov import find_fov
 from mmseg_fundus.datasets.reading import read_picture
+from mmseg_fundus.datasets.synthetic import synthetic_fundus
 from mmseg_fundus.errors import CheckpointError, ConfigError, DataError
+from mmseg_fundus.models.segmentors.norms import norms_in_convolutions
 
 
 @pytest.mark.slow
@@ -98,3 +101,17 @@ def test_a_file_that_is_no_checkpoint_is_named(tiny_config, tmp_path):
         FundusVesselInferencer(tiny_config(), tmp_path / 'list.pth')
     with pytest.raises(ConfigError, match='this machine has'):
         FundusVesselInferencer(tiny_config(), tmp_path / 'list.pth', device='cuda:99')
+
+
+def test_batch_norms_are_computed_inside_the_convolutions_with_the_same_result():
+    infer, picture = FundusVesselInferencer(device='cpu'), synthetic_fundus(1, 96)[0]
+    norms = [module for module in infer.model.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    for norm in norms:  # as a trained one has, and no two alike
+        norm.running_mean.uniform_(-0.1, 0.1)
+    called = []
+    for norm in norms:
+        norm.register_forward_hook(lambda *found: called.append(found))
+    inside = infer.predict(picture)
+    assert norms and not called
+    norms_in_convolutions(infer.model, on=False)
+    assert np.abs(inside.probability - infer.predict(picture).probability).max() < 1e-4 and len(called) == len(norms)

@@ -93,10 +93,11 @@ def test_config_without_an_encoder_builds_and_needs_no_file(root, name):
 
 
 def test_the_model_that_comes_with_the_package_is_that_of_its_config(root):
-    """But for the poses, which cost eight times the time."""
+    """But for the poses, which cost eight times the time, and the frame around the field of view."""
     config, _ = bundled()
     shipped, trained = (Config.fromfile(str(path)).model for path in (config, root / 'configs/contrast_unet.py'))
     assert not shipped.test_cfg.get('tta') and trained.test_cfg.pop('tta') is True
+    assert shipped.test_cfg.pop('crop_to_fov') and not trained.test_cfg.pop('crop_to_fov')
     assert shipped == trained
 
 
