@@ -108,8 +108,8 @@ def peers(photographs: Iterable[str] = PEER_SETS, systems: Iterable[str] = tuple
         rounds (int): Processes of each; medians are given.
 
     Returns:
-        dict: Photograph to system to ``cpu`` and ``wall`` (seconds) and ``memory`` (peak MB beyond what the imports and the network take;
-        on a GPU what was allocated).
+        dict: Photograph to system to ``cpu`` and ``wall`` (seconds) and ``memory`` (peak of the process, MB; on a GPU what was
+        allocated).
     """
     code = 'import sys; from mmseg_fundus.benchmark.peers import measure; measure(*sys.argv[1:])'
     taken: dict[str, dict[str, list[dict[str, float]]]] = {name: {system: [] for system in systems} for name in photographs}
@@ -135,15 +135,14 @@ def measure(system: str, name: str) -> None:
     about = PHOTOGRAPHS[name]
     size = min(about.height, about.width)
     square, _, inside = synthetic_fundus(0, min(size, 1024))
-    predict(_resized(square, 128), _resized(inside, 128), about.field_angle)
+    predict(_resized(square, 256), _resized(inside, 256), about.field_angle)  # not smaller: eight stages halve it seven times
     picture, fov = _framed(_resized(square, size), about), _framed(_resized(inside, size), about)
-    before = _resident('VmRSS')
     start, cpu = time.perf_counter(), time.process_time()
     predict(picture, fov, about.field_angle)
     if DEVICE == 'cuda':
         torch.cuda.synchronize()
     taken = {'cpu': time.process_time() - cpu, 'wall': time.perf_counter() - start}
-    memory = torch.cuda.max_memory_allocated() / 1e6 if DEVICE == 'cuda' else max(_resident('VmHWM') - before, 0.0)
+    memory = torch.cuda.max_memory_allocated() / 1e6 if DEVICE == 'cuda' else _resident('VmHWM')
     print(json.dumps({**taken, 'memory': memory}))
 
 
@@ -164,11 +163,13 @@ def peers_markdown(report: Mapping[str, Any]) -> str:
     lines = [
         '# One photograph, by what people would pick instead',
         '',
-        'Made by `python tools/benchmark.py --peers --markdown docs/peers.md`; the systems are in `mmseg_fundus/benchmark/peers.py`.',
+        f'Made by `python tools/benchmark.py --peers {" ".join(report["peers"])} --rounds {report["rounds"]} --markdown docs/peers.md`; '
+        'the systems are',
+        'in `mmseg_fundus/benchmark/peers.py`.',
         'All have random weights: this is about time and memory, not about what they find. `first row / this` is of CPU seconds.',
         '',
         f'{where(report["machine"])}. Each prediction in a process of its own, the systems in turn, medians of {report["rounds"]} rounds;',
-        'imports and building the network are not counted. Memory is the peak beyond them.',
+        'of time imports and building the network are not counted; memory is the peak of the process with both.',
     ]
     for name, found in report['peers'].items():
         first = next(iter(found.values()))['cpu']
