@@ -1,7 +1,7 @@
 """How far long work is and how long it will take yet, on a terminal; nothing is printed elsewhere.
 
-Who has much to do opens a :func:`bar` and steps it.  Who does one thing of it, however deep inside, says by :func:`part` how far that is;
-without a bar nobody listens.
+Who has much to do opens a :func:`bar` and steps it.  Who does one thing of it, however deep inside, takes its items from
+:func:`parts`; without a bar nobody listens.
 """
 
 import sys
@@ -86,13 +86,6 @@ def bar(what: str, total: int, stream: TextIO | None = None) -> Iterator[Bar]:
             yield here
         finally:
             _open.reset(before)
-
-
-def part(done: float, total: float) -> None:
-    """Of what is under way, ``done`` of ``total`` is done; for the bar that is open, if one is."""
-    here = _open.get()
-    if here is not None and total > 0:
-        here.part(done / total)
 
 
 def parts(items: Iterable[Item], total: int) -> Iterable[Item]:

@@ -42,7 +42,7 @@ def test_a_part_that_fails_leaves_nothing_behind(told):
         for _ in progress.parts('ab', 2):
             raise ValueError
     here.step()
-    progress.part(1, 2)
+    here.part(0.5)
     assert found == [1, 1.5]
 
 
@@ -51,7 +51,7 @@ def test_a_terminal_sees_the_work_its_units_and_the_time_left(monkeypatch):
     screen = Terminal()
     with progress.bar('predict', 3, screen) as bar:
         bar.step()
-        progress.part(1, 2)
+        bar.part(0.5)
         bar.step(2)
     assert 'predict' in screen.getvalue() and '3/3' in screen.getvalue() and 'left:' in screen.getvalue()
 
@@ -59,15 +59,15 @@ def test_a_terminal_sees_the_work_its_units_and_the_time_left(monkeypatch):
 def test_what_is_no_terminal_stays_quiet():
     screen = io.StringIO()
     with progress.bar('predict', 3, screen) as bar:
-        progress.part(1, 2)
+        bar.part(0.5)
         bar.step(3)
     assert screen.getvalue() == ''
 
 
 def test_nothing_to_do_is_no_bar():
     screen = Terminal()
-    with progress.bar('predict', 0, screen):
-        progress.part(1, 2)
+    with progress.bar('predict', 0, screen) as bar:
+        bar.part(0.5)
     assert screen.getvalue() == ''
 
 

@@ -19,7 +19,7 @@ from mmseg_fundus.errors import ConfigError
 
 def parse_args(words=None, prog=None):
     parser = argparse.ArgumentParser(prog=prog, description='Compare with stock mmsegmentation parts (on two CPU cores some 10 minutes).')
-    parser.add_argument('--cases', nargs='+', choices=list(UNITS), default=list(UNITS), help='what to measure (default: all)')
+    parser.add_argument('--cases', nargs='+', choices=list(UNITS), help='what to measure (default: all)')
     parser.add_argument(
         '--peers',
         nargs='*',
@@ -27,17 +27,23 @@ def parse_args(words=None, prog=None):
         metavar='SET',
         help=f"instead: one photograph of each set's size ({', '.join(PEER_SETS)}; default: all) by what people would pick instead",
     )
-    parser.add_argument('--size', type=int, default=224, help='height and width of training views (default: 224)')
-    parser.add_argument('--batch', type=int, default=4, help='pictures in a step (default: 4)')
+    parser.add_argument('--size', type=int, metavar='N', help='height and width of training views (default: 224)')
+    parser.add_argument('--batch', type=int, metavar='N', help='pictures in a step (default: 4)')
     parser.add_argument('--rounds', type=int, metavar='N', help='timed calls of each (default: 7; of peers 3)')
     parser.add_argument('--out', type=Path, metavar='FILE', help='write the figures there as JSON')
     parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the tables there')
-    return parser.parse_args(words)
+    args = parser.parse_args(words)
+    if args.peers is not None and (args.cases or args.size or args.batch):
+        parser.error('--peers predicts photographs as they are; leave --cases, --size and --batch out')
+    args.cases = args.cases or list(UNITS)
+    for name, value in dict(size=224, batch=4, rounds=7 if args.peers is None else 3).items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    return args
 
 
 def main(words=None, prog=None):
     args = parse_args(words, prog)
-    args.rounds = (3 if args.peers is not None else 7) if args.rounds is None else args.rounds
     if min(args.size, args.batch, args.rounds) < 1:
         raise ConfigError('--size, --batch and --rounds must be 1 or more')
     for path in (args.out, args.markdown):

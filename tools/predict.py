@@ -66,21 +66,11 @@ def parse_args(words=None, prog=None):
         taken, args.inputs = [first, *more], rest[len(more) :]
         args.model, args.checkpoint = (taken, None) if args.model else (None, taken)
     if args.model:
-        args.config, *args.checkpoint = args.model if args.model[1:] else map(str, named_model(args.model[0]))
+        args.config, *args.checkpoint = args.model if args.model[1:] else map(str, bundled(args.model[0]))
     args.bundled = not args.checkpoint or bool(args.model and not args.model[1:])
     if not args.inputs:
         parser.error('the following arguments are required: INPUT')
     return args
-
-
-def named_model(name: str) -> tuple[Path, Path]:
-    """Config and checkpoint of a model that comes with the package; raises :class:`ConfigError` if there is none of that name."""
-    if name not in bundled_names():
-        raise ConfigError(
-            f'--model {name}: no model of that name comes with the package ({", ".join(bundled_names())}); for one of yours name its '
-            'checkpoint too: --model CONFIG CHECKPOINT'
-        )
-    return bundled(name)
 
 
 def main(words=None, prog=None):

@@ -45,5 +45,9 @@ def test_a_model_is_named_once(parse, capsys):
 
 def test_an_unknown_model_is_one_line(shell, root, tmp_path):
     done = shell(sys.executable, root / 'tools/predict.py', 'eyes', '-o', tmp_path / 'out', '--model', 'contrast_unit')
-    assert done.returncode == 1 and '--model CONFIG CHECKPOINT' in done.stdout and len(done.stdout.strip().splitlines()) == 1
+    assert (
+        done.returncode == 1
+        and 'no model contrast_unit comes with the package (there is contrast_unet)' in done.stdout
+        and len(done.stdout.strip().splitlines()) == 1
+    )
     assert not (tmp_path / 'out').exists()
