@@ -28,6 +28,7 @@ from ..feature_cache import CachedEncoder, CachedViews, FeatureCache, window_rec
 from ..models.encoders.standin import write_standin
 from ..models.precision import native_bfloat16
 from . import systems
+from .limits import decoder_step, matrix_products
 from .timing import interleaved
 
 DEVICE = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -77,24 +78,8 @@ def steps(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]
         for _ in range(4):
             read_and_step()  # fill
         variants[f'ours, cache, decoder {precision}'] = read_and_step
-        variants[f'decoder alone, {precision}'] = _decoder_step(precision, size, number)
+        variants[f'limit: decoder alone, {precision}'] = decoder_step(precision, size, number, DEVICE)
     return interleaved(variants, rounds, number)
-
-
-def _decoder_step(precision: str, size: int, number: int) -> Callable[[], None]:
-    """The limit: loss, gradients and update of neck and head on maps that lie in memory."""
-    model = systems.ours('float32', precision).to(DEVICE).train()
-    wrapper = systems.optimizer(model)
-    levels, height, width, channels = model.encoder.map_shape(size, size)
-    maps = [torch.randn(number, height, width, channels, device=DEVICE).permute(0, 3, 1, 2) for _ in range(levels)]
-    inputs = torch.zeros(number, 3, size, size, device=DEVICE)
-    label = (torch.rand(number, size, size, device=DEVICE) < 0.1).long()
-
-    def step() -> None:
-        logits = model.decode(model.fuse(maps), inputs)
-        wrapper.update_params(model.decode_head.loss_decode(logits, label))
-
-    return step
 
 
 class _Clock(Hook):
@@ -143,7 +128,9 @@ def epochs(folder: Path, size: int, number: int, rounds: int) -> dict[str, float
             if enabled:
                 taken['cache, first epoch'].append(clock.seconds[0])
             taken['cache, later epochs' if enabled else 'no cache'] += clock.seconds[1:]
-    return {name: float(np.median(seconds)) for name, seconds in taken.items()}
+    found = {name: float(np.median(seconds)) for name, seconds in taken.items()}
+    alone = interleaved({'decoder': decoder_step(PRECISIONS[-1], size, number, DEVICE)}, rounds)['decoder']
+    return {**found, f'limit: decoder alone, {PRECISIONS[-1]}': alone * -(-16 * 5 // number) / 1e3}
 
 
 def _picture() -> dict[str, Any]:
@@ -165,10 +152,11 @@ def _predict(model: EncoderDecoder) -> Callable[[], None]:
 
 
 def inference(folder: Path, size: int, number: int, rounds: int) -> dict[str, float]:
-    """A 584x565 picture by 16 windows of 224, milliseconds: stock ``slide_inference`` and ours."""
+    """A 584x565 picture by 16 windows of 224, four at a time, milliseconds: stock ``slide_inference``, ours, and its limit."""
     variants = {'stock': _predict(systems.stock())}
     for precision in PRECISIONS:
         variants[f'ours, {precision}'] = _predict(systems.ours(precision, precision))
+        variants[f"limit: the encoder's matrix products alone, {precision}"] = matrix_products(precision, 224, 16, 4, DEVICE)
     return interleaved(variants, rounds)
 
 

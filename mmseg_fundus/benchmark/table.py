@@ -53,6 +53,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         '',
         f'{where(report["machine"])}. ViT-B/16, {report["size"]} pixels, batch {report["batch"]}; '
         f'medians of {report["rounds"]} interleaved rounds.',
+        '',
+        'A `limit` does only the part of the work that is left when all else is free: what no cache and no fusing can save.',
     ]
     for case, found in report['cases'].items():
         first = next(iter(found['values'].values()))

@@ -12,7 +12,7 @@ def test_steps_memory_and_checkpoints_are_measured_and_written(shell, root, tmp_
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / 'b.json').read_text())
     step, memory, checkpoint = (report['cases'][case]['values'] for case in ('step', 'memory', 'checkpoint'))
-    assert {'stock', 'ours, no cache, decoder float32', 'ours, cache, decoder float32', 'decoder alone, float32'} <= set(step)
+    assert {'stock', 'ours, no cache, decoder float32', 'ours, cache, decoder float32', 'limit: decoder alone, float32'} <= set(step)
     assert step['ours, cache, decoder float32'] < step['stock'] and all(value > 0 for value in memory.values())
     assert 40 * checkpoint['ours'] < checkpoint['stock']
     assert (tmp_path / 'b.md').read_text() == markdown(report) and report['machine']['cores']
