@@ -8,12 +8,14 @@ from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
 from _progress import TEST_LOG, Progress
 from _trainings import Job, Plan, Test, check_outputs, plan, trained_checkpoint
+from results_table import summaries
 
 from mmseg_fundus.datasets.sources import known_sources
 from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.models.checkpoints import read_checkpoint, write_checkpoint
 from mmseg_fundus.results import table
+from mmseg_fundus.results.summary import write_summary
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {name: source.recipe for name, source in known_sources().items() if source.recipe}  # of each data set, by its folder's name
@@ -147,6 +149,8 @@ def reproduce(args) -> None:
         except FundusError as error:
             failed.append(str(error))
     table.write_table(args.readme, args.results, ROOT / 'configs')
+    for page in summaries(args.results):
+        write_summary(page, args.results)
     if failed:
         raise ConfigError(f'{len(failed)} of {len(jobs)} trainings failed. ' + ' '.join(failed))
     print(f'{len(jobs)} trainings; table in {args.readme}')

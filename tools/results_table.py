@@ -1,4 +1,4 @@
-"""Write the results table of configs/README.md from the results.json files in configs/results.
+"""Write the results table of configs/README.md, and the short one of README.md, from the results.json files in configs/results.
 
 Example:
     python tools/results_table.py --add work_dirs/run/test/results.json
@@ -13,7 +13,8 @@ import _setup  # noqa: F401
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
 
-CONFIGS = Path(__file__).resolve().parent.parent / 'configs'
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / 'configs'
 
 
 def parse_args(words=None, prog=None):
@@ -27,19 +28,30 @@ def parse_args(words=None, prog=None):
     return parser.parse_args(words)
 
 
+def summaries(results: Path) -> list:
+    """Pages with a short table of the results of a folder: README.md, of those that are kept in the repository."""
+    page = ROOT / 'README.md'
+    return [page] if results.resolve() == CONFIGS / 'results' and page.is_file() else []
+
+
 def main(words=None, prog=None):
     args = parse_args(words, prog)
     load()
+    from mmseg_fundus.results.summary import with_summary, write_summary
     from mmseg_fundus.results.table import add, with_table, write_table
 
-    new = with_table(args.readme, args.results, CONFIGS)  # before anything is added: what cannot be read is said first
+    new = {args.readme: with_table(args.readme, args.results, CONFIGS)}  # before anything is added: what cannot be read is said first
+    new.update({page: with_summary(page, args.results) for page in summaries(args.results)})
     if args.check:
-        if new != args.readme.read_text():
-            raise ConfigError(f'{args.readme} is not what {args.results} says; run tools/results_table.py')
+        for page, text in new.items():
+            if text != page.read_text():
+                raise ConfigError(f'{page} is not what {args.results} says; run tools/results_table.py')
         return
     if args.add:
         add(args.add, args.results)
     count = write_table(args.readme, args.results, CONFIGS)
+    for page in summaries(args.results):
+        write_summary(page, args.results)
     print(f'{args.readme}: {count} results', file=sys.stderr)
 
 

@@ -1,4 +1,4 @@
-"""Run all commands and snippets of README.md in order, as a reader would, in a fresh clone, on real pictures; then its tests.
+"""Run all commands and snippets of README.md and docs/tour.md in order, as a reader would, in a fresh clone, on real pictures; then tests.
 
 The encoder is a stand-in with random contents, trainings are cut to one epoch ($FUNDUS_EPOCHS).  What else a command is given in place
 of what the page says stands in the table that is printed at the end.
@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from commands import Shell, blocks, commands, looks_wrong  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-# what the page says -> what is run, and why; {scratch} is the folder beside the clone
+PAGES = ('README.md', 'docs/tour.md')
+# what a page says -> what is run, and why; {scratch} is the folder beside the clone
 SUBSTITUTES = (
     ('bash tools/run_tests.sh', None, 'at the end'),
     ('--data-root /data --sets', '--data-root {scratch}/few --sets', 'three pictures: eight poses cost 90 s each on two cores'),
@@ -104,10 +105,10 @@ def substituted(command: str, scratch: Path) -> tuple:
     return command, '; '.join(notes)
 
 
-def steps(page: str, scratch: Path, clone: Path) -> list:
-    """``(what the page says, what is run, what differs)`` of each command and snippet."""
+def steps(pages: list, scratch: Path, clone: Path) -> list:
+    """``(what a page says, what is run, what differs)`` of each command and snippet."""
     found = []
-    for number, block in enumerate(blocks(page)):
+    for number, block in enumerate(block for page in pages for block in blocks(page)):
         if block.language == 'bash':
             found += [(command, *substituted(command, scratch)) for command in commands(block.text)]
             continue
@@ -121,7 +122,7 @@ def steps(page: str, scratch: Path, clone: Path) -> list:
         found.append(
             (title, f'python tools/train.py configs/snippet_{number}.py {data}', 'trained' + (' on synthetic FIVES' if data else ''))
         )
-    # the page's own commands first, then its snippets, which use what those have made
+    # the commands first, then the snippets, which use what those have made
     return sorted(found, key=lambda step: step[0].startswith('snippet: '))
 
 
@@ -135,7 +136,7 @@ def main():
     path = f'{Path(sys.executable).parent}:{env["PATH"]}'
     env.update(PATH=path, FUNDUS_CACHE=str(scratch / 'cache'), FUNDUS_EPOCHS=args.epochs, PYTHONUNBUFFERED='1')
     shell, rows, failed = Shell(clone, env), [], 0
-    todo = steps((clone / 'README.md').read_text(), scratch, clone)
+    todo = steps([(clone / name).read_text() for name in PAGES], scratch, clone)
     if not args.no_tests:
         todo.append(('bash tools/run_tests.sh', 'unset FUNDUS_EPOCHS; bash tools/run_tests.sh', ''))
     for number, (said, command, note) in enumerate(todo):
@@ -150,9 +151,10 @@ def main():
         failed += bool(wrong)
         rows.append((said, f'{time.monotonic() - start:.0f}', wrong or 'fine', note))
         print(f'    {rows[-1][1]} s: {rows[-1][2]}' + (f', see {scratch}/{number + 1:02d}.log' if wrong else ''), flush=True)
-    table = ['| command | seconds | verdict | in place of what the page says |', '|---|---|---|---|']
+    table = ['| command | seconds | verdict | in place of what it says |', '|---|---|---|---|']
     table += ['| ' + ' | '.join(cell.replace('|', '\\|') for cell in (f'`{row[0]}`', *row[1:])) + ' |' for row in rows]
-    head = f'README.md on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, epochs: {args.epochs}'
+    machine = f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}'
+    head = f'{" and ".join(PAGES)} on {machine}, epochs: {args.epochs}'
     text = '\n'.join([head, '', *table, '', f'{failed} of {len(rows)} failed' if failed else 'all fine', ''])
     print(text)
     if args.out:

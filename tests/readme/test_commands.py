@@ -54,11 +54,15 @@ def test_commands_share_one_shell_and_each_has_its_own_output_and_status(tmp_pat
     ]
 
 
-def test_every_block_of_the_page_is_of_a_kind_that_is_run(root):
-    found = readme.blocks((root / 'README.md').read_text())
+def test_every_block_of_the_pages_is_of_a_kind_that_is_run(root):
+    found = [block for name in ('README.md', 'docs/tour.md') for block in readme.blocks((root / name).read_text())]
     assert {block.language for block in found} == {'bash', 'python'} and len(found) >= 9
     said = [command for block in found if block.language == 'bash' for command in readme.commands(block.text)]
     assert not [command for command in said if 'CONFIG ' in command.replace('$CONFIG ', '')], 'no placeholder to fill in'
     tools = {path.name for path in (root / 'tools').iterdir()}
     named = {word.removeprefix('tools/') for command in said for word in command.split() if word.startswith('tools/')}
     assert named <= tools and {'train.py', 'test.py', 'predict.py', 'report.py', 'export.py', 'reproduce.py'} <= named
+
+
+def test_the_readme_is_short(root):
+    assert len((root / 'README.md').read_text().splitlines()) <= 120
