@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up an environment (see setup_env.sh) and runs lint, format check, type check and tests. Arguments go to pytest.
+# Sets up an environment (see setup_env.sh) and runs lint, format check, type check, documentation and tests. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tools/setup_env.sh
@@ -12,4 +12,7 @@ while IFS= read -r file; do [ ! -f "$file" ] || code+=("$file"); done < <(git ls
 "$PYTHON" -m ruff check "${code[@]}"
 "$PYTHON" -m ruff format --check "${code[@]}"
 "$PYTHON" -m mypy -p mmseg_fundus
+site=$(mktemp -d)
+NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --strict --site-dir "$site" # a dead link or a docstring that cannot be read stops it
+rm -r "$site"
 "$PYTHON" -m pytest -n "${TEST_PROCESSES:-2}" --dist worksteal "$@"

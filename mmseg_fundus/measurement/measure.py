@@ -28,12 +28,12 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         - ``skeleton_length_px``: of the lines of :func:`.find_centrelines`, from tip to tip.
         - ``skeleton_length_density_per_px``: that over the area of the field of view.
         - ``mean_width_px``: area over length of vessels farther from branch points than they are wide there, and half of that from tips;
-          of all vessels if none is.
+            of all vessels if none is.
         - ``fractal_dimension_skeleton``, ``fractal_dimension_mask``: of :func:`.fractal_dimension`.
         - ``tortuosity``: arc length over chord of a branch, 1 or more; mean weighted by length over branches of 10 pixels and more whose
-          ends are farther apart than the vessel is wide there: no loops.
+            ends are farther apart than the vessel is wide there: no loops.
         - ``mean_curvature_rad_per_px``: absolute angle turned over length, mean weighted by length over branches of 21 pixels and more;
-          one over the radius for a circle.
+            one over the radius for a circle.
         - ``branch_points``: forks and crossings, an int.
 
         The two of tortuosity are from Hart et al., Measurement and classification of retinal vascular tortuosity, International Journal

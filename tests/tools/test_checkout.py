@@ -80,10 +80,11 @@ def run_tests(git, root):
 def test_lint_and_format_look_at_what_git_tracks_and_the_tests_at_their_folder(git, run_tests, root):
     write(git.folder, *WRITTEN, 'mine.py', 'configs/mine.py', 'test_mine.py', 'tests/test_new.py')
     git('add', 'tests/test_new.py')
-    check, style, types, tests = run_tests()
+    check, style, types, site, tests = run_tests()
     assert check == '-m ruff check configs/README.md mmseg_fundus/model.py tests/test_new.py'
     assert style == '-m ruff format --check configs/README.md mmseg_fundus/model.py tests/test_new.py'
     assert types == '-m mypy -p mmseg_fundus'
+    assert site.startswith('-m mkdocs build --strict ') and '-q' not in site, 'quiet, it does not count its warnings'
     assert tests == '-m pytest -n 2 --dist worksteal -k some', 'pyproject.toml names the folder of the tests'
     assert 'testpaths = ["tests"]' in (root / 'pyproject.toml').read_text()
     (git.folder / 'mmseg_fundus/model.py').unlink()

@@ -44,7 +44,7 @@ class VesselSegmentor(EncoderDecoder):
     Args:
         precision (str): Of the convolutions of neck and heads: ``'float32'``, ``'bfloat16'``, or ``'auto'``, bfloat16 where the machine
             computes it natively.  Parameters, batch norm, logits and losses are float32 in each case; the backbone has its own.
-        The others are those of ``EncoderDecoder``.
+        **kwargs: Those of ``EncoderDecoder``.
 
     Shapes:
         Input ``(N, 3, H, W)``; logits ``(N, 2, H, W)``, the classes as in :mod:`mmseg_fundus.classes`.
