@@ -4,6 +4,7 @@ import posixpath
 import re
 from pathlib import Path
 
+from griffe import Extension
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,3 +45,11 @@ def on_page_markdown(markdown, page, config, files):
 
     parts = re.split(r'(^```.*?^```$)', markdown, flags=re.MULTILINE | re.DOTALL)
     return ''.join(part if part.startswith('```') else LINK.sub(moved, part) for part in parts)
+
+
+class Roles(Extension):
+    """Sphinx's ``:class:`~package.Name``` in docstrings as plain code."""
+
+    def on_instance(self, *, obj, **kwargs):
+        if obj.docstring:
+            obj.docstring.value = re.sub(r':[a-z]+:`[~.]*([^`]+)`', r'`\1`', obj.docstring.value)

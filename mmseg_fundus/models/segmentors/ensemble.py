@@ -31,7 +31,7 @@ class VesselEnsemble(VesselSegmentor):
 
     Args:
         members (int): How many, 2 or more.
-        The others are those of :class:`VesselSegmentor`; auxiliary heads are left out.
+        **kwargs: Those of :class:`VesselSegmentor`; auxiliary heads are left out.
 
     Raises:
         ConfigError: If there are fewer.
