@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..choices import FORMATS, OUTPUTS
 from ..errors import ConfigError, DataError
@@ -14,7 +14,9 @@ from ..measurement import write_measurements
 from ..report.folder_page import PredictedPicture, folder_page
 from ..results import without_nan
 from .outputs import PREVIEWS, SHOWN, write_output
-from .prediction import VesselPrediction
+
+if TYPE_CHECKING:
+    from .prediction import VesselPrediction
 
 
 def default_outputs(members: int = 1) -> list[str]:
@@ -93,7 +95,7 @@ class PredictionFolder:
         for kind in PREVIEWS:
             shutil.rmtree(self.folder / kind, ignore_errors=True)
 
-    def write(self, name: Path, prediction: VesselPrediction) -> None:
+    def write(self, name: Path, prediction: 'VesselPrediction') -> None:
         """Write the outputs of a picture, each whole or not at all."""
         for kind in self.suffixes:
             path = self.path(kind, name)

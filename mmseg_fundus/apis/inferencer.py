@@ -7,6 +7,8 @@ import torch
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from PIL import Image
+from torch import Tensor
 
 from ..classes import vessel_probability
 from ..datasets.fov import find_fov
@@ -16,10 +18,13 @@ from ..engine.ensemble import listed, read_model, use_members
 from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
 from ..fileio.checksum import tensors_sha256
+from ..fileio.pictures import find_photographs
 from ..models.encoders.contract import encoder_in
 from ..models.segmentors.norms import norms_in_convolutions
 from ..zoo import bundled
 from .prediction import VesselPrediction
+
+Picture = str | Path | np.ndarray | Tensor | Image.Image
 
 
 class FundusVesselInferencer:
@@ -111,12 +116,14 @@ class FundusVesselInferencer:
         return self.model.test_cfg.get('threshold', 0.5)
 
     def __call__(
-        self, inputs: str | Path | np.ndarray | Iterable[str | Path | np.ndarray], fov: str | np.ndarray | None = 'auto'
+        self, inputs: Picture | Iterable[Picture], fov: str | np.ndarray | None = 'auto'
     ) -> VesselPrediction | list[VesselPrediction]:
         """Predict one photograph or several.
 
         Args:
-            inputs (str | Path | np.ndarray | Iterable): A file, an array ``(H, W, 3)`` or ``(H, W)`` of uint8 (RGB, grey), or several.
+            inputs (str | Path | np.ndarray | Tensor | Image | Iterable): A file, an array ``(H, W, 3)`` or ``(H, W)`` of uint8 (RGB, grey),
+                a tensor ``(3, H, W)`` or ``(1, H, W)`` of uint8, a picture of PIL, or several of these; or a folder of photographs, whose
+                predictions are all kept in memory (``tools/predict.py`` writes those of many to disk).
             fov (str | np.ndarray | None): ``'auto'`` finds the field of view in each picture, ``None`` takes the whole frame, or a
                 mask ``(H, W)`` of one picture, non-zero inside.
 
@@ -126,7 +133,9 @@ class FundusVesselInferencer:
         Raises:
             DataError: If a file cannot be read, or an array is no picture.
         """
-        if isinstance(inputs, (str, Path, np.ndarray)):
+        if isinstance(inputs, (str, Path)) and Path(inputs).is_dir():
+            inputs = list(find_photographs([str(inputs)]))
+        if isinstance(inputs, Picture):
             return self.predict(inputs, fov)
         if not isinstance(inputs, Iterable):
             raise DataError(f'a file, a picture or several were expected, got {type(inputs).__name__}')
@@ -135,7 +144,7 @@ class FundusVesselInferencer:
         return [self.predict(item, fov, f'picture {i}') for i, item in enumerate(inputs)]
 
     @torch.no_grad()
-    def predict(self, item: str | Path | np.ndarray, fov: str | np.ndarray | None = 'auto', name: str = 'picture 0') -> VesselPrediction:
+    def predict(self, item: Picture, fov: str | np.ndarray | None = 'auto', name: str = 'picture 0') -> VesselPrediction:
         """Predict one photograph; see :meth:`__call__`, ``name`` is that of an array."""
         if isinstance(item, (str, Path)):
             name, item = Path(item).name, read_photograph(item)
@@ -147,7 +156,9 @@ class FundusVesselInferencer:
         (predicted,) = self.model.test_step(dict(inputs=[bgr], data_samples=[sample]))
         probability = vessel_probability(predicted.seg_logits.data, dim=0).float().cpu().numpy() * inside
         spread = predicted.vessel_spread.data[0].float().cpu().numpy() * inside if 'vessel_spread' in predicted else None
-        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel, spread)
+        how = 'given' if isinstance(fov, np.ndarray) else 'whole frame' if fov is None else 'found'
+        settings = {**self.settings, 'field_of_view': how, 'um_per_pixel': self.micrometres_per_pixel}
+        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel, spread, settings)
 
 
 def _device(name: str | torch.device | None) -> torch.device:
@@ -169,8 +180,17 @@ def _threshold(value: float) -> float:
 
 
 def _as_picture(item: object, name: str) -> np.ndarray:
+    if isinstance(item, Image.Image):
+        if item.mode not in ('RGB', 'RGBA', 'L', 'LA', 'P', '1'):
+            raise DataError(f"{name}: a picture of PIL with 8 bits a colour was expected, got mode {item.mode}; convert('RGB') makes one")
+        item = np.asarray(item.convert('RGB'))
+    if isinstance(item, Tensor):
+        if item.dtype != torch.uint8 or item.ndim != 3 or len(item) not in (1, 3) or not item.numel():
+            found = f'{tuple(item.shape)} of {str(item.dtype).removeprefix("torch.")}'
+            raise DataError(f'{name}: a tensor (3, H, W) or (1, H, W) of uint8 (0 to 255, RGB, grey) was expected, got {found}')
+        item = item.permute(1, 2, 0).cpu().numpy()
     if not isinstance(item, np.ndarray):
-        raise DataError(f'{name}: a file name or an array was expected, got {type(item).__name__}')
+        raise DataError(f'{name}: a file name, an array, a tensor or a picture of PIL was expected, got {type(item).__name__}')
     if item.dtype != np.uint8 or not (item.ndim == 2 or (item.ndim == 3 and item.shape[2] in (1, 3))) or not item.size:
         raise DataError(f'{name}: a picture (H, W, 3) or (H, W) of uint8 was expected, got {item.shape} of {item.dtype}')
     return item if item.ndim == 3 and item.shape[2] == 3 else np.repeat(item.reshape(*item.shape[:2], 1), 3, axis=2)

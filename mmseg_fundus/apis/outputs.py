@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -15,7 +15,9 @@ from ..errors import ConfigError
 from ..evaluation.mask_writer import save_grey
 from ..results import without_nan
 from ..visualization import LAYER_OPACITY, shrunk, thumbnail, vessel_layer
-from .prediction import VesselPrediction
+
+if TYPE_CHECKING:
+    from .prediction import VesselPrediction
 
 SHOWN = 'index/photograph'  # is written last: a picture that has it is on the page
 PREVIEWS = {'index/vessels': 'png', 'index/thumbnail': 'jpg', SHOWN: 'jpg'}  # of each picture, for ``index``
@@ -23,7 +25,7 @@ PREVIEWS = {'index/vessels': 'png', 'index/thumbnail': 'jpg', SHOWN: 'jpg'}  # o
 Writer = Callable[[Path], Any]
 
 
-def write_output(kind: str, suffix: str, prediction: VesselPrediction) -> Writer:
+def write_output(kind: str, suffix: str, prediction: 'VesselPrediction') -> Writer:
     """What writes one output of a prediction into a file.
 
     Args:

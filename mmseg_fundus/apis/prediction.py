@@ -1,9 +1,17 @@
+import io
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from ..errors import ConfigError
+from ..fileio.pictures import distinct_names
 from ..measurement import measure_vessels
 from ..visualization import draw_panels
+from .folder import PredictionFolder, default_outputs
 
 
 @dataclass
@@ -19,6 +27,7 @@ class VesselPrediction:
         micrometres_per_pixel (float, optional): Scale of the measurements; they are in pixels without.
         spread (np.ndarray, optional): ``(H, W)`` float32, standard deviation of the members' probabilities, 0 to 0.5, 0 outside the field
             of view; of an ensemble alone.
+        settings (dict): What it depends on: checkpoint, threshold, way of predicting.
     """
 
     name: str
@@ -28,6 +37,7 @@ class VesselPrediction:
     threshold: float = 0.5
     micrometres_per_pixel: float | None = None
     spread: np.ndarray | None = field(default=None, repr=False)
+    settings: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def mask(self) -> np.ndarray:
@@ -46,3 +56,34 @@ class VesselPrediction:
             label (np.ndarray, optional): ``(H, W)``; with it, what was found, missed and false.
         """
         return draw_panels(self.picture, self.mask, self.probability, label, self.spread)
+
+    def save(self, folder: str | Path, outputs: Collection[str] = (), overwrite: bool = False) -> Path:
+        """Write it as ``tools/predict.py`` does: ``folder/mask/NAME.png`` and so on.
+
+        Args:
+            folder (str | Path): Made if needed.
+            outputs (Collection[str]): Of :data:`.choices.OUTPUTS` without ``index``; all that there are of this prediction by default.
+            overwrite (bool): Write again what is there.
+
+        Returns:
+            Path: The folder.
+
+        Raises:
+            ConfigError: If a file is there already, or the folder holds predictions made otherwise.
+        """
+        every = [name for name in default_outputs(1 if self.spread is None else 2) if name != 'index']
+        if 'index' in outputs:
+            raise ConfigError("outputs: 'index' is a page of many pictures, which tools/predict.py writes; leave it out")
+        out = PredictionFolder(folder, outputs or every, settings=self.settings, overwrite=overwrite)
+        name = distinct_names({0: Path(self.name)})[0]  # as predict.py names it
+        there = [path for path in (out.path(kind, name) for kind in outputs or every) if path.exists()]
+        if there and not overwrite:
+            raise ConfigError(f'{there[0]} is there already; give another folder, another name (prediction.name), or overwrite=True')
+        out.write(name, self)
+        return out.folder
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: :meth:`draw`."""
+        file = io.BytesIO()
+        Image.fromarray(self.draw()).save(file, 'PNG')
+        return file.getvalue()

@@ -1,9 +1,12 @@
 """Arrays or paths in; mask, probability, field of view and measurements out."""
 
+import io
+
 import numpy as np
 import pytest
 import torch
 from mmseg.apis import inference_model, init_model
+from PIL import Image
 
 from mmseg_fundus.apis import FundusVesselInferencer
 from mmseg_fundus.datasets.fov import find_fov
@@ -32,6 +35,40 @@ def test_several_inputs_come_back_in_order_and_grey_is_a_colour(infer):
     first, second = infer()([grey, np.repeat(grey[..., None], 3, 2)])
     assert np.array_equal(first.probability, second.probability) and [first.name, second.name] == ['picture 0', 'picture 1']
     assert infer()([]) == []
+
+
+def test_arrays_tensors_pictures_of_pil_and_folders_are_photographs(infer, drive_like):
+    folder, predict = drive_like / 'test/images', infer()
+    eyes = predict(folder)
+    assert [eye.name for eye in eyes] == sorted(path.name for path in folder.iterdir())
+    picture = read_picture(folder / eyes[0].name)
+    grey = picture.copy()
+    grey[:] = picture[:, :, :1]
+    tensor = torch.from_numpy(picture.copy()).permute(2, 0, 1)
+    for same in (predict(picture), predict(tensor), predict(Image.fromarray(picture)), predict(Image.fromarray(picture).convert('RGBA'))):
+        assert np.array_equal(same.probability, eyes[0].probability)
+    assert np.array_equal(predict(torch.from_numpy(grey)[None, :, :, 0]).picture, grey)
+
+
+def test_a_prediction_shows_itself(infer, drive_like):
+    eye = infer()(drive_like / 'test/images/01_test.tif')
+    shown = Image.open(io.BytesIO(eye._repr_png_()))
+    assert np.array_equal(np.asarray(shown), eye.draw())
+
+
+def test_a_prediction_is_saved_as_the_tool_saves_it_and_nothing_is_lost(infer, drive_like, tmp_path):
+    eye = infer()(drive_like / 'test/images/01_test.tif')
+    assert eye.save(tmp_path / 'out') == tmp_path / 'out'
+    kinds = ('fov', 'mask', 'measurements', 'overlay', 'probability')
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == [*kinds, 'settings.json']
+    assert np.array_equal(np.asarray(Image.open(tmp_path / 'out/mask/01_test.png')) > 0, eye.mask)
+    with pytest.raises(ConfigError, match='mask/01_test.png is there already'):
+        eye.save(tmp_path / 'out', ['mask'])
+    eye.save(tmp_path / 'out', ['mask'], overwrite=True)
+    with pytest.raises(ConfigError, match='holds predictions made otherwise'):
+        infer(threshold=0.3)(drive_like / 'test/images/02_test.tif').save(tmp_path / 'out')
+    with pytest.raises(ConfigError, match="'index' is a page of many pictures"):
+        eye.save(tmp_path / 'other', ['index'])
 
 
 def test_the_field_of_view_is_found_given_or_the_frame(infer, drive_like):
@@ -69,7 +106,10 @@ def test_pictures_of_any_size_come_back_at_their_own(infer, shape):
         (np.zeros((4, 4)), 'got .* of float64'),
         (np.zeros((0, 4), np.uint8), 'was expected'),
         (7, 'got int'),
-        ([7], 'picture 0: a file name or an array was expected, got int'),
+        ([7], 'picture 0: a file name, an array, a tensor or a picture of PIL was expected, got int'),
+        (torch.zeros(3, 4, 4), r'a tensor \(3, H, W\) or \(1, H, W\) of uint8 .* was expected, got \(3, 4, 4\) of float32'),
+        (torch.zeros((4, 5, 3), dtype=torch.uint8), r'got \(4, 5, 3\) of uint8'),
+        (Image.new('I;16', (4, 4)), 'got mode I;16'),
         ('none.png', 'none.png: file not found'),
     ],
     ids=str,
