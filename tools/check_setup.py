@@ -5,6 +5,7 @@ Example:
 """
 
 import argparse
+import json
 import sys
 import textwrap
 import time
@@ -21,6 +22,7 @@ def parse_args(words=None, prog=None):
     parser = argparse.ArgumentParser(prog=prog, description='Check configuration, weights, data, model and processes before a training.')
     parser.add_argument('config', help='config file')
     parser.add_argument('--gpus', type=int, default=1, metavar='N', help='processes the training will have (default: 1)')
+    parser.add_argument('--json', action='store_true', help='print the checks as JSON, for a report of a fault')
     add_common_arguments(parser)
     return parser.parse_args(words)
 
@@ -44,12 +46,15 @@ def main(words=None, prog=None):
     settle_files(cfg, cfg.get('load_from'), args.weights, options=options)
     MMLogger.get_instance(f'check_setup_{time.time_ns()}', log_level='ERROR')  # the table says it all
     rows = Preflight(cfg, args.gpus).run()
+    problems = [row.name for row in rows if not row.passed]
+    if args.json:
+        print(json.dumps(dict(ready=not problems, checks=[row._asdict() for row in rows]), indent=1))
+        sys.exit(1 if problems else 0)
     for row in rows:
         lines = textwrap.wrap(row.detail, 96, break_long_words=False, break_on_hyphens=False) or ['']
         print(f'{row.verdict:<12}{row.name:<19}{lines[0]}')
         for line in lines[1:]:
             print(f'{"":<31}{line}')
-    problems = [row.name for row in rows if not row.passed]
     warned = ', '.join(row.name for row in rows if row.verdict == 'warning')
     ready = f'ready to train; look at the warning first: {warned}' if warned else 'ready to train'
     print(f'\n{len(problems)} of {len(rows)} checks failed or could not run: {", ".join(problems)}' if problems else f'\n{ready}')

@@ -1,5 +1,6 @@
 """The pre-flight check gives the right verdict, in a table, with a matching exit status."""
 
+import json
 import os
 import runpy
 import shutil
@@ -40,6 +41,15 @@ def test_a_healthy_setup_is_all_ok_and_renders_a_sample(check, tiny_config, tmp_
     assert 'ready to train' in out and '2 process(es) met' in out and '54/54 encoder tensors' in out
     sample = np.asarray(Image.open(tmp_path / 'work' / 'check_setup_sample.png'))
     assert sample.shape == (64, 3 * 64, 3)
+
+
+def test_the_checks_are_told_as_json(shell, root, tiny_config, tmp_path):
+    command = (sys.executable, root / 'tools/check_setup.py', tiny_config(), '--json', '--weights', tmp_path / 'nowhere.pth')
+    done = shell(*command)
+    found = json.loads(done.stdout)
+    verdicts = {check['name']: check['verdict'] for check in found['checks']}
+    assert done.returncode == 1 and found['ready'] is False and verdicts['weights and model'] == 'problem' and verdicts['data'] == 'ok'
+    assert all(set(check) == {'name', 'verdict', 'detail'} for check in found['checks'])
 
 
 @pytest.mark.parametrize('kind', ['missing', 'wrong'])
