@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 from mmseg.registry import DATASETS, MODELS
 
-import mmseg_fundus
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'mmseg_fundus'
 # all rooms may import these
 GROUND = ('choices', 'classes', 'errors', 'families', 'version', 'geometry', 'components', 'stack', 'progress')
 FLOORS = (  # from the ground up: a room imports rooms of lower floors, and of its own as long as there is no circle
-    ('fileio', 'zoo'),
+    ('fileio', 'registry', 'shipped', 'utils', 'zoo'),
     ('named_files',),
     ('measurement',),
     ('datasets',),
@@ -136,7 +134,3 @@ def test_a_constructor_asks_for_little(registry, module, most):
             asked[name] = len(named) - 1
     assert asked, 'nothing is registered'
     assert {name: count for name, count in asked.items() if count > most} == {}
-
-
-def test_the_types_travel_with_the_package(root):
-    assert (Path(mmseg_fundus.__file__).parent / 'py.typed').is_file() and "'py.typed'" in (root / 'setup.py').read_text()
