@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mmseg.registry import DATASETS, MODELS
 
+from mmseg_fundus import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'mmseg_fundus'
 # all rooms may import these
@@ -134,3 +136,8 @@ def test_a_constructor_asks_for_little(registry, module, most):
             asked[name] = len(named) - 1
     assert asked, 'nothing is registered'
     assert {name: count for name, count in asked.items() if count > most} == {}
+
+
+def test_the_version_is_written_once_and_the_citation_has_it():
+    assert 'dynamic = ["version"' in (ROOT / 'pyproject.toml').read_text()
+    assert f'\nversion: {__version__}\n' in (ROOT / 'CITATION.cff').read_text()

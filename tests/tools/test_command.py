@@ -1,9 +1,9 @@
 """``fundus-vessels``: every tool under a short name, the same functions behind it, and as fast an answer."""
 
+import inspect
 import logging
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -72,10 +72,10 @@ def test_the_version_is_that_of_the_package(capsys):
 
 @pytest.mark.parametrize('tool', PYTHON_TOOLS)
 def test_a_tool_has_the_functions_that_both_call(tool):
-    found = runpy.run_path(str(TOOLS / f'{tool}.py'), run_name='looked_at')
+    found = command.tool(TOOLS / f'{tool}.py')
     with pytest.raises(SystemExit) as end:
-        found['parse_args'](['--help'], 'another name')
-    assert end.value.code == 0 and found['main'].__code__.co_varnames[:2] == ('words', 'prog')
+        found.parse_args(['--help'], 'another name')
+    assert end.value.code == 0 and list(inspect.signature(found.main).parameters) == ['words', 'prog']
 
 
 @pytest.mark.parametrize('word', ['evaluate', 'evaluate_masks', 'evaluate-masks'])
