@@ -86,7 +86,7 @@ def name_configs() -> None:
         return str(PACKAGE) if package == NAME else installed(package)
 
     def get_models_from_metafile(folder: str) -> Iterator[dict[str, Any]]:
-        """Ours, then those of mmseg, which take a minute to read: ``MMSegInferencer('contrast_unet')``."""
+        """Ours, then those of mmseg, which take long to read: ``MMSegInferencer('contrast_unet')``."""
         if folder == folder_of('mmseg'):
             yield from ({**model, 'Config': str(SHIPPED / model['Config'])} for model in models(str(SHIPPED)))
         yield from models(folder)
