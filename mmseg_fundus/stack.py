@@ -1,5 +1,6 @@
 """Checks that the OpenMMLab packages are there, of one family and recent enough."""
 
+import functools
 from importlib import metadata
 
 # import name -> (distribution of the maintained continuation, of upstream)
@@ -18,6 +19,7 @@ INSTALL = (
 )
 
 
+@functools.cache
 def installed_versions() -> dict[str, str]:
     """Version of every installed distribution that provides an mm* package, by distribution name."""
     names = [name for families in DISTRIBUTIONS.values() for name, _ in families]

@@ -63,8 +63,7 @@ def real_drive():
 @pytest.fixture(scope='session')
 def zygote(tmp_path_factory):
     """Starts Python scripts as forks of a process that has imported the package (tests/zygote.py)."""
-    started = Zygote(tmp_path_factory.mktemp('zygote'))
-    started.start({**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg'})
+    started = Zygote(tmp_path_factory.mktemp('zygote'), {**os.environ, 'OMP_NUM_THREADS': '1', 'MPLBACKEND': 'Agg'})
     yield started
     started.close()
 

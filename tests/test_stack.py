@@ -79,13 +79,12 @@ print(*found, sep=chr(10))
 """
 
 
-@pytest.mark.slow
-def test_a_config_of_another_package_is_found_and_nothing_is_installed(root, tmp_path):
+def test_a_config_of_another_package_is_found_and_nothing_is_installed(zygote, root, tmp_path):
     """mmengine's hub knows upstream's names alone, and installs by itself what it does not find under them."""
     (tmp_path / 'child.py').write_text("_base_ = 'mmseg::unet/unet-s5-d16_fcn_4xb4-40k_drive-64x64.py'\n")
     env = {**os.environ, 'PYTHONPATH': str(root)}
-    done = subprocess.run([sys.executable, '-c', HUB, 'child.py'], capture_output=True, text=True, cwd=tmp_path, env=env)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = zygote.stock.run([sys.executable, '-c', HUB, 'child.py'], tmp_path, env, 300)
+    assert done.returncode == 0, done.stdout
     refused = [f'mmengine does not support to load {name} config.' for name in ('mmengine', 'mmcv')]
     found = ['EncoderDecoder', 'EncoderDecoder', 'ImageClassifier', 'EncoderDecoder', 'ImageClassifier']
     assert done.stdout.splitlines()[-7:] == found + refused

@@ -3,9 +3,10 @@
 A fork starts where a user's process would after its imports: its own arguments, environment, folder, streams, process group. What the test
 holds is a small process that stands for it (zygote_client.py): it has the fork's exit status, passes signals on, and if it is killed, so is
 the fork. ``Zygote.python`` is that process as an executable, for what starts Python itself (torchrun, a shell script): one that has
-``VIRTUAL_ENV=Zygote.environment`` forks all its processes.
+``VIRTUAL_ENV=Zygote.environment`` forks all its processes. ``Zygote.stock`` forks a process in which nobody has imported our package yet.
 """
 
+import ast
 import atexit
 import contextlib
 import gc
@@ -22,37 +23,33 @@ import sys
 import threading
 from pathlib import Path
 
+from PIL import Image
+
 CLIENT = Path(__file__).with_name('zygote_client.py')
-# what the tools import when they first need it
-LAZY = 'matplotlib.pyplot,torch.utils.tensorboard,yapf.yapflib.yapf_api,torch.distributed.run,mmseg_fundus.apis,mmseg_fundus.engine'
-STOCK = 'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.visualization'
+STOCK = (  # of other packages, also what the tools import when they first need it
+    'mmengine.runner,mmpretrain.models,mmseg.apis,mmseg.datasets,mmseg.models,mmseg.evaluation,mmseg.engine,mmseg.visualization,'
+    'matplotlib.pyplot,matplotlib.backends.backend_agg,torch.utils.tensorboard,torch.utils.serialization.config,torch.distributed.run,'
+    'setuptools,packaging.requirements,yapf.yapflib.yapf_api'
+)
+OURS = 'mmseg_fundus,mmseg_fundus.apis,mmseg_fundus.engine'
 
 
-class Zygote:
-    """The client's side; :meth:`start` comes first.
+class Forks:
+    """The client's side of what a process forks.
 
     Args:
-        folder (Path): For its socket and the executable.
-        imports (str): Modules that it imports before it forks, with commas.
+        folder (Path): For its socket and the executable; made if it is not there.
+        imports (str): Modules that it has imported, with commas.
     """
 
-    def __init__(self, folder: Path, imports=f'mmseg_fundus,{LAZY}'):
+    def __init__(self, folder: Path, imports: str):
         self.address = str(folder / 'zygote')
         self.imports = imports
         self.environment = folder / 'environment'
         self.python = self.environment / 'bin/python'
-        self.process = None
-
-    def start(self, env: dict) -> None:
-        """Start the process with this environment."""
         self.python.parent.mkdir(parents=True)
         self.python.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S {CLIENT} {self.address} "$@"\n')
         self.python.chmod(0o755)
-        command = [sys.executable, __file__, self.address, str(self.python), self.imports]
-        streams = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # it ends when its input does
-        self.process = subprocess.Popen(command, env=env, start_new_session=True, **streams)
-        while (line := self.process.stdout.readline()) != 'ready\n':  # onedl-* packages print
-            assert line, 'the process that is forked did not start'
 
     def popen(self, command: list, env: dict, **options) -> subprocess.Popen:
         """Start ``[python, script, arguments ...]``; options are those of ``subprocess.Popen``."""
@@ -71,11 +68,28 @@ class Zygote:
             raise
         return subprocess.CompletedProcess(command, process.returncode, output)
 
+
+class Zygote(Forks):
+    """Forks that have imported the package; ``stock`` are those that have imported what it builds on, but not the package.
+
+    Args:
+        folder (Path): For sockets and executables.
+        env (dict): Environment of the processes that are forked.
+    """
+
+    def __init__(self, folder: Path, env: dict):
+        super().__init__(folder, OURS)
+        self.stock = Forks(folder / 'stock', STOCK)
+        stages = [word for forks in (self.stock, self) for word in (forks.address, str(forks.python), forks.imports)]
+        streams = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # they end when their input does
+        self.process = subprocess.Popen([sys.executable, __file__, *stages], env=env, start_new_session=True, **streams)
+        while (line := self.process.stdout.readline()) != 'ready\n':  # onedl-* packages print
+            assert line, 'the process that is forked did not start'
+
     def close(self) -> None:
-        """End the process."""
-        if self.process is not None:
-            self.process.stdin.close()
-            self.process.wait()
+        """End the processes."""
+        self.process.stdin.close()
+        self.process.wait()
 
 
 class _Fork:
@@ -180,23 +194,35 @@ def _child(request: dict, streams: list) -> None:
 def spare_repetition() -> None:
     """Do once what mmengine does again and again, for what was imported so far."""
     yapf_api = importlib.import_module('yapf.yapflib.yapf_api')  # which mmengine brings
-    plain, kept = yapf_api.FormatCode, {}
 
-    def format_code(text, **options):  # the config, a quarter of a second for each checkpoint
-        key = text + repr(options)
-        if key not in kept:
-            kept[key] = plain(text, **options)
-        return kept[key]
+    def unformatted(text, **options):  # the config, a quarter of a second for each process
+        ast.parse(text)  # yapf refuses what is no Python, too
+        return text, False
 
-    yapf_api.FormatCode = format_code
+    yapf_api.FormatCode = unformatted
+    Image.init()
     gc.collect()
     gc.freeze()  # the garbage of all that was imported is looked for with each data set: half a second
 
 
-def _serve(address: str, python: str, imports: str) -> None:
-    for module in imports.split(','):
-        importlib.import_module(module)
-    spare_repetition()
+def _serve_stages(words: list) -> None:
+    """Import and serve: each stage (address, Python, modules) from a process that has imported those of the stages before it, too."""
+    while words:
+        address, python, imports, *words = words
+        for module in imports.split(','):
+            importlib.import_module(module)
+        spare_repetition()
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(address)
+        server.listen(64)
+        if not words:
+            print('ready', flush=True)
+        if not words or os.fork() == 0:
+            return _serve(server, python)
+        server.close()
+
+
+def _serve(server: socket.socket, python: str) -> None:
     sys.executable = python
     wake, woken = socket.socketpair()
     for end in (wake, woken):
@@ -204,13 +230,10 @@ def _serve(address: str, python: str, imports: str) -> None:
     signal.set_wakeup_fd(woken.fileno(), warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server, ears = socket.socket(socket.AF_UNIX), selectors.DefaultSelector()
-    server.bind(address)
-    server.listen(64)
+    ears = selectors.DefaultSelector()
     for ear in (server, wake, sys.stdin):
         ears.register(ear, selectors.EVENT_READ)
     forks = {}
-    print('ready', flush=True)
 
     def end(connection):
         ears.unregister(connection)
@@ -248,4 +271,4 @@ def _ended():
 
 if __name__ == '__main__':
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    _serve(*sys.argv[1:])
+    _serve_stages(sys.argv[1:])

@@ -11,11 +11,9 @@ from typing import NamedTuple
 
 import torch
 from tiny import ROOT, write_config, write_weights
-from zygote import STOCK, Zygote
+from zygote import Zygote
 
 from mmseg_fundus.datasets.synthetic import write_drive_layout
-
-OURS = 'mmseg_fundus'
 
 
 class Wrong(Exception):
@@ -45,7 +43,7 @@ class Shared:
 
     Args:
         folder (Path): Must exist, be empty.
-        zygote (Zygote): That runs where ``mmseg_fundus`` may have been imported before; None for one of its own.
+        zygote (Zygote): None for one of its own.
     """
 
     def __init__(self, folder: Path, zygote: Zygote | None = None):
@@ -57,20 +55,8 @@ class Shared:
         self.data = write_drive_layout(folder / 'DRIVE', training=6, test=3, size=64)
         self.weights = write_weights(folder / 'weights.pth')
         self._lock = threading.RLock()  # rows are tried in threads
-        self._given = {OURS: zygote} if zygote else {}
-        self._zygotes = {}
-
-    def zygote(self, imports: str) -> Zygote:
-        """A process that has imported these modules, started when it is first wanted."""
-        with self._lock:
-            if imports in self._given:
-                return self._given[imports]
-            if imports not in self._zygotes:
-                folder = self.folder / f'zygote{len(self._zygotes)}'
-                folder.mkdir()
-                self._zygotes[imports] = Zygote(folder, imports)
-                self._zygotes[imports].start(self.env)
-            return self._zygotes[imports]
+        self._own = None if zygote else Zygote(folder / 'zygote', self.env)
+        self.zygote = zygote or self._own
 
     def trained(self) -> Path:
         """The work folder of a training that all rows share."""
@@ -82,8 +68,8 @@ class Shared:
 
     def close(self) -> None:
         """End the processes."""
-        for zygote in self._zygotes.values():
-            zygote.close()
+        if self._own:
+            self._own.close()
 
 
 class Trial:
@@ -108,7 +94,7 @@ class Trial:
         Raises:
             Wrong: If it fails and ``check`` is on.
         """
-        zygote = self.shared.zygote(STOCK if stock else OURS)
+        zygote = self.shared.zygote.stock if stock else self.shared.zygote
         env = {**self.shared.env, 'PYTHONPATH': os.pathsep.join([str(ROOT), str(self.folder)])}
         command = [sys.executable, str(script), *map(str, arguments)]
         ended = zygote.run(command, self.folder, env, max(self.ends - time.monotonic(), 1))

@@ -7,7 +7,6 @@ import sys
 from functools import partial
 
 import pytest
-from zygote import STOCK, Zygote
 
 from mmseg_fundus.fileio.safe_load import safe_load
 
@@ -80,17 +79,14 @@ def test_the_launchers_explain_themselves(shell, root):
         assert 'number of processes' in shell('bash', root / 'tools/dist_test.sh', 'x', *words).stdout, words
 
 
-@pytest.mark.slow
-def test_mmsegmentations_own_tools_and_api_run_our_configs(root, tiny_config, tmp_path, drive_like):
+def test_mmsegmentations_own_tools_and_api_run_our_configs(zygote, root, tiny_config, tmp_path, drive_like):
     """mmseg's train.py and test.py, init_model, inference_model and MMSegInferencer, unchanged."""
     import mmseg
 
     tools = os.path.join(os.path.dirname(mmseg.__file__), '.mim', 'tools')
     config = tiny_config()
     env = {**os.environ, 'PYTHONPATH': str(root), 'OMP_NUM_THREADS': '1'}
-    zygote = Zygote(tmp_path / 'zygote', STOCK)  # nobody has imported our package in it
-    zygote.start(env)
-    shell = partial(zygote.run, cwd=tmp_path, env=env, timeout=300)
+    shell = partial(zygote.stock.run, cwd=tmp_path, env=env, timeout=300)  # nobody has imported our package before
     done = shell([sys.executable, f'{tools}/train.py', config, '--work-dir', 'theirs'])
     assert done.returncode == 0, done.stdout
     done = shell([sys.executable, f'{tools}/test.py', config, 'theirs/epoch_2.pth', '--work-dir', 'tested', '--show-dir', 'painted'])
@@ -108,7 +104,6 @@ assert first.shape == (64, 64) and numpy.array_equal(first, second)
 """
     done = shell([sys.executable, '-c', code])
     assert done.returncode == 0, done.stdout
-    zygote.close()
 
 
 def test_checkpoints_leave_the_frozen_encoder_out_and_can_be_made_whole(shell, root, tiny_config, other_weights, tmp_path):

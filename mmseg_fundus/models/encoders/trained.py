@@ -29,9 +29,13 @@ def is_trained(module: nn.Module) -> bool:
 def train_where_trained(module: nn.Module, mode: bool) -> nn.Module:
     """Set the parts that are trained to ``mode``, frozen ones to eval; dropout and the like do as what they are in.  Returns ``module``."""
     module.training = bool(mode and is_trained(module))
+    if not module.training:
+        for part in module.modules():
+            part.training = False
+        return module
     for child in module.children():
         if next(child.parameters(), None) is None:
-            child.train(module.training)
+            child.train(True)
         else:
             train_where_trained(child, mode)
     return module
