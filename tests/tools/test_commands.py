@@ -6,8 +6,6 @@ import re
 import sys
 from functools import partial
 
-import pytest
-
 from mmseg_fundus.fileio.safe_load import safe_load
 
 
