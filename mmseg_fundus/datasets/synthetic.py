@@ -1,5 +1,6 @@
 """Synthetic fundus photographs: made up, for trying and testing; nothing measured on them says anything about eyes."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,8 @@ _SUB = 4  # vessels are drawn at this many times the resolution (fixed-point bit
 
 def _grow(
     rng: np.random.Generator,
-    start: np.ndarray,
+    x: float,
+    y: float,
     angle: float,
     width: float,
     length: float,
@@ -20,25 +22,23 @@ def _grow(
 ) -> None:
     """Add a tapering, meandering vessel and its branches as ``(x0, y0, x1, y1, width)``, all in shares of the picture side."""
     step = 0.012
-    position = np.array(start, float)
     steps = max(int(length / step), 3)
     curl = rng.normal(0, 0.02)
     forks = set(rng.choice(np.arange(2, steps), size=min(int(rng.integers(2, 5)), steps - 2), replace=False).tolist()) if depth else set()
     for i in range(steps):
         angle += curl + rng.normal(0, 0.08)
-        after = position + step * np.array([np.cos(angle), np.sin(angle)])
-        segments.append((*position, *after, width * (1 - 0.6 * i / steps)))
-        position = after
+        after = (x + step * math.cos(angle), y + step * math.sin(angle))
+        segments.append((x, y, *after, width * (1 - 0.6 * i / steps)))
+        x, y = after
         if i in forks:
-            side = rng.choice([-1, 1])
-            _grow(rng, position, angle + side * rng.uniform(0.4, 1.0), width * 0.65, length * rng.uniform(0.4, 0.7), depth - 1, segments)
+            side = int(rng.choice([-1, 1]))
+            _grow(rng, x, y, angle + side * rng.uniform(0.4, 1.0), width * 0.65, length * rng.uniform(0.4, 0.7), depth - 1, segments)
 
 
-def _draw_vessels(segments: list[tuple[float, ...]], size: int) -> np.ndarray:
+def _draw_vessels(segments: np.ndarray, size: int) -> np.ndarray:
     canvas = np.zeros((size * _SUB, size * _SUB), np.uint8)
-    for x0, y0, x1, y1, width in segments:
-        begin, end = [(int(round(x * size * _SUB)), int(round(y * size * _SUB))) for x, y in ((x0, y0), (x1, y1))]
-        cv2.line(canvas, begin, end, 255, max(int(round(width * size * _SUB)), 1), cv2.LINE_AA)
+    for x0, y0, x1, y1, width in np.rint(segments * size * _SUB).astype(int).tolist():
+        cv2.line(canvas, (x0, y0), (x1, y1), 255, max(width, 1), cv2.LINE_AA)
     return cv2.resize(canvas, (size, size), interpolation=cv2.INTER_AREA)
 
 
@@ -63,13 +63,14 @@ def synthetic_fundus(seed: int, size: int = 256) -> tuple[np.ndarray, np.ndarray
     radius = np.hypot(x - 0.5, y - 0.5)
     fov = radius < 0.47
 
-    disc = np.array([rng.choice([0.24, 0.76]), 0.5 + rng.uniform(-0.05, 0.05)])
+    disc = (float(rng.choice([0.24, 0.76])), 0.5 + rng.uniform(-0.05, 0.05))
     towards = 0.0 if disc[0] < 0.5 else np.pi
-    segments: list[tuple[float, ...]] = []
+    grown: list[tuple[float, ...]] = []
     for upper in (-1, 1):
         for turn in (0.55, 1.1, 1.9):
             angle = towards + upper * (turn if towards == 0 else -turn) + rng.normal(0, 0.1)
-            _grow(rng, disc, angle, rng.uniform(0.018, 0.028), rng.uniform(0.5, 0.8), 3, segments)
+            _grow(rng, *disc, angle, rng.uniform(0.018, 0.028), rng.uniform(0.5, 0.8), 3, grown)
+    segments = np.array(grown)
     coverage = _draw_vessels(segments, size)
     label = (coverage > 127) & fov
 
@@ -85,7 +86,7 @@ def synthetic_fundus(seed: int, size: int = 256) -> tuple[np.ndarray, np.ndarray
         image += rng.choice([-0.12, 0.18]) * np.exp(-(((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / spot**2))[:, :, None]
     depth = cv2.GaussianBlur(coverage, (0, 0), max(size / 500, 0.4)).astype(float)[:, :, None] / 255
     image *= 1 - depth * np.array([0.28, 0.55, 0.35]) * rng.uniform(0.8, 1.1)
-    reflex = _draw_vessels([(*s[:4], s[4] * 0.25) for s in segments if s[4] > 0.012], size)[:, :, None] / 255
+    reflex = _draw_vessels(segments[segments[:, 4] > 0.012] * (1, 1, 1, 1, 0.25), size)[:, :, None] / 255
     image += 0.06 * reflex
     image += rng.normal(0, 0.012, image.shape) + cv2.GaussianBlur(rng.normal(0, 0.2, (size, size)), (0, 0), size / 40)[:, :, None]
     image = np.where(fov[:, :, None], image, rng.normal(0.015, 0.004, image.shape))

@@ -57,8 +57,28 @@ def test_a_tool_that_is_interrupted_while_it_imports_the_rest_says_so_in_one_wor
 def test_an_interrupt_that_the_caller_ignores_is_ignored(interrupted, root):
     """As nohup and background jobs of scripts have it."""
     ignore = dict(preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
-    done = interrupted('cv2', sys.executable, root / 'tools/train.py', root / 'configs/quickstart.py', '--seed', -1, **ignore)
-    assert done.returncode == 1 and 'error: --seed -1' in done.stderr and 'interrupted' not in done.stderr
+    done = interrupted('mmseg_fundus.errors', sys.executable, root / 'tools/train.py', 'none.py', **ignore)
+    assert done.returncode == 1 and done.stderr.startswith('error: config file not found') and 'interrupted' not in done.stderr
+
+
+IGNORING = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN if sys.argv.pop(1) == 'ignored' else signal.default_int_handler)
+sys.argv.pop(0)
+sys.path.insert(0, sys.argv[0].rpartition('/')[0])
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+@pytest.mark.parametrize(
+    'how, status, words', [('ignored', 1, 'error: --seed -1'), ('taken', 130, 'interrupted')]
+)
+def test_so_is_one_when_all_is_imported(zygote, root, tiny_config, tmp_path, how, status, words):
+    config = tiny_config('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\ndel os, signal')
+    command = [sys.executable, '-c', IGNORING, how, root / 'tools/train.py', config, '--seed', '-1']
+    done = zygote.run(command, tmp_path, dict(os.environ), 120)
+    assert done.returncode == status and done.stdout.strip().splitlines()[-1].startswith(words), done.stdout
+    assert ('interrupted' in done.stdout) == (how == 'taken')
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ model = dict(
     test_cfg=dict(crop_size=(64, 64), stride=(48, 48), pixels_per_degree=1.4),
 )
 train_dataloader = dict(
-    num_workers=0, persistent_workers=False, dataset=dict(augmentation=dict(size=(64, 64), pixels_per_degree=1.4))
+    num_workers=0, persistent_workers=False, dataset=dict(augmentation=dict(size=(32, 32), pixels_per_degree=1.4))
 )
 val_dataloader = test_dataloader = dict(num_workers=0, persistent_workers=False)
 """
