@@ -1,6 +1,7 @@
 """What OpenMMLab's tools read of our configs, ``configs/metafile.yml``: names, files, and the figures that were measured."""
 
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def metafile_of(folder: Path, configs: Path) -> list[tuple[Path, str]]:
 def write_metafile(folder: Path, configs: Path) -> None:
     """Write :func:`metafile_of`."""
     for path, text in metafile_of(folder, configs):
-        write_whole(path, lambda temporary, text=text: temporary.write_text(text, encoding='utf-8'))
+        write_whole(path, partial(Path.write_text, data=text, encoding='utf-8'))
 
 
 def _model(path: Path, results: list[dict[str, Any]]) -> dict[str, Any]:
@@ -45,7 +46,10 @@ def _model(path: Path, results: list[dict[str, Any]]) -> dict[str, Any]:
 def _entry(group: list[Results]) -> dict[str, Any]:
     """Of a row of the table; several seeds are their mean."""
     row = cells(group)
-    known = {name: [one.report.inside.pooled.get(name) for one in group] for name in FIGURES}
-    metrics = {name: round(statistics.mean(values), 4) for name, values in known.items() if None not in values}  # type: ignore[type-var]
+    metrics = {}
+    for name in FIGURES:
+        known = [value for one in group if (value := one.report.inside.pooled.get(name)) is not None]
+        if len(known) == len(group):
+            metrics[name] = round(statistics.mean(known), 4)
     about = {name: row[column] for name, column in SHOWN.items() if row[column]}
     return {'Task': 'Retinal vessel segmentation', **about, 'Metrics': metrics}

@@ -70,9 +70,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
 
-@pytest.mark.parametrize(
-    'how, status, words', [('ignored', 1, 'error: --seed -1'), ('taken', 130, 'interrupted')]
-)
+@pytest.mark.parametrize('how, status, words', [('ignored', 1, 'error: --seed -1'), ('taken', 130, 'interrupted')])
 def test_so_is_one_when_all_is_imported(zygote, root, tiny_config, tmp_path, how, status, words):
     config = tiny_config('import os, signal\nos.kill(os.getpid(), signal.SIGINT)\ndel os, signal')
     command = [sys.executable, '-c', IGNORING, how, root / 'tools/train.py', config, '--seed', '-1']
