@@ -112,7 +112,7 @@ def test_pictures_of_any_size_come_back_at_their_own(infer, shape):
         (Image.new('I;16', (4, 4)), 'got mode I;16'),
         ('none.png', 'none.png: file not found'),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_picture_is_named(infer, item, words):
     with pytest.raises(DataError, match=words):
