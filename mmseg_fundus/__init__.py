@@ -10,6 +10,7 @@ import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from .shipped import name_configs
 from .stack import check_stack, name_packages
 from .version import __version__
 
@@ -35,7 +36,8 @@ def register() -> None:
         import mmseg.datasets  # noqa: F401
 
     name_packages()
-    from . import datasets, engine, evaluation, measurement, models, visualization  # noqa: F401
+    name_configs()
+    from . import datasets, engine, evaluation, measurement, models, registry, visualization  # noqa: F401
 
     _registered = True
 

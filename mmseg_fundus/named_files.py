@@ -1,11 +1,14 @@
 """Files that a command names: found, or missing in one line.  Imports nothing that takes long, so a command asks before it begins."""
 
+import functools
 import os
+import sys
 from difflib import get_close_matches
 from pathlib import Path
 
 from .errors import CheckpointError, ConfigError, DataError, WeightsError, told_as
 from .fileio.find import find_file
+from .shipped import close_name, shipped_config
 
 _NAMED_BY = 'Put it there, or name yours: --weights FILE, FUNDUS_WEIGHTS=FILE in the environment, or model.backbone.weights in the config'
 
@@ -17,13 +20,27 @@ def find_weights(path: str | os.PathLike[str]) -> Path:
 
 
 def find_config(path: str | os.PathLike[str]) -> Path:
-    """``path`` if it is a file; else a :class:`ConfigError` that names one beside it that may be meant."""
+    """``path`` if it is a file; if nothing is there, the config of that name that comes with the package, which a line on stderr says.
+
+    Raises:
+        ConfigError: If there is neither; it names one that may be meant.
+    """
     path = Path(path)
-    if not path.is_file():
-        beside = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
-        close = get_close_matches(path.name, beside, n=1)
-        raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close[0]}?' if close else ''))
-    return path
+    if path.is_file():
+        return path
+    shipped = None if path.exists() or path.is_absolute() else shipped_config(path)
+    if shipped:
+        _say_once(f'config {path} is not in {Path.cwd()}; {shipped} is taken, which comes with the package')
+        return shipped
+    beside = sorted(p.name for p in path.parent.glob('*.py')) if path.parent.is_dir() else []
+    close = next(iter(get_close_matches(path.name, beside, n=1)), '') or ('' if path.is_absolute() else close_name(path))
+    raise ConfigError(f'config file not found: {path.absolute()}' + (f'; did you mean {close}?' if close else ''))
+
+
+@functools.cache
+def _say_once(line: str) -> None:
+    if os.environ.get('RANK', '0') == '0':  # of several processes one
+        print(line, file=sys.stderr)
 
 
 def find_checkpoint(path: str | os.PathLike[str]) -> Path:

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from mmseg.registry import DATASETS, MODELS
 
-import mmseg_fundus
+from mmseg_fundus import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'mmseg_fundus'
 # all rooms may import these
 GROUND = ('choices', 'classes', 'errors', 'families', 'version', 'geometry', 'components', 'stack', 'progress')
 FLOORS = (  # from the ground up: a room imports rooms of lower floors, and of its own as long as there is no circle
-    ('fileio', 'zoo'),
+    ('fileio', 'registry', 'shipped', 'utils', 'zoo'),
     ('named_files',),
     ('measurement',),
     ('datasets',),
@@ -138,5 +138,6 @@ def test_a_constructor_asks_for_little(registry, module, most):
     assert {name: count for name, count in asked.items() if count > most} == {}
 
 
-def test_the_types_travel_with_the_package(root):
-    assert (Path(mmseg_fundus.__file__).parent / 'py.typed').is_file() and "'py.typed'" in (root / 'setup.py').read_text()
+def test_the_version_is_written_once_and_the_citation_has_it():
+    assert 'dynamic = ["version"' in (ROOT / 'pyproject.toml').read_text()
+    assert f'\nversion: {__version__}\n' in (ROOT / 'CITATION.cff').read_text()

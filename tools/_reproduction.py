@@ -7,6 +7,7 @@ from _calibrations import calibrate, is_calibrated, is_tested, results_of
 from _every_camera import camera_jobs
 from _jobs import call, gpus_to_use, share_out
 from _progress import TEST_LOG, Progress
+from _setup import ROOT
 from _trainings import Job, Plan, Test, check_outputs, plan, trained_checkpoint
 from results_table import summaries
 
@@ -15,9 +16,9 @@ from mmseg_fundus.errors import ConfigError, DataError, FundusError
 from mmseg_fundus.fileio.whole_files import write_whole
 from mmseg_fundus.models.checkpoints import read_checkpoint, write_checkpoint
 from mmseg_fundus.results import table
+from mmseg_fundus.results.metafile import write_metafile
 from mmseg_fundus.results.summary import write_summary
 
-ROOT = Path(__file__).resolve().parent.parent
 RECIPES = {name: source.recipe for name, source in known_sources().items() if source.recipe}  # of each data set, by its folder's name
 CHOICES = {'0.5': (), 'chosen': ('--choose-threshold', 'trainval')}  # how the test pictures' threshold is come by
 
@@ -121,14 +122,16 @@ def reproduce(args) -> None:
     """Carry out what is asked for; ``args`` as ``parse_args`` of tools/reproduce.py gives them."""
     jobs, notes = jobs_of(args)
     count = gpus_to_use(args.gpus)
-    table.with_table(args.readme, args.results, ROOT / 'configs')
+    if args.readme:
+        table.with_table(args.readme, args.results, ROOT / 'configs')
     with tempfile.TemporaryDirectory() as scratch:
         plans = [plan(job, args, Path(scratch) / job.name) for job in jobs]
     left = [one for one in plans if not one.done]
     check_outputs(args, left)
     print('\n'.join(notes), end='\n' if notes else '')
     if args.dry_run:
-        print(f'{len(plans)} trainings, {len(left)} to do, in {args.work_dir}; results into {args.results}, the table into {args.readme}')
+        where = f'the table into {args.readme}' if args.readme else 'the table is printed'
+        print(f'{len(plans)} trainings, {len(left)} to do, in {args.work_dir}; results into {args.results}, {where}')
         print('\n'.join(f'{one.job.name}: {one.state}\n  {one.about}' for one in plans))
         return
     for folder in (args.work_dir, args.results):
@@ -148,9 +151,13 @@ def reproduce(args) -> None:
                 keep(one, args, one in ready)
         except FundusError as error:
             failed.append(str(error))
-    table.write_table(args.readme, args.results, ROOT / 'configs')
+    if args.readme:
+        table.write_table(args.readme, args.results, ROOT / 'configs')
+        write_metafile(args.results, ROOT / 'configs')
+    else:
+        print(table.tables(args.results, ROOT / 'configs'))
     for page in summaries(args.results):
         write_summary(page, args.results)
     if failed:
         raise ConfigError(f'{len(failed)} of {len(jobs)} trainings failed. ' + ' '.join(failed))
-    print(f'{len(jobs)} trainings; table in {args.readme}')
+    print(f'{len(jobs)} trainings; table in {args.readme or args.results}')

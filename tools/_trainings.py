@@ -238,5 +238,5 @@ def check_outputs(args, left: list[Plan]) -> None:
                 f'{option} {folder}: {free / 2**20:.0f} MB are free, about {room / 2**20:.0f} MB were expected for {len(left)} '
                 'trainings; make room or choose another folder'
             )
-    if not os.access(args.readme, os.W_OK):
+    if args.readme and not os.access(args.readme, os.W_OK):
         raise ConfigError(f'--readme {args.readme} cannot be written')

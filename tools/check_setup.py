@@ -31,7 +31,7 @@ def main(words=None, prog=None):
     args = parse_args(words, prog)
     if args.gpus < 1:
         raise ConfigError(f'--gpus {args.gpus}: 1 or more was expected')
-    find_config(args.config)  # other files that are missing are lines of the table
+    args.config = find_config(args.config)  # other files that are missing are lines of the table
     load()
     from mmengine.logging import MMLogger
 

@@ -14,7 +14,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
-from mmseg_fundus.named_files import find_predictions
+from mmseg_fundus.named_files import find_config, find_predictions
 
 
 def parse_args(words=None, prog=None):
@@ -39,6 +39,8 @@ def main(words=None, prog=None):
     if args.out and Path(args.out).exists() and not Path(args.out).is_dir():
         raise ConfigError(f'--out {args.out} is a file; name a folder')
     find_predictions(args.predictions)
+    if args.dataset.endswith('.py'):
+        args.dataset = str(find_config(args.dataset))
     load()
     from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
     from mmseg_fundus.datasets.truth import picture_name

@@ -8,20 +8,20 @@ Example:
 import argparse
 from pathlib import Path
 
-import _setup  # noqa: F401
+from _setup import CHECKOUT, ROOT
 
 from mmseg_fundus.cli.arguments import add_common_arguments
 from mmseg_fundus.cli.files import check_files
 from mmseg_fundus.cli.run import load, run
 
-ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / 'docs/gallery' if CHECKOUT else Path('gallery')
 
 
 def parse_args(words=None, prog=None):
     parser = argparse.ArgumentParser(prog=prog, description='Draw synthetic photographs with what a model finds in them.')
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
-    parser.add_argument('--out', type=Path, default=ROOT / 'docs/gallery', metavar='DIR', help='folder (default: docs/gallery)')
+    parser.add_argument('--out', type=Path, default=FOLDER, metavar='DIR', help=f'folder (default: {FOLDER})')
     parser.add_argument('--seeds', type=int, nargs='+', default=[9001, 9002], metavar='N', help='of the photographs (default: 9001 9002)')
     parser.add_argument('--size', type=int, default=320, help='height and width in pixels (default: 320)')
     add_common_arguments(parser, launcher=False, loops=False)

@@ -48,7 +48,7 @@ def check(args) -> None:
             raise ConfigError(f'--weights {file}: no such file (random weights are compared with anyway)')
     if not args.data_root.is_dir():
         raise DataError(f'--data-root {args.data_root}: no such folder')
-    find_config(args.config)
+    args.config = find_config(args.config)
     for option, values in (('--seeds', args.seeds), ('--labels', args.labels or []), ('--weights', args.weights)):
         twice = [value for value in values if values.count(value) > 1]
         if twice:

@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 from mmseg_fundus.choices import MOST_PICTURES
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError, printable
-from mmseg_fundus.named_files import find_run
+from mmseg_fundus.named_files import find_config, find_run
 
 
 def parse_args(words=None, prog=None):
@@ -30,8 +30,8 @@ def main(words=None, prog=None):
     args = parse_args(words, prog)
     if not 0 <= args.pictures <= MOST_PICTURES:
         raise ConfigError(f'--pictures {args.pictures}: 0 to {MOST_PICTURES} was expected')
-    if args.config and not Path(args.config).is_file():
-        raise ConfigError(f'--config {args.config}: file not found')
+    if args.config:
+        args.config = find_config(args.config)
     find_run(args.path)
     load()
     from mmseg_fundus.fileio.whole_files import write_whole

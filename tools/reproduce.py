@@ -14,14 +14,13 @@ Example:
 import argparse
 from pathlib import Path
 
-import _setup  # noqa: F401
+from _setup import README, RESULTS, ROOT
 
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
 from mmseg_fundus.errors import ConfigError
 from mmseg_fundus.named_files import find_config
 
-ROOT = Path(__file__).resolve().parent.parent
 EVERY_CAMERA = ROOT / 'configs/contrast_unet.py'
 
 
@@ -59,9 +58,15 @@ def parse_args(words=None, prog=None):
     parser.add_argument('--seeds', nargs='+', type=int, default=[1], metavar='N', help='seeds (default: 1)')
     parser.add_argument('--gpus', type=int, metavar='N', help='GPUs to share the trainings (default: all there are; none: the CPU)')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/reproduce'), metavar='DIR', help='output folder')
-    parser.add_argument('--results', type=Path, default=ROOT / 'configs/results', metavar='DIR', help='folder that results are added to')
     parser.add_argument(
-        '--readme', type=Path, default=ROOT / 'configs/README.md', metavar='FILE', help='file that the table is written into'
+        '--results', type=Path, default=RESULTS, metavar='DIR', help=f'folder that results are added to (default: {RESULTS})'
+    )
+    parser.add_argument(
+        '--readme',
+        type=Path,
+        default=README,
+        metavar='FILE',
+        help=f'file that the table is written into (default: {README or "none; it is printed"})',
     )
     args = parser.parse_args(words)
     args.cameras = args.leave_one_out or args.matrix
@@ -85,7 +90,7 @@ def check(args) -> None:
             raise ConfigError(f'{option} is of --leave-one-out and --matrix; add one of them')
     args.config = args.config or EVERY_CAMERA
     if args.cameras:
-        find_config(args.config)
+        args.config = find_config(args.config)
     if args.weights and not args.weights.is_file():
         raise ConfigError(f'--weights {args.weights}: no such file')
     if args.ablation and (args.sets or args.cross):

@@ -14,7 +14,7 @@ SUFFIXES = ('.pth', '.pt', '.ckpt', '.safetensors')  # of files of weights
 
 
 def check_files(args: argparse.Namespace, find: Callable[[str], object] = known_checkpoint) -> None:
-    """Raise if a file is missing that a command of a config names.
+    """Raise if a file is missing that a command of a config names; the name of a config that comes with the package becomes its path.
 
     Args:
         args (argparse.Namespace): ``config``, ``checkpoint`` (one or several), ``resume``, ``weights``; those that the command has.
@@ -26,7 +26,7 @@ def check_files(args: argparse.Namespace, find: Callable[[str], object] = known_
         WeightsError: If there is no such weights file.
     """
     for path in given(args, 'config'):
-        find_config(path)
+        args.config = str(find_config(path))
     for path in given(args, 'checkpoint'):
         find(path)
     for path in given(args, 'resume'):

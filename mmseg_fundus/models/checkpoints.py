@@ -17,8 +17,10 @@ from ..fileio.safe_load import LONGEST, OPT_IN, safe_load
 from ..fileio.tensor_file import NamedTensors, save_safetensors
 from ..fileio.whole_files import temporary_beside, write_whole
 from ..named_files import find_checkpoint
+from ..zoo import bundled, bundled_names
 
 FINGERPRINT = 'encoder_sha256'  # in the state dict of a checkpoint without its encoder: fingerprint of that one's tensors, 32 bytes
+BUNDLED = 'mmseg_fundus://'  # before the name of a model that comes with the package
 META = 'meta'  # among a safetensors file's texts: the checkpoint's ``meta`` as JSON
 _COUNTS = re.compile(r'(num_batches_tracked|_index|_ids)$')  # integers beside the weights, of batch norm, Swin, CLIP
 
@@ -190,6 +192,16 @@ def load_from_anywhere(filename: str | os.PathLike[str]) -> dict[str, Any]:
     return load_from_http(address) if address.startswith(('http://', 'https://')) else load_from_local(filename)
 
 
+def load_from_package(filename: str, map_location: Any = None) -> dict[str, Any]:
+    """The checkpoint of a model that comes with the package, ``mmseg_fundus://contrast_unet``: what ``configs/metafile.yml`` names."""
+    name = filename.removeprefix(BUNDLED)
+    if name not in bundled_names():
+        raise CheckpointError(
+            f'no checkpoint of {name} comes with the package (there is one of {", ".join(bundled_names())}); name yours: weights=FILE'
+        )
+    return load_from_local(bundled(name)[1], map_location)
+
+
 def load_from_elsewhere(filename: str, map_location: Any = None) -> NoReturn:
     """Refuse an address whose loader unpickles what it fetches."""
     raise CheckpointError(f'{filename}: checkpoints are read from files and http(s) addresses; download it and name the file')
@@ -204,5 +216,6 @@ def make_loading_safe() -> None:
     mmengine_checkpoint.load_from_http = load_from_http
     loader.register_scheme('', load_from_local, force=True)
     loader.register_scheme(['http://', 'https://'], load_from_http, force=True)
+    loader.register_scheme(BUNDLED, load_from_package, force=True)
     for prefix in [name for name in loader._schemes if any(word in name for word in ('s3', 'petrel', 'pavi'))]:
         loader.register_scheme(prefix, load_from_elsewhere, force=True)

@@ -98,6 +98,22 @@ def without_paths(value: Any) -> Any:
     return Path(value).name if isinstance(value, str) and Path(value).is_absolute() else value
 
 
+def is_held_out(results: Results) -> bool:
+    """Whether it was scored on training pictures that were held out: of the ablation, no test."""
+    return results.data.split != 'test' and not other_cameras(results)
+
+
+def grouped(folder: Path) -> list[list[Results]]:
+    """The results files of a folder, those of one row together: what differs is the seed."""
+    groups: dict[tuple[Any, ...], list[Results]] = {}
+    for path in sorted(folder.glob('*.json')):
+        results = load_for_table(path)
+        row = cells([results])
+        same = [row[name] for name in SAME_IN_A_ROW] + [choice_of(results) or row['threshold']]
+        groups.setdefault((is_held_out(results), method_of(results), *same), []).append(results)
+    return list(groups.values())
+
+
 def tables(folder: Path, configs: Path | None = None) -> str:
     """Results on test pictures, who was trained on what and tested on what, then the ablation, which is scored on held-out pictures.
 
@@ -107,22 +123,16 @@ def tables(folder: Path, configs: Path | None = None) -> str:
         folder (Path): Of results files, ``*.json``.
         configs (Path, optional): Folder of configs, and of the ablation's in it; those without results are named below the table.
     """
-    groups: dict[tuple[Any, ...], list[Results]] = {}
-    for path in sorted(folder.glob('*.json')):
-        results = load_for_table(path)
-        row = cells([results])
-        same = [row[name] for name in SAME_IN_A_ROW] + [choice_of(results) or row['threshold']]
-        held_out = results.data.split != 'test' and not other_cameras(results)
-        groups.setdefault((held_out, method_of(results), *same), []).append(results)
     tests: list[Row] = []
     ablation: list[Row] = []
-    for (held_out, *_), group in groups.items():
+    groups = grouped(folder)
+    for group in groups:
         rows = [cells(group)]
         if group[0].second_observer:
             rows.append(observer_cells(group))
-        (ablation if held_out else tests).extend(rows)
+        (ablation if is_held_out(group[0]) else tests).extend(rows)
     recipes = sorted({path.stem for path in configs.glob('*.py')} - {'quickstart'}) if configs else []
-    lines = [*table(tests, COLUMNS), *_not_run(recipes, tests), *matrix([one for group in groups.values() for one in group])]
+    lines = [*table(tests, COLUMNS), *_not_run(recipes, tests), *matrix([one for group in groups for one in group])]
     if ablation:
         paths = {path.stem: path for path in sorted((configs / 'ablation').glob('*.py'))} if configs else {}
         ablation = [{**row, 'change': first_comment(paths[row['method']]) if row['method'] in paths else ''} for row in ablation]
