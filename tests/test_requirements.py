@@ -39,7 +39,7 @@ def imports_of(path):
 @pytest.mark.parametrize('folders', CHECKED, ids=lambda folders: folders[0])
 def test_each_package_that_is_imported_is_declared(root, folders):
     files = [path for folder in folders for path in sorted((root / folder).rglob('*.py'))]
-    scripts = [path for folder in ('tests', 'tools') for path in (root / folder).rglob('*.py')]
+    scripts = [root / 'mmseg_fundus_tools.py', *(path for folder in ('tests', 'tools') for path in (root / folder).rglob('*.py'))]
     own = {'mmseg_fundus'} | {path.stem for path in scripts} | {path.parent.name for path in scripts if path.stem == '__init__'}
     known = own | set(sys.stdlib_module_names)
     for distribution in set().union(*(declared(root, file) for file in CHECKED[folders])):

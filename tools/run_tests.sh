@@ -8,7 +8,7 @@ export OMP_NUM_THREADS=1 # tiny models: fifty times faster than several threads 
 # the project's own files: what git tracks, or without git its folders. What a user keeps or a tool wrote in the checkout is no fault of it
 code=()
 while IFS= read -r file; do [ ! -f "$file" ] || code+=("$file"); done < <(git ls-files '*.py' '*.md' 2>/dev/null)
-[ ${#code[@]} -gt 0 ] || code=(configs docs examples mmseg_fundus tests tools noxfile.py setup.py README.md)
+[ ${#code[@]} -gt 0 ] || code=(configs docs examples mmseg_fundus tests tools mmseg_fundus_tools.py noxfile.py setup.py README.md)
 "$PYTHON" -m ruff check "${code[@]}"
 "$PYTHON" -m ruff format --check "${code[@]}"
 "$PYTHON" -m mypy -p mmseg_fundus

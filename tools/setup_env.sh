@@ -5,7 +5,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 find_python() {
     local active=${VIRTUAL_ENV:-${CONDA_PREFIX:-}}
-    if [ -n "$active" ] && [ -x "$active/bin/python" ]; then
+    if [ -n "${FUNDUS_PYTHON:-}" ]; then # the command fundus-vessels names its own
+        PYTHON=$FUNDUS_PYTHON
+    elif [ -n "$active" ] && [ -x "$active/bin/python" ]; then
         PYTHON=$active/bin/python
     elif [ -x "$root/.venv/bin/python" ]; then
         PYTHON=$root/.venv/bin/python

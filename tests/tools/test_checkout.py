@@ -93,4 +93,6 @@ def test_lint_and_format_look_at_what_git_tracks_and_the_tests_at_their_folder(g
 
 def test_without_git_lint_looks_at_the_projects_folders(git, run_tests):
     (git.folder / '.git').rename(git.folder / 'no_git')
-    assert run_tests()[0] == '-m ruff check configs docs examples mmseg_fundus tests tools noxfile.py setup.py README.md'
+    assert (
+        run_tests()[0] == '-m ruff check configs docs examples mmseg_fundus tests tools mmseg_fundus_tools.py noxfile.py setup.py README.md'
+    )
