@@ -16,9 +16,7 @@ from mmseg_fundus.errors import ConfigError, DataError
 
 def parse_args(words=None, prog=None):
     parser = argparse.ArgumentParser(prog=prog, description='Compare two tests, or those of several seeds, picture by picture.')
-    parser.add_argument(
-        'first', nargs='+', type=Path, metavar='RESULTS', help='results.json or its folder: two, or several --with others'
-    )
+    parser.add_argument('first', nargs='+', type=Path, metavar='RESULTS', help='results.json or its folder: two, or several --with others')
     parser.add_argument('--with', dest='second', nargs='+', type=Path, metavar='RESULTS', help='as many tests of the other recipe')
     parser.add_argument('--markdown', type=Path, metavar='FILE', help='write the table there too')
     args = parser.parse_args(words)
