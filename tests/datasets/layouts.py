@@ -1,6 +1,5 @@
 """Writes small synthetic pictures under the public data sets' own file names."""
 
-import functools
 import gzip
 import io
 from pathlib import Path
@@ -8,10 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mmseg_fundus.datasets import synthetic
-from mmseg_fundus.datasets.synthetic import write_fives_layout
+from mmseg_fundus.datasets.synthetic import synthetic_fundus, write_fives_layout
 
-synthetic_fundus = functools.cache(synthetic.synthetic_fundus)  # a twentieth of a second each, hundreds of times
 STARE_IDS = (1, 2, 3, 4, 5, 44, 77, 81, 82, 139, 162, 163, 235, 236, 239, 240, 255, 291, 319, 324)
 SIZE = 48
 

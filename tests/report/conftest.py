@@ -1,6 +1,7 @@
 """A work folder to report on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,18 @@ CONFIG = '# </pre><script>alert(2)</script> $style &amp;\nmodel = dict()\n'
 
 
 @pytest.fixture
-def work(tmp_path):
+def work(written, tmp_path):
     """A work folder with a training's curves, a test's results, masks, pictures of odd names, and the config."""
+    shutil.copytree(written, tmp_path, dirs_exist_ok=True)
+    results = tmp_path / 'work/results.json'
+    results.write_text(results.read_text().replace(str(written), str(tmp_path)))
+    return tmp_path / 'work'
+
+
+@pytest.fixture(scope='session')
+def written(tmp_path_factory):
+    """That folder and its pictures, which each test gets a copy of."""
+    tmp_path = tmp_path_factory.mktemp('report')
     for folder in ('training/images', 'training/labels', 'test/images', 'test/labels'):
         (tmp_path / 'data' / folder).mkdir(parents=True)
     folder, rng = tmp_path / 'work', np.random.default_rng(0)
@@ -61,7 +72,7 @@ def work(tmp_path):
     start.mkdir(parents=True)
     (start / 'scalars.json').write_text(''.join(json.dumps(line) + '\n' for line in lines))
     (start / 'config.py').write_text('max_epochs = 2')
-    return folder
+    return tmp_path
 
 
 def change(work: Path, **values) -> None:
