@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from scipy import ndimage
 from skimage.morphology import skeletonize
@@ -39,7 +40,7 @@ def find_skeleton(mask: np.ndarray) -> Skeleton:
     Returns:
         Skeleton: Radii are distances in pixels from a node to the centre of the nearest background pixel.
     """
-    distance = ndimage.distance_transform_edt(mask)
+    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     # Zhang's thinning, the default of skeletonize, eats a diagonal two pixels wide from its ends
     pixels = skeletonize(mask, method='lee').astype(bool)
     while True:

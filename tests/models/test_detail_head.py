@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from mmseg.registry import MODELS
 
 from mmseg_fundus.engine import load_config
@@ -117,3 +118,15 @@ def test_pictures_of_any_size_are_padded_for_the_detail_path_as_for_the_encoder(
 def test_two_classes_are_fixed():
     with pytest.raises(ConfigError, match='VesselDetailHead: vessels are segmented with two classes'):
         head(num_classes=3)
+
+
+@pytest.mark.parametrize('window', [3, 9, 33])
+def test_windows_are_those_of_pooling_cut_at_the_frame(window):
+    torch.manual_seed(0)
+    picture, radius = torch.randn(2, 3, 37, 20), window // 2
+
+    def pooled(x):
+        return F.avg_pool2d(x, window, 1, radius, count_include_pad=False)
+
+    difference = picture - pooled(picture)
+    assert torch.allclose(local_contrast(picture, window), difference / (pooled(difference.square()).sqrt() + 0.05), atol=1e-4)

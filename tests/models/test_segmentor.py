@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.runner.checkpoint import load_state_dict as mmengine_load
 from mmengine.structures import PixelData
+from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
@@ -43,6 +44,25 @@ def test_whole_mode_resizes_to_its_size_and_back(build):
     for i in range(2):
         assert torch.allclose(found[i].seg_logits.data, expected[i], atol=1e-5)
         assert found[i].pred_sem_seg.data.shape == (1, 91, 77)
+
+
+@pytest.mark.parametrize(
+    'meta',
+    [
+        dict(ori_shape=(40, 30)),
+        dict(ori_shape=(91, 77), img_padding_size=(3, 1, 2, 5)),
+        dict(ori_shape=(33, 26), padding_size=(3, 1, 2, 5)),
+        dict(ori_shape=(40, 30), flip=True, flip_direction='horizontal'),
+        dict(ori_shape=(52, 30), flip=True, flip_direction='vertical', img_padding_size=(0, 2, 4, 0)),
+    ],
+    ids=['as it is', 'padded and larger', 'padded', 'mirrored', 'upside down'],
+)
+def test_a_prediction_lies_over_the_photograph_as_mmseg_puts_it(build, meta):
+    model, logits = build(), torch.randn(1, 2, 40, 30)
+    (ours,) = model.postprocess_result(logits, [SegDataSample(metainfo=meta)])
+    (theirs,) = EncoderDecoder.postprocess_result(model, logits, [SegDataSample(metainfo=meta)])
+    assert torch.equal(ours.seg_logits.data, theirs.seg_logits.data)
+    assert torch.equal(ours.pred_sem_seg.data, theirs.pred_sem_seg.data) and ours.pred_sem_seg.data.dtype == theirs.pred_sem_seg.data.dtype
 
 
 def test_loss_reports_its_terms_and_trains_the_decoder_only(build):

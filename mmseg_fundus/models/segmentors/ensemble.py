@@ -73,14 +73,8 @@ class VesselEnsemble(VesselSegmentor):
     def _combine(self, sample: SegDataSample) -> None:
         logits = sample.seg_logits.data.float()
         probability = logits.unflatten(0, (-1, NUMBER)).softmax(dim=1)[:, VESSEL]
-        mean = mean_logits(logits, dim=0)
-        sample.set_data(
-            {
-                'seg_logits': PixelData(data=mean),
-                'pred_sem_seg': PixelData(data=mean.argmax(dim=0, keepdim=True)),
-                'vessel_spread': PixelData(data=probability.std(dim=0, unbiased=False)[None]),
-            }
-        )
+        spread = probability.std(dim=0, unbiased=False)[None]
+        sample.set_data(dict(seg_logits=PixelData(data=mean_logits(logits, dim=0)), vessel_spread=PixelData(data=spread)))
 
     def loss(self, inputs: Tensor, data_samples: Sequence[SegDataSample]) -> NoReturn:
         """Raises :class:`TrainingError`."""

@@ -1,6 +1,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from mmengine.structures import PixelData
 from mmseg.models.segmentors import EncoderDecoder
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
@@ -19,7 +20,7 @@ from ..precision import check_precision, computing_in
 from .norms import norms_explained
 from .once import Maps, check_once
 from .predictor import Predictor, check_test_cfg
-from .scores import batch_dice, decide, tell_loss
+from .scores import batch_dice, decide, over_photograph, tell_loss
 from .slim import slim_state_dict
 from .strict import check_fit
 from .tta import Pose
@@ -209,9 +210,10 @@ class VesselSegmentor(EncoderDecoder):
         return self._predictor().slide(inputs, Predictor.places(inputs, batch_img_metas), fov)
 
     def postprocess_result(self, seg_logits: Tensor, data_samples: Sequence[SegDataSample] | None = None) -> list[SegDataSample]:
-        """mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
-        results = super().postprocess_result(seg_logits, data_samples)
-        for sample in results:
+        """As mmseg's, with ``test_cfg.threshold``; where a sample has its label the picture's loss is beside it (``val_loss``)."""
+        results = [SegDataSample() for _ in seg_logits] if data_samples is None else list(data_samples)
+        for logits, sample in zip(seg_logits, results):
+            sample.set_data(dict(seg_logits=PixelData(data=over_photograph(logits, sample.metainfo, self.align_corners))))
             self._combine(sample)
             decide(sample, self.test_cfg.get('threshold', 0.5))
             tell_loss(sample, self.decode_head.loss_decode)
