@@ -11,6 +11,8 @@ OUTPUTS = {
 }
 FORMATS = ('png', 'npz')  # of probability and uncertainty
 
+ENGINES = ('torch', 'onnx')  # that compute a prediction
+
 OPSET = 17  # of ONNX: the first with LayerNormalization
 
 MOST_PICTURES = 50  # of a report: best, and worst; more would be thumbnails

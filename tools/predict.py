@@ -12,7 +12,7 @@ from pathlib import Path
 
 import _setup  # noqa: F401
 
-from mmseg_fundus.choices import FORMATS, OUTPUTS
+from mmseg_fundus.choices import ENGINES, FORMATS, OUTPUTS
 from mmseg_fundus.cli.arguments import add_common_arguments, add_tta_arguments, tta_spelled_out
 from mmseg_fundus.cli.files import SUFFIXES, check_files
 from mmseg_fundus.cli.run import load, run
@@ -51,6 +51,12 @@ def parse_args(words=None, prog=None):
     add_tta_arguments(parser)
     parser.add_argument('--batch', type=int, metavar='N', help="windows at a time (default: the config's)")
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1' (default: a GPU where there is one)")
+    parser.add_argument(
+        '--engine',
+        choices=ENGINES,
+        default='torch',
+        help='what computes the network: torch, or onnxruntime, on the CPU: faster without bfloat16 (default: torch)',
+    )
     parser.add_argument('--whole-frame', action='store_true', help='take the whole frame as field of view instead of finding it')
     parser.add_argument('--field-angle', type=float, metavar='DEG', help='degrees that the photographs show (default: 45)')
     parser.add_argument('--um-per-pixel', type=float, metavar='UM', help='micrometres to a pixel, for the measurements')
@@ -94,6 +100,7 @@ def main(words=None, prog=None):
         field_angle=args.field_angle,
         micrometres_per_pixel=args.um_per_pixel,
         options=common_options(args),
+        engine=args.engine,
     )
     save = args.save or default_outputs(infer.members)
     if 'uncertainty' in save and infer.members == 1:

@@ -74,7 +74,8 @@ class PredictionFolder:
             if before != settings and self.overwrite:
                 self._remove_index()  # it shows predictions made otherwise
             elif before != settings:
-                differ = [key for key in settings if not isinstance(before, dict) or before.get(key) != settings[key]]
+                old = before if isinstance(before, dict) else {}
+                differ = [key for key in {**settings, **old} if old.get(key) != settings.get(key)]
                 raise ConfigError(
                     f'{self.folder} holds predictions made otherwise (other {", ".join(differ) or "settings"}, see settings.json there); '
                     'choose another folder, or --overwrite'

@@ -10,6 +10,7 @@ from mmseg.structures import SegDataSample
 from PIL import Image
 from torch import Tensor
 
+from ..choices import ENGINES
 from ..classes import vessel_probability
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
@@ -17,6 +18,7 @@ from ..engine.config import check_prediction_options, load_config
 from ..engine.ensemble import listed, read_model, use_members
 from ..engine.whereabouts import settle_files
 from ..errors import ConfigError, DataError
+from ..export import OnnxNetwork, onnx_modules
 from ..fileio.checksum import tensors_sha256
 from ..fileio.pictures import find_photographs
 from ..models.encoders.contract import encoder_in
@@ -47,6 +49,8 @@ class FundusVesselInferencer:
             ``pixels_per_degree``.
         micrometres_per_pixel (float, optional): Scale of the measurements.
         options (dict, optional): Other settings of the config, dotted keys, as ``--cfg-options``.
+        engine (str): What computes the network: ``'torch'``, or ``'onnx'``, onnxruntime in float32 on the CPU.  Faster where the machine
+            does not compute bfloat16, slower where it does; not for a config with ``test_cfg.encoder``.
 
     Raises:
         FundusError: If a file is missing or does not fit, see :mod:`mmseg_fundus.errors`.
@@ -72,8 +76,9 @@ class FundusVesselInferencer:
         field_angle: float | None = None,
         micrometres_per_pixel: float | None = None,
         options: dict[str, Any] | None = None,
+        engine: str = 'torch',
     ) -> None:
-        self.device = _device(device)
+        self.device = _device(device, engine)
         if config is None and checkpoint is None:
             config, checkpoint = bundled()
         if config is None or checkpoint is None:
@@ -92,6 +97,8 @@ class FundusVesselInferencer:
         self.model.load_state_dict(found['state_dict'])
         self.model.to(self.device).eval()
         norms_in_convolutions(self.model)
+        if engine == 'onnx':
+            self.model.use_network(OnnxNetwork(self.model))
         stored = (found.get('meta') or {}).get('threshold') or {}
         wanted = (threshold, (options or {}).get('model.test_cfg.threshold'), stored.get('threshold'), self._configured())
         self.threshold = _threshold(next(value for value in wanted if value is not None))
@@ -105,6 +112,7 @@ class FundusVesselInferencer:
             'decoder_sha256': decoder,
             'weights_sha256': source.sha256 if source else None,
             'prediction': {**self.model.test_cfg, 'threshold': self.threshold, 'field_angle': self.field_angle},
+            **({} if engine == 'torch' else {'engine': engine}),
         }
 
     @property
@@ -161,13 +169,20 @@ class FundusVesselInferencer:
         return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel, spread, settings)
 
 
-def _device(name: str | torch.device | None) -> torch.device:
+def _device(name: str | torch.device | None, engine: str) -> torch.device:
+    """The device that is asked for, or the engine's own."""
+    if engine not in ENGINES:
+        raise ConfigError(f'engine {engine!r} is unknown; {" or ".join(map(repr, ENGINES))} was expected')
+    if engine == 'onnx':
+        onnx_modules()
     if name is None:
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        return torch.device('cuda' if torch.cuda.is_available() and engine == 'torch' else 'cpu')
     try:
         device = torch.device(name)
     except RuntimeError as error:
         raise ConfigError(f"device {name!r} is unknown; 'cpu', 'cuda' or 'cuda:N' were expected") from error
+    if engine == 'onnx' and device.type != 'cpu':
+        raise ConfigError(f"engine onnx computes on the CPU, not on {name}; use the engine 'torch', or device='cpu'")
     if device.type == 'cuda' and (device.index or 0) >= torch.cuda.device_count():
         raise ConfigError(f'device {name}: this machine has {torch.cuda.device_count()} GPUs that torch can use')
     return device

@@ -14,10 +14,9 @@ from ..fileio.whole_files import write_whole
 from ..models.segmentors import VesselSegmentor
 from .check import Difference, ExportError, compare
 from .facts import prediction_facts
-from .graph import VesselGraph, tracing
+from .graph import PlainGraph, VesselGraph, tracing
 
 _AXES = {0: 'batch', 2: 'height', 3: 'width'}
-_OUTPUTS = ('probability', 'log_odds')
 _LIMIT = 2**31  # bytes of a protobuf message
 
 
@@ -43,34 +42,31 @@ def export_onnx(model: VesselSegmentor, out: str | Path, opset: int = OPSET, fac
         ConfigError: If ``test_cfg`` predicts in a way that one network cannot, see :func:`.facts.prediction_facts`.
     """
     out = Path(out)
-    onnx, onnxruntime = check_possible(out)
+    check_possible(out)
     graph = VesselGraph(model)
     metadata = {key: json.dumps(value) for key, value in {**prediction_facts(model), **(facts or {})}.items()}
-    size = sum(tensor.numel() * 4 for tensor in graph.state_dict().values())
-    if size >= _LIMIT:
-        raise ExportError(f'the model has {size / 2**30:.1f} GB of weights; an ONNX file holds up to 2 GB')
     differences: list[Difference] = []
 
     def write(temporary: Path) -> None:
-        _trace(graph, temporary, opset)
+        write_graph(graph, temporary, opset)
+        onnx, _ = onnx_modules()
         proto = onnx.load(str(temporary))
         onnx.helper.set_model_props(proto, metadata)
         onnx.checker.check_model(proto)
         onnx.save(proto, str(temporary))
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        try:
-            session = onnxruntime.InferenceSession(str(temporary), options, providers=['CPUExecutionProvider'])
-        except Exception as error:  # onnxruntime has a class for each of its codes, right below Exception
-            raise ExportError(f'onnxruntime {onnxruntime.__version__} does not run opset {opset}: {error}') from error
-        differences.extend(compare(graph.model, lambda pictures: session.run(_OUTPUTS, {'picture': pictures})))
+        session = open_session(temporary)
+        differences.extend(compare(graph.model, lambda pictures: session.run(graph.outputs, {'picture': pictures})))
 
     out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, write)
     return differences
 
 
-def _trace(graph: VesselGraph, path: Path, opset: int) -> None:
+def write_graph(graph: PlainGraph, path: Path, opset: int = OPSET) -> None:
+    """Trace a graph, input ``picture``, into an ONNX file; raises :class:`ExportError`."""
+    size = sum(tensor.numel() * 4 for tensor in graph.state_dict().values())
+    if size >= _LIMIT:
+        raise ExportError(f'the model has {size / 2**30:.1f} GB of weights; an ONNX file holds up to 2 GB')
     tracer: dict[str, Any] = {'dynamo': False} if 'dynamo' in inspect.signature(torch.onnx.export).parameters else {}
     try:
         with tracing():
@@ -79,8 +75,8 @@ def _trace(graph: VesselGraph, path: Path, opset: int) -> None:
                 (graph.example(),),
                 str(path),
                 input_names=['picture'],
-                output_names=list(_OUTPUTS),
-                dynamic_axes={name: _AXES for name in ('picture', *_OUTPUTS)},
+                output_names=list(graph.outputs),
+                dynamic_axes={name: _AXES for name in ('picture', *graph.outputs)},
                 opset_version=opset,
                 **tracer,
             )
@@ -89,15 +85,31 @@ def _trace(graph: VesselGraph, path: Path, opset: int) -> None:
         raise ExportError(f'torch {torch.__version__} cannot write this model with opset {opset}: {reason}') from error
 
 
-def check_possible(out: str | Path) -> list[ModuleType]:
-    """The modules ``onnx`` and ``onnxruntime``.
+def open_session(path: Path) -> Any:
+    """An ``onnxruntime.InferenceSession`` of a file, on the CPU with as many threads as torch; raises :class:`ExportError`."""
+    _, onnxruntime = onnx_modules()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    except Exception as error:  # onnxruntime has a class for each of its codes, right below Exception
+        raise ExportError(f'onnxruntime {onnxruntime.__version__} does not run this model: {error}') from error
+
+
+def check_possible(out: str | Path) -> None:
+    """Whether a file can be written.
 
     Raises:
-        ExportError: If one is not installed, or the file ``out`` is there already.
+        ExportError: If ``onnx`` or ``onnxruntime`` is not installed, or the file ``out`` is there already.
     """
     if Path(out).exists():
         raise ExportError(f'{out} exists; nothing was changed. Choose another name')
+    onnx_modules()
+
+
+def onnx_modules() -> list[ModuleType]:
+    """The modules ``onnx`` and ``onnxruntime``; raises :class:`ExportError` if one is not installed."""
     try:
         return [importlib.import_module(name) for name in ('onnx', 'onnxruntime')]
     except ImportError as error:
-        raise ExportError(f'writing ONNX needs onnx and onnxruntime ({error}): pip install onnx onnxruntime') from error
+        raise ExportError(f'ONNX needs onnx and onnxruntime ({error}): pip install onnx onnxruntime') from error

@@ -19,7 +19,7 @@ from ..padding import over_pictures, padded, padded_labels
 from ..precision import check_precision, computing_in
 from .norms import norms_explained
 from .once import Maps, check_once
-from .predictor import Predictor, check_test_cfg
+from .predictor import Network, Predictor, check_test_cfg
 from .scores import batch_dice, decide, over_photograph, tell_loss
 from .slim import slim_state_dict
 from .strict import check_fit
@@ -58,6 +58,7 @@ class VesselSegmentor(EncoderDecoder):
         super().__init__(*args, **kwargs)
         follow_normalisation(self.data_preprocessor, encoder_of(self.backbone))
         self.precision = check_precision('VesselSegmentor', precision)
+        self._network: Network | None = None  # in the place of encode_decode, see use_network()
         # an encoder in the place of a backbone, see use_encoder()
         self._in_place: tuple[nn.Module | None, ToldEncoder | None] = (None, None)
         if self.out_channels != NUMBER:
@@ -192,7 +193,13 @@ class VesselSegmentor(EncoderDecoder):
 
     # ---- prediction
 
+    def use_network(self, network: Network | None) -> None:
+        """Have predictions computed by something else than :meth:`encode_decode` that computes the same; ``None``: by that again."""
+        self._network = network
+
     def _predictor(self) -> Predictor:
+        if self._network is not None:
+            return Predictor(self._network, self.test_cfg, self.align_corners, self.members)
         return Predictor(self.encode_decode, self.test_cfg, self.align_corners, self.members, self)
 
     def inference(self, inputs: Tensor, batch_img_metas: Sequence[Mapping[str, Any]]) -> Tensor:
