@@ -1,10 +1,14 @@
 """Line charts as inline SVG: no library, nothing to load, colours and line styles that are told apart with any colour vision."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from .values import escape, points
+from markupsafe import Markup
+
+from .frame import render
+from .values import points
 
 WIDTH, HEIGHT = 400, 290
 RIGHT, TOP, BOTTOM = 14, 12, 50  # margins; the left one has room for the numbers there
@@ -39,7 +43,7 @@ def line_chart(
     marks: Sequence[Mark] = (),
     diagonal: str = '',
     note: str = '',
-) -> str:
+) -> Markup:
     """A chart as an HTML ``figure``; without any finite point ''.
 
     Args:
@@ -54,7 +58,7 @@ def line_chart(
     curves = [(i, line, points([x for x, _ in line.points], [y for _, y in line.points])) for i, line in enumerate(lines)]
     curves = [(i, line, known) for i, line, known in curves if known]  # a line keeps its colour where another one is missing
     if not curves:
-        return ''
+        return Markup()
     every = [point for _, _, known in curves for point in known]
     x_ticks = ticks(*(x_range or (min(x for x, _ in every), max(x for x, _ in every))))
     y_ticks = ticks(*(y_range or (min(0, *(y for _, y in every)), max(y for _, y in every))))
@@ -69,29 +73,25 @@ def line_chart(
             HEIGHT - BOTTOM - (y - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM),
         )
 
-    drawn, legend = [_axes(x_ticks, y_ticks, place, left, x_label, y_label)], []
-    if diagonal:
-        drawn.append(f'<path class="diagonal" d="{_path([place(0, 0), place(1, 1)])}"/>')
-        legend.append(('<path class="diagonal" d="M1 6H27"/>', diagonal))
-    for i, line, known in curves:
-        at = [place(x, y) for x, y in known]
-        drawn.append(f'<path class="line line{i}" data-name="{escape(line.name)}" d="{_path(at)}"/>')
-        if line.dots:
-            drawn.extend(f'<circle class="dot{i}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>' for x, y in at)
-        legend.append((f'<path class="line line{i}" d="M1 6H27"/>', line.name))
-    for mark in marks:
-        for x, y in [place(x, y) for x, y in points([mark.x], [mark.y])]:  # one, or none
-            drawn.append(f'<circle class="mark" cx="{x:.1f}" cy="{y:.1f}" r="5"/>')
-            legend.append(('<circle class="mark" cx="14" cy="6" r="4.5"/>', mark.name))
-    ends = f'data-x="{x_low:.9g} {x_high:.9g}" data-y="{y_low:.9g} {y_high:.9g}" data-box="{left} {WIDTH - RIGHT} {TOP} {HEIGHT - BOTTOM}"'
-    keys = ''.join(f'<li><svg viewBox="0 0 28 12" aria-hidden="true">{sample}</svg>{escape(text)}</li>' for sample, text in legend)
-    return (
-        f'<figure class="chart"><figcaption>{escape(title)}</figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(f"{title}: {y_label} by {x_label}")}" {ends}>'
-        f'{"".join(drawn)}<path class="cursor" d=""/></svg>'
-        f'<p class="readout" data-x="{escape(x_label)}" hidden></p>'
-        f'<ul class="legend">{keys}</ul>' + (f'<p class="note">{escape(note)}</p>' if note else '') + '</figure>'
+    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+    x_grid = [(place(value, y_ticks[0])[0], f'{value:.6g}') for value in x_ticks]
+    y_grid = [(place(x_ticks[0], value)[1], f'{value:.6g}') for value in y_ticks]
+    return render(
+        'chart.html',
+        **dict(title=title, x_label=x_label, y_label=y_label, note=note),
+        **dict(width=WIDTH, height=HEIGHT, left=left, right=right, top=TOP, bottom=bottom),
+        x_ends=f'{x_low:.9g} {x_high:.9g}',
+        y_ends=f'{y_low:.9g} {y_high:.9g}',
+        x_grid=[(x, text) for x, text in x_grid if left - 1 < x < right + 1],
+        y_grid=[(y, text) for y, text in y_grid if TOP - 1 < y < bottom + 1],
+        diagonal=dict(name=diagonal, path=_path([place(0, 0), place(1, 1)])) if diagonal else None,
+        curves=[_curve(i, line, [place(x, y) for x, y in known]) for i, line, known in curves],
+        marks=[Mark(mark.name, *place(x, y)) for mark in marks for x, y in points([mark.x], [mark.y])],  # one point, or none
     )
+
+
+def _curve(number: int, line: Line, at: list[Point]) -> dict[str, Any]:
+    return dict(number=number, name=line.name, path=_path(at), dots=at if line.dots else [])
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
@@ -105,27 +105,6 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     step = next((factor * power for factor in (1, 2, 5) if factor * power >= rough * 0.999), 10 * power)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [i * step for i in range(first, last + 1)]
-
-
-def _axes(
-    x_ticks: list[float], y_ticks: list[float], place: Callable[[float, float], Point], left: float, x_label: str, y_label: str
-) -> str:
-    right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-    drawn = []
-    for value in x_ticks:
-        x, _ = place(value, 0)
-        if left - 1 < x < right + 1:
-            drawn.append(f'<path class="grid" d="M{x:.1f} {TOP}V{bottom}"/><text x="{x:.1f}" y="{bottom + 17}">{value:.6g}</text>')
-    for value in y_ticks:
-        _, y = place(x_ticks[0], value)
-        if TOP - 1 < y < bottom + 1:
-            drawn.append(
-                f'<path class="grid" d="M{left} {y:.1f}H{right}"/><text class="left" x="{left - 6}" y="{y + 4:.1f}">{value:.6g}</text>'
-            )
-    drawn.append(f'<path class="axis" d="M{left} {TOP}V{bottom}H{right}"/>')
-    drawn.append(f'<text class="label" x="{(left + right) / 2}" y="{HEIGHT - 6}">{escape(x_label)}</text>')
-    drawn.append(f'<text class="label" transform="translate(14 {(TOP + bottom) / 2}) rotate(-90)">{escape(y_label)}</text>')
-    return ''.join(drawn)
 
 
 def _path(points: list[Point]) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from .frame import framed, section, sortable
-from .values import escape, name, number
+from .frame import framed, render
+from .values import cell, number, photographs
 
 # of measure_vessels, {u} being px or um: the head of the column, decimals
 COLUMNS = {
@@ -29,22 +29,6 @@ HEADS = {
     key.format(u=u): (head.format(u=unit), digits) for key, (head, digits) in COLUMNS.items() for u, unit in (('px', 'px'), ('um', 'µm'))
 }
 OPEN = 20  # failed photographs that are listed without a click
-VIEWER = """<dialog class="viewer" aria-labelledby="viewed">
-<div class="bar"><h2><bdi id="viewed"></bdi></h2><span class="place"></span>
-<span class="steps"><button type="button" class="before">‹ Previous</button> <button type="button" class="after">Next ›</button>
-<button type="button" class="close">Close</button></span></div>
-<div class="large">
-<div class="stack"><img class="under" alt=""><img class="vessels" alt=""><img class="photograph" alt="">
-<span class="divider" aria-hidden="true"></span>
-<input type="range" min="0" max="100" value="50" aria-label="share of the photograph that is shown, in percent"></div>
-<div class="beside-it">
-<ul class="legend"><li><span class="swatch vessel"></span>vessels</li>
-<li><span class="swatch field"></span>edge of the field of view</li></ul>
-<p><label><input type="checkbox" class="alone"> vessels alone</label></p>
-<p class="files"></p>
-<dl class="facts"></dl>
-<p class="note">Drag across the picture, or use the arrow keys: left and right move the line, up and down go to the next picture.</p>
-</div></div></dialog>"""
 
 
 @dataclass
@@ -76,18 +60,21 @@ def folder_page(
         pictures (Sequence[PredictedPicture]): Those that were predicted.
         failed (dict): Photographs that could not be predicted, by name, and why.
     """
-    return framed(
-        beside=True,
-        title=escape(f'{title}: vessels'),
-        heading=name(title),
-        subtitle=f'{_photographs(len(pictures))} predicted' + (f', {len(failed)} failed' if failed else ''),
-        warning='',
-        body='\n'.join((_made_with(model, settings), _failures(failed), _table(pictures), VIEWER)),
-        tool='predict.py',
+    columns = list(dict.fromkeys(key for picture in pictures for key in picture.measured))
+    body = render(
+        'folder.html',
+        made=_made_with(model, settings),
+        settings=json.dumps(settings, indent=2, ensure_ascii=False),
+        failed=list(failed.values()),
+        open=OPEN,
+        heads=[('', 'Picture'), *((key, HEADS[key][0] if key in HEADS else key) for key in columns), ('', 'Files')],
+        rows=[_row(picture, columns) for picture in pictures],
     )
+    told = f'{photographs(len(pictures))} predicted' + (f', {len(failed)} failed' if failed else '')
+    return framed(body, beside=True, title=f'{title}: vessels', heading=title, subtitle=told, tool='predict.py')
 
 
-def _made_with(model: str, settings: Mapping[str, Any]) -> str:
+def _made_with(model: str, settings: Mapping[str, Any]) -> dict[str, str]:
     prediction = settings.get('prediction') or {}
     files = settings.get('checkpoint')
     checkpoint = ', '.join(map(str, files)) if isinstance(files, list) else str(files or '')
@@ -104,62 +91,16 @@ def _made_with(model: str, settings: Mapping[str, Any]) -> str:
         'Field angle': f'photographs are taken to show {angle:g} degrees of the eye' if number(angle) is not None else '',
         'Scale': f'{scale:g} µm to a pixel' if number(scale) is not None else '',
     }
-    rows = ''.join(f'<div><dt>{key}</dt><dd>{name(text)}</dd></div>' for key, text in facts.items() if text)
-    everything = escape(json.dumps(settings, indent=2, ensure_ascii=False))
-    return section(
-        'How they were made',
-        f'<dl class="facts made">{rows}</dl>' if rows else '',
-        '<p class="note">Found by a model, for research: not a medical device. Look at a picture before you use its figures.</p>',
-        f'<details><summary>All settings</summary><pre tabindex="0">{everything}</pre></details>',
+    return {key: text for key, text in facts.items() if text}
+
+
+def _row(picture: PredictedPicture, columns: Sequence[str]) -> dict[str, Any]:
+    return dict(
+        name=picture.name,
+        previews={kind: link(file) for kind, file in picture.previews.items()} if 'photograph' in picture.previews else {},
+        files={kind: link(file) for kind, file in picture.files.items()},
+        cells=[cell(picture.measured.get(key), HEADS[key][1] if key in HEADS else None) for key in columns],
     )
-
-
-def _failures(failed: Mapping[str, str]) -> str:
-    if not failed:
-        return ''
-    rows = ''.join(f'<li>{name(reason)}</li>' for reason in failed.values())
-    opened = ' open' if len(failed) <= OPEN else ''
-    told = f'{_photographs(len(failed))} could not be predicted'
-    listed = f'<details{opened}><summary>{told}</summary><ul>{rows}</ul></details>'
-    return section('Failed', f'<div class="missing">{listed}</div>')
-
-
-def _photographs(count: int) -> str:
-    return f'{count} photograph' + ('' if count == 1 else 's')
-
-
-def _table(pictures: Sequence[PredictedPicture]) -> str:
-    if not pictures:
-        return ''
-    columns = list(dict.fromkeys(key for picture in pictures for key in picture.measured))
-    heads = [f'<bdi title="{escape(key)}">{HEADS[key][0] if key in HEADS else escape(key)}</bdi>' for key in columns]
-    rows = '\n'.join(_row(picture, columns) for picture in pictures)
-    return section(
-        'Pictures',
-        '<p class="note">A click on a picture shows it large; a click on the head of a column sorts.</p>',
-        f'<div class="folder">{sortable(("Picture", *heads, "Files"), rows, "Measurements of every picture")}</div>',
-    )
-
-
-def _row(picture: PredictedPicture, columns: Sequence[str]) -> str:
-    first = name(picture.name)
-    if 'photograph' in picture.previews:
-        large, vessels, small = (link(picture.previews[kind]) for kind in ('photograph', 'vessels', 'thumbnail'))
-        first = (
-            f'<a class="open" href="{large}" data-vessels="{vessels}">'
-            f'<img src="{small}" alt="" width="144" height="72" loading="lazy" decoding="async">{first}</a>'
-        )
-    cells = ''.join(_cell(picture.measured.get(key), HEADS[key][1] if key in HEADS else None) for key in columns)
-    files = ' '.join(f'<a href="{link(file)}">{escape(kind)}</a>' for kind, file in picture.files.items())
-    head = f'<th scope="row" title="{escape(picture.name)}">{first}</th>'
-    return f'<tr>{head}{cells}<td class="files" data-value="{len(picture.files)}">{files}</td></tr>'
-
-
-def _cell(value: float | None, digits: int | None) -> str:
-    exact = number(value)
-    if exact is None:
-        return '<td data-value="">–</td>'
-    return f'<td data-value="{exact:.9g}">{f"{exact:.4g}" if digits is None else f"{exact:.{digits}f}"}</td>'
 
 
 def link(file: Path) -> str:

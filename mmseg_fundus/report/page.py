@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
+from markupsafe import Markup
+
 from ..models.encoders.standin import LABEL
-from ..visualization.overlay import LEGEND
-from .frame import framed, missing, section
+from ..visualization.overlay import BRIGHTEST, LEGEND
+from .frame import framed, joined, render
 from .gather import Gathered
-from .pictures import Picture
 from .sections import data_line, figures, made_from, per_picture, score_curves, training
-from .uncertainty import scale_key
-from .values import escape, name, shown
+from .uncertainty import scale_colours
 
 HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
 
@@ -18,11 +18,11 @@ def make_page(gathered: Gathered) -> str:
     """Put the page together."""
     sections = (figures, score_curves, best_and_worst, per_picture, training, made_from)
     return framed(
-        title=escape(title(gathered)),
-        heading=name(title(gathered)),
-        subtitle=escape(subtitle(gathered)),
+        title=title(gathered),
+        heading=title(gathered),
+        subtitle=subtitle(gathered),
         warning=warning(gathered),
-        body='\n'.join(filter(None, (make(gathered) for make in sections))),
+        body=joined(make(gathered) for make in sections),
         tool='report.py',
     )
 
@@ -49,45 +49,19 @@ def subtitle(gathered: Gathered) -> str:
 def warning(gathered: Gathered) -> str:
     """A line where the encoder's weights are a stand-in, so that nobody takes the figures for VisionFM's."""
     weights = gathered.results.weights
-    return f'<p class="warning">Encoder: {escape(LABEL)}.</p>' if weights and LABEL in weights.notes else ''
+    return f'Encoder: {LABEL}.' if weights and LABEL in weights.notes else ''
 
 
-def best_and_worst(gathered: Gathered) -> str:
+def best_and_worst(gathered: Gathered) -> Markup:
     """The pictures with a slider between photograph and what was found, missed and false."""
-    if gathered.no_pictures:
-        sentence, command = gathered.no_pictures
-        return section('Best and worst pictures', missing(f'No pictures. {sentence} What helps:', command))
-    if not gathered.pictures:
-        return ''
-    keys = ''.join(f'<li><span class="swatch" style="background:rgb{colour}"></span>{key}</li>' for key, colour in LEGEND)
+    if not gathered.no_pictures and not gathered.pictures:
+        return Markup()
     uncertain = any(picture.uncertainty for picture in gathered.pictures)
-    keys += scale_key() if uncertain else ''
-    kind = 'pictures paired' if uncertain else 'pictures'
-    groups = []
-    for rank, heading in HEADINGS.items():
-        cards = ''.join(_card(picture) for picture in gathered.pictures if picture.rank == rank)
-        groups.append(f'<h3>{heading}</h3><div class="{kind}">{cards}</div>' if cards else '')
-    told = '<p class="note">Drag across a picture, or use the arrow keys: photograph on the left, result on the right.</p>'
-    return section('Best and worst pictures', f'<ul class="legend">{keys}</ul>', told, *groups)
-
-
-def _card(picture: Picture) -> str:
-    row, label = picture.row, escape(picture.row['picture'])
-    figures = ', '.join(f'{figure} {shown(row.get(figure))}' for figure in ('Dice', 'Sensitivity', 'Precision'))
-    note = missing(picture.note) if picture.note else ''
-    stack = ''
-    if picture.photograph:
-        width, height = picture.size
-        size = f'width="{width}" height="{height}" draggable="false"'
-        stack = (
-            f'<div class="stack" style="aspect-ratio:{width}/{height}">'
-            f'<img class="overlay" src="{picture.overlay}" alt="{label}: vessels found, missed and false" {size}>'
-            f'<img class="photograph" src="{picture.photograph}" alt="{label}: photograph" {size}>'
-            f'<span class="divider" aria-hidden="true"></span>'
-            f'<input type="range" min="0" max="100" value="50" aria-label="{label}: share of the photograph that is shown, in percent">'
-            f'</div>'
-        )
-        if picture.uncertainty:
-            told = f'{label}: uncertainty, dark where the members agree, bright where they differ'
-            stack = f'<div class="pair">{stack}<img class="uncertainty" src="{picture.uncertainty}" alt="{told}" {size}></div>'
-    return f'<figure class="picture">{stack}<figcaption><strong>{name(row["picture"])}</strong> {figures}</figcaption>{note}</figure>'
+    return render(
+        'best_and_worst.html',
+        no_pictures=gathered.no_pictures,
+        legend=LEGEND,
+        scale=scale_colours() if uncertain else [],
+        brightest=BRIGHTEST,
+        groups=[(heading, [picture for picture in gathered.pictures if picture.rank == rank]) for rank, heading in HEADINGS.items()],
+    )

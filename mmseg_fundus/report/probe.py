@@ -1,31 +1,21 @@
 """A probe of encoders as one HTML page that needs no other file and no network."""
 
+from markupsafe import Markup
+
 from ..results.probe import NOTE, Probe
 from .charts import Line, line_chart
-from .frame import framed, scrolled, section
-from .values import escape, name, number
+from .frame import framed, joined, render
+from .values import number
 
 
-def probe_section(probe: Probe) -> str:
+def probe_section(probe: Probe) -> Markup:
     """The sentences, the table and a chart of each encoder's seeds."""
-    told = ''.join(f'<li>{escape(sentence)}</li>' for sentence in probe.sentences())
-    head, lines = probe.table()
-    heads = ''.join(f'<th scope="col">{escape(text)}</th>' for text in head)
-    body = ''.join(
-        f'<tr><th scope="row">{name(line[0])}</th>{"".join(f"<td>{escape(text)}</td>" for text in line[1:])}</tr>' for line in lines
-    )
-    table = f'<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
-    charts = ''.join(_chart(probe, encoder, column) for encoder in probe.encoders for column in probe.columns)
-    return section(
-        'Does the encoder help?',
-        f'<ul>{told}</ul>',
-        scrolled(table, 'Does the encoder help?'),
-        f'<p class="note">{escape(NOTE)}</p>',
-        f'<h3>Each seed</h3><div class="charts">{charts}</div>' if charts else '',
-    )
+    heads, lines = probe.table()
+    drawn = joined(_chart(probe, encoder, column) for encoder in probe.encoders for column in probe.columns)
+    return render('probe.html', told=probe.sentences(), heads=heads, lines=lines, note=NOTE, drawn=drawn)
 
 
-def _chart(probe: Probe, encoder: str, column: str) -> str:
+def _chart(probe: Probe, encoder: str, column: str) -> Markup:
     lines = []
     for kind in ('file', 'random weights', 'no encoder'):
         seeds = probe.figures(encoder, kind, column)
@@ -43,12 +33,11 @@ def _chart(probe: Probe, encoder: str, column: str) -> str:
 
 def make_probe_page(probe: Probe) -> str:
     """The page; like a report of a test it can load and run nothing but its own script."""
-    trained = ', '.join(f'{key} {escape(value)}' for key, value in probe.settings.items())
+    trained = ', '.join(f'{key} {value}' for key, value in probe.settings.items())
     return framed(
         title='Probe of encoders',
         heading='Probe of encoders',
-        subtitle=f'{escape(probe.dataset)}: {trained}',
-        warning='',
+        subtitle=f'{probe.dataset}: {trained}',
         body=probe_section(probe),
         tool='probe_encoder.py',
     )

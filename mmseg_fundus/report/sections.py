@@ -1,22 +1,24 @@
-"""The parts of a report as HTML; each is '' or a sentence where there is nothing to show."""
+"""The parts of a report as HTML, of what was gathered and a template each; each is '' or a sentence where there is nothing to show."""
 
 import json
 from typing import Any
 
+from markupsafe import Markup
+
 from ..evaluation.scores import NAMES
 from ..results import Chosen, DataSet, Weights
 from .charts import Line, Mark, line_chart
-from .frame import missing, scrolled, section, sortable
+from .frame import joined, render
 from .gather import Gathered, test_command
 from .training import steps_per_epoch, thinned
 from .uncertainty import risk_chart
-from .values import escape, name, number, points, shown
+from .values import cell, number, points, shown
 
 HEADLINE = ('Dice', 'AUC-ROC', 'AUC-PR', 'Sensitivity', 'Specificity', 'clDice')
 ROWS = 1000  # pictures in the table
 
 
-def figures(gathered: Gathered) -> str:
+def figures(gathered: Gathered) -> Markup:
     """Headline figures and the table of all: pooled, mean and deviation over pictures, unmasked, second observer."""
     results, inside = gathered.results, gathered.results.report.inside
     pooled = inside.pooled or results.metrics
@@ -28,22 +30,11 @@ def figures(gathered: Gathered) -> str:
         'Second observer': results.second_observer.inside.pooled if results.second_observer else {},
     }
     columns = {title: column for title, column in columns.items() if any(number(column.get(figure)) is not None for figure in NAMES)}
+    untested = ('There is no test yet:', test_command(gathered))
     if not columns:
-        advice = missing('These results hold no figures of VesselMetric. A test with it makes them:', test_command(gathered))
-        others = {figure: value for figure, value in results.metrics.items() if number(value) is not None}
-        rows = ''.join(f'<tr><th scope="row">{name(figure)}</th><td>{shown(value)}</td></tr>' for figure, value in others.items())
-        return section('Figures', scrolled(f'<table class="figures"><tbody>{rows}</tbody></table>', 'Figures') if rows else '', advice)
-    cards = ''.join(
-        f'<div class="card"><dt>{figure}</dt><dd>{shown(pooled.get(figure))}</dd></div>'
-        for figure in HEADLINE
-        if number(pooled.get(figure)) is not None
-    )
-    rows = ''.join(
-        f'<tr><th scope="row">{figure}</th>{"".join(f"<td>{shown(column.get(figure))}</td>" for column in columns.values())}</tr>'
-        for figure in NAMES
-        if any(number(column.get(figure)) is not None for column in columns.values())
-    )
-    head = ''.join(f'<th scope="col">{title}</th>' for title in columns)
+        others = [(figure, [shown(value)]) for figure, value in results.metrics.items() if number(value) is not None]
+        advice = ('These results hold no figures of VesselMetric. A test with it makes them:', test_command(gathered))
+        return render('figures.html', columns=[], cards=[], rows=others, advice=advice, told='', choice='')
     told = ['Pooled: over all pixels in the field of view of all pictures.']
     if 'Mean' in columns:
         told.append('Mean, SD: over pictures (population standard deviation).')
@@ -55,17 +46,18 @@ def figures(gathered: Gathered) -> str:
         told.append(
             f'Counting scores in bins moves {" and ".join(f"{figure} by at most {value:.0e}" for figure, value in bounds.items())}.'
         )
-    if results.phase == 'val':
+    validated = results.phase == 'val'
+    if validated:
         told = [f'Validation after epoch {results.epoch}, pooled over all pixels in the field of view.']
-        told_missing = missing('There is no test yet:', test_command(gathered))
-    else:
-        told_missing = ''
-    table = f'<table class="figures"><thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    return section(
-        'Figures',
-        f'<dl class="cards">{cards}</dl>{told_missing}',
-        f'<div class="beside">{scrolled(table, "Figures")}{threshold_choice(results.threshold_chosen_on or Chosen())}</div>',
-        f'<p class="note">{escape(" ".join(told))}</p>',
+    known = [figure for figure in NAMES if any(number(column.get(figure)) is not None for column in columns.values())]
+    return render(
+        'figures.html',
+        columns=list(columns),
+        cards=[(figure, shown(pooled.get(figure))) for figure in HEADLINE if number(pooled.get(figure)) is not None],
+        rows=[(figure, [shown(column.get(figure)) for column in columns.values()]) for figure in known],
+        advice=untested if validated else None,
+        choice=threshold_choice(results.threshold_chosen_on or Chosen()),
+        told=' '.join(told),
     )
 
 
@@ -74,7 +66,7 @@ def _threshold(gathered: Gathered) -> float:
     return 0.5 if given is None else given
 
 
-def threshold_choice(chosen: Chosen) -> str:
+def threshold_choice(chosen: Chosen) -> Markup:
     """The Dice of every threshold, where one was chosen on training pictures."""
     known = [key for key in chosen.sweep if key.replace('.', '', 1).isdecimal()]
     return line_chart(
@@ -88,7 +80,7 @@ def threshold_choice(chosen: Chosen) -> str:
     )
 
 
-def score_curves(gathered: Gathered) -> str:
+def score_curves(gathered: Gathered) -> Markup:
     """ROC, precision-recall, calibration, risk and coverage."""
     results, curves = gathered.results, gathered.results.report.curves
     pooled, found = results.report.inside.pooled, curves.calibration
@@ -126,28 +118,21 @@ def score_curves(gathered: Gathered) -> str:
         ),
         risk_chart(curves.risk_coverage),
     ]
-    drawn = ''.join(charts)
     if not results.report:
-        return ''
+        return Markup()
+    advice: tuple[str, ...] | None = None
     if not curves.roc and not curves.pr:  # of a test that the table keeps there is the calibration error alone
-        told = missing('Masks have no scores, so that there are no curves: tools/evaluate_masks.py takes probability maps too.')
+        advice = ('Masks have no scores, so that there are no curves: tools/evaluate_masks.py takes probability maps too.',)
         if results.phase != 'masks':
-            told = missing('These results hold no curves: an older version wrote them. A test makes them:', test_command(gathered))
-        return section('Scores', told, f'<div class="charts">{drawn}</div>' if drawn else '')
-    note = '<p class="note">All pixels in the field of view of all pictures; about 200 points of each curve.</p>'
-    return section('Scores', f'<div class="charts">{drawn}</div>', note)
+            advice = ('These results hold no curves: an older version wrote them. A test makes them:', test_command(gathered))
+    return render('scores.html', advice=advice, drawn=joined(charts))
 
 
-def training(gathered: Gathered) -> str:
+def training(gathered: Gathered) -> Markup:
     """Loss, Dice and learning rate of the training."""
     curves = gathered.training
     if not curves:
-        if gathered.results.phase == 'masks':
-            return ''
-        return section(
-            'Training',
-            missing('No curves of a training lie beside these results. Name its work folder:', 'python tools/report.py WORK_DIR'),
-        )
+        return Markup() if gathered.results.phase == 'masks' else render('training.html', drawn=None)
     per_epoch = steps_per_epoch(curves, gathered.results.trained)
     unit = 'Epoch' if per_epoch else 'Step'
 
@@ -167,38 +152,27 @@ def training(gathered: Gathered) -> str:
         line_chart('Learning rate', [line('learning rate', 'train/lr')], unit, 'Learning rate', (0, end)),
     ]
     thin = any(len(pairs) > len(thinned(pairs)) for pairs in curves.values())
-    note = ' Long curves are means of 300 stretches.' if thin else ''
-    return section(
-        'Training',
-        f'<div class="charts">{"".join(charts)}</div>',
-        f'<p class="note">The training in {name(gathered.training_folder)}.{note}</p>',
-    )
+    return render('training.html', drawn=joined(charts), folder=gathered.training_folder, thin=thin)
 
 
-def per_picture(gathered: Gathered) -> str:
+def per_picture(gathered: Gathered) -> Markup:
     """The sortable table of pictures."""
     rows = gathered.results.report.pictures
     if not rows:
-        return ''
-    told = ''
-    if len(rows) > ROWS:
-        told = f'<p class="note">The {ROWS} pictures with the lowest Dice, of {len(rows)}; per_picture.csv beside the results has all.</p>'
+        return Markup()
+    left_out = max(len(rows) - ROWS, 0)
+    if left_out:
         rows = sorted(rows, key=lambda row: number(row.get('Dice')) or 0)[:ROWS]
     columns = [figure for figure in NAMES if any(figure in row for row in rows)]
-
-    def cell(value: Any) -> str:
-        exact = number(value)
-        return f'<td data-value="{"" if exact is None else f"{exact:.9g}"}">{shown(value)}</td>'
-
-    def line(row: dict[str, Any]) -> str:
-        first = f'<th scope="row" title="{escape(row["picture"])}">{name(row["picture"])}</th>'
-        return f'<tr>{first}{"".join(cell(row.get(figure)) for figure in columns)}</tr>'
-
-    table = sortable(('Picture', *columns), ''.join(map(line, rows)), 'Figures of every picture')
-    return section('Every picture', told, table)
+    return render(
+        'every_picture.html',
+        left_out=left_out,
+        heads=[('', title) for title in ('Picture', *columns)],
+        rows=[(row['picture'], [cell(row.get(figure)) for figure in columns]) for row in rows],
+    )
 
 
-def made_from(gathered: Gathered) -> str:
+def made_from(gathered: Gathered) -> Markup:
     """Where the figures come from: checkpoint, weights, data, settings, versions; the configuration."""
     results = gathered.results
     weights, data, trained = results.weights or Weights(), results.data, results.trained
@@ -232,15 +206,13 @@ def made_from(gathered: Gathered) -> str:
     def text(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
-    rows = ''.join(
-        f'<div><dt>{key}</dt><dd>{name(text(value))}</dd></div>' for key, value in facts.items() if value not in (None, '', {}, [])
+    return render(
+        'made_from.html',
+        rows={key: text(value) for key, value in facts.items() if value not in (None, '', {}, [])},
+        problems=gathered.problems,
+        configs=gathered.configs,
+        no_config=not gathered.configs and results.phase != 'masks',
     )
-    configs = ''.join(
-        f'<details><summary>{title}</summary><pre tabindex="0">{escape(text)}</pre></details>' for title, text in gathered.configs.items()
-    )
-    if not configs and results.phase != 'masks':
-        configs = missing('The text of the configuration was not found beside the results.')
-    return section('Made from', f'<dl class="facts">{rows}</dl>{missing(gathered.problems) if gathered.problems else ""}{configs}')
 
 
 def data_line(data: DataSet) -> str:

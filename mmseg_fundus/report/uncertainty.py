@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
 from ..classes import MOST_SPREAD
 from ..datasets.reading import read_grey
@@ -10,18 +11,18 @@ from ..evaluation.mask_writer import SPREADS
 from ..evaluation.risk_coverage import RANKINGS
 from ..results import Results
 from ..results.risk_coverage import RiskCoverage, RiskCoverages
-from ..visualization.overlay import BRIGHTEST, HEAT
+from ..visualization.overlay import HEAT
 from .charts import Line, line_chart
 from .values import points, shown
 
 
-def risk_chart(found: RiskCoverages) -> str:
+def risk_chart(found: RiskCoverages) -> Markup:
     """Error against coverage by each ranking that the results hold, beside chance, as an HTML ``figure``; '' without any curve."""
     rankings: dict[str, RiskCoverage] = {name: getattr(found, name) for name in RANKINGS}
     curves = [Line(f'by {RANKINGS[name]}, area {shown(one.area)}', points(one.coverage, one.risk)) for name, one in rankings.items()]
     known = [one for one, line in zip(rankings.values(), curves) if line.points]
     if not known:
-        return ''
+        return Markup()
     chance = known[0].chance  # of all rankings: it is the share of wrong pixels
     return line_chart(
         'Risk and coverage',
@@ -53,10 +54,6 @@ def read_spread(path: Path) -> np.ndarray:
     return values.astype(np.float32) * np.float32(MOST_SPREAD / white)
 
 
-def scale_key() -> str:
-    """The colours of the uncertainty maps for the legend, as HTML."""
-    colours = ', '.join(f'rgb({r}, {g}, {b})' for r, g, b in HEAT[::51].tolist())
-    return (
-        f'<li><span class="scale" style="background:linear-gradient(to right, {colours})"></span>'
-        f'uncertainty, 0 to {BRIGHTEST:g} and above: standard deviation of the probability over the members</li>'
-    )
+def scale_colours() -> list[str]:
+    """The colours of the uncertainty maps, from dark to bright, as CSS."""
+    return [f'rgb({r}, {g}, {b})' for r, g, b in HEAT[::51].tolist()]

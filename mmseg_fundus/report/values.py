@@ -1,22 +1,14 @@
-"""Showing what may be missing or not defined in results of any age; escaping it."""
+"""Showing what may be missing or not defined in results of any age."""
 
-import html
-import re
 from collections.abc import Sequence
-from typing import Any
-
-_UNPRINTABLE = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]')
+from typing import Any, NamedTuple
 
 
-def escape(value: Any) -> str:
-    """Text for HTML, between tags or in a quoted attribute; what no file can hold or no page may (lone surrogates, controls) is ``?``."""
-    text = _UNPRINTABLE.sub('?', str(value)).encode('utf-8', 'replace').decode('utf-8')
-    return html.escape(text, quote=True)
+class Cell(NamedTuple):
+    """A figure in a table that sorts: its exact value, ``''`` where it is not defined, and what is shown."""
 
-
-def name(value: Any) -> str:
-    """A name as HTML, kept apart from the text around it whichever way it is written."""
-    return f'<bdi>{escape(value)}</bdi>'
+    exact: str
+    text: str
 
 
 def number(value: Any) -> float | None:
@@ -24,10 +16,21 @@ def number(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and -1e300 < value < 1e300 else None
 
 
-def shown(value: Any, digits: int = 4) -> str:
-    """A figure with ``digits`` decimals, or a dash."""
+def shown(value: Any, digits: int | None = 4) -> str:
+    """A figure with ``digits`` decimals, or with four digits; or a dash."""
     value = number(value)
-    return '–' if value is None else f'{value:.{digits}f}'
+    return '–' if value is None else f'{value:.4g}' if digits is None else f'{value:.{digits}f}'
+
+
+def cell(value: Any, digits: int | None = 4) -> Cell:
+    """:func:`shown`, and what it is sorted by."""
+    exact = number(value)
+    return Cell('' if exact is None else f'{exact:.9g}', shown(exact, digits))
+
+
+def photographs(count: int) -> str:
+    """A number of photographs in words."""
+    return f'{count} photograph' + ('' if count == 1 else 's')
 
 
 def points(x: Sequence[Any], y: Sequence[Any]) -> list[tuple[float, float]]:

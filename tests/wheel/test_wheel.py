@@ -75,7 +75,8 @@ def test_configs_tools_and_the_bundled_model_travel(root, wheel):
             'mmseg_fundus/zoo/contrast_unet.safetensors',
             'mmseg_fundus/zoo/contrast_unet.md',
         ),
-        *(f'mmseg_fundus/report/{name}' for name in ('page.html', 'style.css', 'script.js')),
+        *('mmseg_fundus/report/style.css', 'mmseg_fundus/report/script.js', 'mmseg_fundus/report/templates/page.html'),
+        *(str(path.relative_to(root)) for path in (root / 'mmseg_fundus/report/templates').glob('*.html')),
     }
     assert modules <= names
 
