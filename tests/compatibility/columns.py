@@ -20,7 +20,7 @@ ABOUT = """# What OpenMMLab's users are used to
 Each row was really run, on a tiny model and made-up pictures, by `python tests/compatibility/run.py --write`, which fails if a value is
 otherwise than the row says, if a refusal is more than one line, or if there is a traceback. "Works" means that what stands under
 "looked at" was found to be so. A refusal is shown with its line. `onedl` is the maintained continuation of the OpenMMLab packages,
-`upstream` the original ones (README, Install).
+`upstream` the original ones (docs/install.md).
 """
 
 
