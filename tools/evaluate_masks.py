@@ -47,6 +47,7 @@ def main(words=None, prog=None):
     from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
     from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
     from mmseg_fundus.evaluation.scores import told_left_out
+    from mmseg_fundus.evaluation.topology import topology_line
     from mmseg_fundus.fileio.checksum import file_sha256
     from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
     from mmseg_fundus.results.provenance import git_state, versions
@@ -71,6 +72,7 @@ def main(words=None, prog=None):
     split = f' ({dataset.split})' if hasattr(dataset, 'split') else ''
     print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))}{split}, field of view, pooled'))
     for method, scored in reports.items():
+        print(f'{method}: {topology_line(scored[FOV]["topology"])}')
         if scored[FOV]['left_out']:
             print(f'{method}: {told_left_out(scored[FOV]["left_out"], len(dataset))}')
     if args.out:

@@ -6,6 +6,7 @@ from .recalibration import Recalibration, recalibrate
 from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
 from .scores import best_threshold, score_picture, summarise
+from .topology import betti, topology, topology_counts
 from .vessel_metric import VesselMetric
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     'ScoreHistogram',
     'VesselMetric',
     'best_threshold',
+    'betti',
     'binary_figures',
     'calibration',
     'centerline_counts',
@@ -24,4 +26,6 @@ __all__ = [
     'risk_coverage',
     'score_picture',
     'summarise',
+    'topology',
+    'topology_counts',
 ]

@@ -179,7 +179,7 @@ def score_files(
         kinds.append((info.get('seg_map_path'), kind))
         counted = (label != IGNORE) & np.isfinite(probability)
         for found, valid, total in ((records[0], counted & (fov > 0), sums[0]), (records[1], counted, sums[1])):
-            record, histogram = score_picture(probability > threshold, probability, label, valid)
+            record, histogram = score_picture(probability > threshold, probability, label, valid, widths=found is records[0])
             found.append(record)
             if histogram is not None:
                 total += histogram

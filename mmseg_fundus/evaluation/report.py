@@ -9,6 +9,7 @@ from .curves import curves
 from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
 from .scores import NAMES
+from .topology import topology
 
 Scored = tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]
 FOV, FRAME = 'field of view', 'whole frame'
@@ -41,6 +42,8 @@ def make_report(
         for area, (records, _) in areas.items():
             mark = '' if area == FOV else 'unmasked '
             row.update({mark + figure: value for figure, value in records[i]['figures'].items()})
+            if area == FOV and 'topology' in records[i]:
+                row.update({name: value for name, value in topology([records[i]['topology']]).items() if not name.startswith('Share')})
             row.update({mark + count: int(value) for count, value in zip(('TP', 'FP', 'FN', 'TN'), records[i]['counts'])})
         rows.append(row)
     found = (curves(histogram) if histogram is not None else None) or {}

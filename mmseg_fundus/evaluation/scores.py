@@ -10,12 +10,18 @@ from ..errors import DataError
 from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
 from .score_histogram import ScoreHistogram
+from .topology import topology, topology_counts
 
 NAMES = ('Dice', 'IoU', 'Accuracy', 'Sensitivity', 'Specificity', 'Precision', 'MCC', 'AUC-ROC', 'AUC-PR', 'clDice')
 
 
 def score_picture(
-    prediction: np.ndarray, probability: np.ndarray | None, label: np.ndarray, valid: np.ndarray, centerline: bool = True
+    prediction: np.ndarray,
+    probability: np.ndarray | None,
+    label: np.ndarray,
+    valid: np.ndarray,
+    centerline: bool = True,
+    widths: bool = False,
 ) -> tuple[dict[str, Any], ScoreHistogram | None]:
     """Score one picture where ``valid``.
 
@@ -25,9 +31,10 @@ def score_picture(
         label (np.ndarray): ``(H, W)``, 0 or 1 where ``valid``.
         valid (np.ndarray): ``(H, W)`` bool; pixels that count (the field of view, less what the label ignores).
         centerline (bool): Also clDice.
+        widths (bool): Also recall by vessel width, and topology.
 
     Returns:
-        tuple[dict, ScoreHistogram]: ``counts``, perhaps ``centerline``, and ``figures`` by name; the scores' histogram.
+        tuple[dict, ScoreHistogram]: ``counts``, perhaps ``centerline`` and ``topology``, and ``figures`` by name; the scores' histogram.
 
     Raises:
         DataError: If sizes differ or the label holds other values.
@@ -37,6 +44,8 @@ def score_picture(
     record: dict[str, Any] = dict(counts=counts)
     if centerline:
         record['centerline'] = centerline_counts(prediction & valid, (label == VESSEL) & valid)
+    if widths:
+        record['topology'] = topology_counts(prediction, label == VESSEL, valid)
     histogram = None
     if probability is not None:
         histogram = ScoreHistogram()
@@ -65,7 +74,7 @@ def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = 
     Returns:
         dict: ``pooled`` (counts of all pictures added), ``mean`` and ``sd`` (over pictures, those where a figure is not defined left
         out; population standard deviation), each by name; ``left_out``, how many those are, by the names that have some; ``bounds`` of
-        the pooled areas under curves.
+        the pooled areas under curves; ``topology``, see :func:`.topology.topology`.
     """
     centerline = sum(r['centerline'] for r in records) if 'centerline' in records[0] else None
     summary = dict(pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, left_out={}, bounds={})
@@ -76,6 +85,8 @@ def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = 
             summary['left_out'][name] = len(records) - len(values)
         summary['mean'][name] = float(values.mean()) if len(values) else float('nan')
         summary['sd'][name] = float(values.std()) if len(values) else float('nan')
+    if 'topology' in records[0]:
+        summary['topology'] = topology([record['topology'] for record in records])
     if histogram is not None:
         summary['bounds'] = {'AUC-ROC': histogram.auc_roc()[1], 'AUC-PR': histogram.average_precision()[1]}
     return summary

@@ -17,6 +17,7 @@ from .report import Scored, figures_table, make_report, report_rows
 from .risk_coverage import RANKINGS, risk_line, uncertainties
 from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise, told_left_out
+from .topology import topology_line
 
 
 @METRICS.register_module()
@@ -24,8 +25,9 @@ class VesselMetric(BaseMetric):
     """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
     Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
-    also clDice, mean and standard deviation over pictures, the curves (ROC, precision-recall, calibration, risk-coverage), and all of it
-    unmasked.  Prediction and label are compared at the label's resolution, which the test pipelines leave native.
+    also clDice, recall by vessel width, errors of topology, mean and standard deviation over pictures, the curves (ROC, precision-recall,
+    calibration, risk-coverage), and all of it unmasked.  Prediction and label are compared at the label's resolution, which the test
+    pipelines leave native.
 
     The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
     process and added, so they do not depend on the number of processes.  Areas under curves come from a histogram of all scores, see
@@ -108,7 +110,9 @@ class VesselMetric(BaseMetric):
                 areas['whole'] = (whole, whole != self.ignore_index)
             result = dict(picture=name, loss=sample.get('val_loss') or {})
             for area, (label, valid) in areas.items():
-                result[area], histogram = score_picture(prediction, probability, label, valid, centerline=self.detail)
+                result[area], histogram = score_picture(
+                    prediction, probability, label, valid, self.detail, widths=self.detail and area == 'inside'
+                )
                 if histogram is not None:
                     self._sums[area] += histogram
                     self._last[area] = histogram
@@ -172,7 +176,9 @@ class VesselMetric(BaseMetric):
         title = f'vessels, {len(results)} pictures, {pixels:,} pixels in the field of view'
         left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''
         risks = risk_line((report.get('curves') or {}).get('risk_coverage') or {})
-        print_log('\n' + '\n'.join(filter(None, (figures_table(report_rows(report), title), left_out, risks))), logger='current')
+        widths = topology_line(areas['inside'][1].get('topology') or {})
+        told = filter(None, (figures_table(report_rows(report), title), widths, left_out, risks))
+        print_log('\n' + '\n'.join(told), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}
         if losses:

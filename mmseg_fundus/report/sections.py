@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from ..evaluation.scores import NAMES
+from ..evaluation.topology import WIDTHS
 from ..results import Chosen, DataSet, Weights
 from .charts import Line, Mark, line_chart
 from .frame import joined, render
@@ -34,7 +35,7 @@ def figures(gathered: Gathered) -> Markup:
     if not columns:
         others = [(figure, [shown(value)]) for figure, value in results.metrics.items() if number(value) is not None]
         advice = ('These results hold no figures of VesselMetric. A test with it makes them:', test_command(gathered))
-        return render('figures.html', columns=[], cards=[], rows=others, advice=advice, told='', choice='')
+        return render('figures.html', columns=[], cards=[], rows=others, advice=advice, told='', choice='', widths=[], betti=[])
     told = ['Pooled: over all pixels in the field of view of all pictures.']
     if 'Mean' in columns:
         told.append('Mean, SD: over pictures (population standard deviation).')
@@ -57,6 +58,10 @@ def figures(gathered: Gathered) -> Markup:
         rows=[(figure, [shown(column.get(figure)) for column in columns.values()]) for figure in known],
         advice=untested if validated else None,
         choice=threshold_choice(results.threshold_chosen_on or Chosen()),
+        widths=[(name, *(shown(inside.topology.get(f'{what} {name}')) for what in ('Recall', 'Share'))) for name in WIDTHS]
+        if inside.topology
+        else [],
+        betti=[(words, shown(inside.topology.get(f'Betti {i} error'), 1)) for i, words in enumerate(('connected parts', 'loops'))],
         told=' '.join(told),
     )
 

@@ -47,6 +47,7 @@ class Area(Part):
     sd: dict[str, float | None] = kept(figures, make=dict)
     left_out: dict[str, float | None] = kept(figures, make=dict)
     bounds: dict[str, float | None] = kept(figures, make=dict)
+    topology: dict[str, float | None] = kept(figures, make=dict)
 
 
 @dataclass(kw_only=True)
