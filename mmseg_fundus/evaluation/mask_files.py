@@ -26,6 +26,7 @@ from .score_histogram import ScoreHistogram
 from .scores import check_defined, score_picture, summarise
 
 _ARRAYS = ('.npy', '.npz')
+Reader = Callable[[Path], tuple[np.ndarray, bool]]  # as read_prediction
 
 
 def read_prediction(path: Path) -> tuple[np.ndarray, bool]:
@@ -151,9 +152,7 @@ def _begins(name: str, start: str) -> bool:
     return name.startswith(start) and not name[len(start) : len(start) + 1].isalnum()
 
 
-def score_files(
-    dataset: BaseDataset, predictions: list[Path], threshold: float = 0.5, read: Callable[[Path], tuple[np.ndarray, bool]] = read_prediction
-) -> dict[str, Any]:
+def score_files(dataset: BaseDataset, predictions: list[Path], threshold: float = 0.5, read: Reader = read_prediction) -> dict[str, Any]:
     """Score prediction files against a data set's labels, inside the field of view and over the whole frame.
 
     Args:
@@ -203,6 +202,12 @@ def score_second_observer(dataset_of: Callable[[str], BaseDataset], threshold: f
     Returns:
         dict, optional: As :func:`score_files`; ``None`` if there is no second observer, or not of these pictures.
     """
+    found = second_observer(dataset_of)
+    return None if found is None else score_files(*found[:2], threshold, found[2])
+
+
+def second_observer(dataset_of: Callable[[str], BaseDataset]) -> tuple[BaseDataset, list[Path], Reader] | None:
+    """The first observer's data set, files of the second's labels, and what reads them; ``None`` if there are none of these pictures."""
     first = dataset_of('first')
     if 'second' not in getattr(first, 'observers', ()):
         return None
@@ -215,7 +220,7 @@ def score_second_observer(dataset_of: Callable[[str], BaseDataset], threshold: f
     values = {Path(info['seg_map_path']): info['label_values'] for info in samples}
 
     def read(path: Path) -> tuple[np.ndarray, bool]:
-        label = read_label(path, values[Path(path)])
+        label = read_label(path, values[path])
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 
-    return score_files(first, [info['seg_map_path'] for info in samples], threshold, read)
+    return first, [Path(info['seg_map_path']) for info in samples], read
