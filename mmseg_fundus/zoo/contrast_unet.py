@@ -1,5 +1,5 @@
 # picture and its local contrast -> U-Net (386,162 parameters) -> logits; no encoder, no weights file
-# The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py trains it.
+# The model that comes with the package, see contrast_unet.md beside it; configs/contrast_unet.py and contrast_unet_longer.py train it.
 model = dict(
     type='VesselSegmentor',
     precision='auto',  # bfloat16 where the machine computes it natively, else float32

@@ -38,7 +38,10 @@ CONFIGS = {  # input size, crops or not, data set
     'setr_mla_default': (512, False, 'FIVESVesselDataset'),
     'quickstart': (320, False, 'DRIVEVesselDataset'),
 }
-WITHOUT_ENCODER = {'contrast_unet': ('picture', 386162), 'contrast_unet_drive': ('contrast', 385838)}  # sees, parameters
+WITHOUT_ENCODER = {
+    **{name: ('picture', 386162) for name in ('contrast_unet', 'contrast_unet_longer')},
+    'contrast_unet_drive': ('contrast', 385838),
+}  # sees, parameters
 
 
 def _view(cfg):
