@@ -162,7 +162,8 @@ class FundusVesselInferencer:
         sample = SegDataSample(metainfo=dict(about, fov=inside.astype(np.uint8)))
         bgr = torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1)))
         (predicted,) = self.model.test_step(dict(inputs=[bgr], data_samples=[sample]))
-        probability = vessel_probability(predicted.seg_logits.data, dim=0).float().cpu().numpy() * inside
+        probability = vessel_probability(predicted.seg_logits.data, dim=0).float().cpu().numpy()
+        probability = np.where(inside, probability, np.float32(0))
         spread = predicted.vessel_spread.data[0].float().cpu().numpy() * inside if 'vessel_spread' in predicted else None
         how = 'given' if isinstance(fov, np.ndarray) else 'whole frame' if fov is None else 'found'
         settings = {**self.settings, 'field_of_view': how, 'um_per_pixel': self.micrometres_per_pixel}

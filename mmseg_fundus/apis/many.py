@@ -13,7 +13,8 @@ from ..progress import bar
 from .folder import PredictionFolder
 from .inferencer import FundusVesselInferencer
 
-AHEAD = 2  # photographs that are read while one is predicted, and predictions that wait to be written
+AHEAD = 1  # photographs that are read while one is predicted, and predictions that wait to be written
+LARGE = 12 * 2**20  # bytes of a photograph, from which on nothing is written while the next is predicted: that takes .3 GB
 
 
 def _read(path: Path) -> np.ndarray | Exception:
@@ -50,12 +51,11 @@ def predict_all(
             try:
                 if isinstance(picture, Exception):
                     raise picture
-                prediction = infer.predict(picture, fov, path.name)
-                written.append(writer.submit(out.write, waiting[path], prediction))
+                while len(written) > (0 if picture.nbytes > LARGE else AHEAD):
+                    written.popleft().result()
+                written.append(writer.submit(out.write, waiting[path], infer.predict(picture, fov, path.name)))
             except (DataError, MemoryError) as error:
                 errors[path] = str(error) or 'not enough memory'
-            while len(written) > AHEAD:
-                written.popleft().result()
             shown.step()
         for future in written:
             future.result()

@@ -93,10 +93,14 @@ def _mean_width(vessel: np.ndarray, lines: list[Centreline]) -> float:
     if not away.any():
         return float(vessel.sum() / steps.sum())
     pixels = np.ravel_multi_index(np.floor(middles + 0.5).astype(int).T, vessel.shape, mode='clip')
-    whole, counted = (np.bincount(pixels, weights, vessel.size).reshape(vessel.shape) for weights in (steps, steps * away))
-    share = np.divide(counted, whole, out=counted, where=whole > 0)
-    nearest = ndimage.distance_transform_edt(whole == 0, return_distances=False, return_indices=True)
-    return float(share[tuple(nearest[:, vessel])].sum() / steps[away].sum())
+    pixels, step_of = np.unique(pixels, return_inverse=True)
+    whole, counted = (np.bincount(step_of, weights) for weights in (steps, steps * away))
+    share = np.divide(counted, whole, out=np.zeros_like(whole), where=whole > 0)
+    empty = np.ones(vessel.shape, bool)
+    empty.flat[pixels[whole > 0]] = False
+    nearest = ndimage.distance_transform_edt(empty, return_distances=False, return_indices=True)
+    nearest = np.ravel_multi_index(tuple(nearest[:, vessel]), vessel.shape)
+    return float(share[np.searchsorted(pixels, nearest)].sum() / steps[away].sum())
 
 
 def _weighted_mean(values: Iterable[tuple[float, float]]) -> float:

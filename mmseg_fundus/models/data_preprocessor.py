@@ -60,11 +60,23 @@ class FundusDataPreprocessor(SegDataPreProcessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """As mmseg's; see ``outside``."""
-        data = super().forward(data, training)
+        alike = not training and not self.test_cfg and len({tuple(picture.shape) for picture in data['inputs']}) == 1
+        data = self._in_place(data) if alike else super().forward(data, training)
         if self.outside == 'black' and data.get('data_samples'):
             seen = [_seen(sample, training, picture) for sample, picture in zip(data['data_samples'], data['inputs'])]
-            data['inputs'] = torch.where(torch.stack(seen), data['inputs'], -self.mean / self.std)
+            for channel, black in enumerate((-self.mean / self.std).flatten().tolist()):
+                data['inputs'][:, channel].masked_fill_(~torch.cat(seen), black)
         return data
+
+    def _in_place(self, data: dict[str, Any]) -> dict[str, Any]:
+        """What mmseg's does with pictures to predict, with one array of floats instead of four: each has 98 MB of a picture of HRF."""
+        data = self.cast_data(data)
+        swapped = any(getattr(self, name, False) for name in ('channel_conversion', '_channel_conversion'))  # upstream's, ours
+        pictures = [picture[[2, 1, 0]] if swapped and len(picture) == 3 else picture for picture in data['inputs']]
+        inputs = torch.stack(pictures).float()
+        if self._enable_normalize:
+            inputs = inputs.sub_(self.mean).div_(self.std)
+        return dict(inputs=inputs, data_samples=data.get('data_samples'))
 
     def follow(self, known: Normalisation | None) -> bool:
         """Take over what an encoder was trained with where the config leaves it open; ``False`` if it leaves nothing open."""
