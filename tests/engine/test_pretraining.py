@@ -58,6 +58,7 @@ def pretraining(folder, data, epochs=2):
         'log_level': 'WARNING',
     }
     cfg = load_config(ROOT / 'configs/pretrain/mae_vitb16.py', options, str(folder), str(data))
+    cfg.experiment_name = f'{folder.parent.name}-{epochs}'  # mmengine keeps one visualizer a name, and names by the second
     return Runner.from_cfg(cfg)
 
 
