@@ -42,7 +42,7 @@ def main(words=None, prog=None):
     if args.dataset.endswith('.py'):
         args.dataset = str(find_config(args.dataset))
     load()
-    from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+    from mmseg_fundus.datasets.by_name import dataset_by_observer, public_name
     from mmseg_fundus.datasets.truth import picture_name
     from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
     from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
@@ -52,14 +52,7 @@ def main(words=None, prog=None):
     from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
     from mmseg_fundus.results.provenance import git_state, versions
 
-    settings = {name: value for name, value in (('split', args.split), ('fov', args.fov)) if value}
-    if not args.dataset.endswith('.py'):
-        settings.setdefault('split', 'test')
-
-    def dataset_of(observer=None):
-        chosen = {'observer': observer} if observer else {}
-        return dataset_by_name(args.dataset, args.data_root, verify=False, **settings, **chosen)
-
+    dataset_of = dataset_by_observer(args.dataset, args.data_root, split=args.split, fov=args.fov)
     dataset = dataset_of()
     files = match_predictions(args.predictions, [picture_name(dataset.get_data_info(i)) for i in range(len(dataset))])
     report = score_files(dataset, files, args.threshold)

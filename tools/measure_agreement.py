@@ -39,18 +39,13 @@ def main(words=None, prog=None):
     if args.dataset.endswith('.py'):
         args.dataset = str(find_config(args.dataset))
     load()
-    from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
+    from mmseg_fundus.datasets.by_name import dataset_by_observer, public_name
     from mmseg_fundus.evaluation.measured import measured_files, measured_second_observer
     from mmseg_fundus.fileio.whole_files import write_whole
     from mmseg_fundus.measurement.agreement import agreement_table, agreements
     from mmseg_fundus.results import without_nan
 
-    settings = {'split': args.split} if args.split else {} if args.dataset.endswith('.py') else {'split': 'test'}
-
-    def dataset_of(observer=None):
-        chosen = {'observer': observer} if observer else {}
-        return dataset_by_name(args.dataset, args.data_root, verify=False, **settings, **chosen)
-
+    dataset_of = dataset_by_observer(args.dataset, args.data_root, split=args.split)
     dataset = dataset_of()
     names, predicted, labelled = measured_files(dataset, args.predictions, args.threshold)
     ways = {args.name or Path(args.predictions).resolve().name: predicted}

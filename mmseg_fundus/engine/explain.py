@@ -63,7 +63,7 @@ def explain(error: Exception) -> str | None:
         return explain_type_error(error)
     if isinstance(error, OSError) and error.errno in FULL:
         return f'a file could not be written: {error.strerror}. Make room, and start again with --resume if it was a training'
-    if isinstance(error, NotImplementedError):
+    if isinstance(error, NotImplementedError):  # of an OpenMMLab package: what it cannot combine
         return explain_not_implemented(error)
     if isinstance(error, MemoryError):
         return (

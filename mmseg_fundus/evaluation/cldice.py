@@ -4,17 +4,18 @@ import numpy as np
 from skimage.morphology import skeletonize
 
 
-def centerline_counts(prediction: np.ndarray, label: np.ndarray) -> np.ndarray:
+def centerline_counts(prediction: np.ndarray, label: np.ndarray, line: np.ndarray | None = None) -> np.ndarray:
     """Counts that clDice is made from; those of several pictures are added.
 
     Args:
         prediction, label (np.ndarray): ``(H, W)`` bool.
+        line (np.ndarray, optional): The label's skeleton, if it is there already.
 
     Returns:
         np.ndarray: int64 ``[predicted skeleton inside the label, predicted skeleton, label's skeleton inside the prediction, label's
         skeleton]``, in pixels; skeletons by scikit-image's ``skeletonize``.
     """
-    found, wanted = skeletonize(prediction), skeletonize(label)
+    found, wanted = skeletonize(prediction), skeletonize(label) if line is None else line
     return np.array([(found & label).sum(), found.sum(), (wanted & prediction).sum(), wanted.sum()], np.int64)
 
 

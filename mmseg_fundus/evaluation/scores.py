@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+from skimage.morphology import skeletonize
 
 from ..classes import IGNORE, VESSEL
 from ..errors import DataError
@@ -42,10 +43,12 @@ def score_picture(
     prediction = np.asarray(prediction).astype(bool)
     counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
     record: dict[str, Any] = dict(counts=counts)
+    vessel = (label == VESSEL) & valid
+    line = skeletonize(vessel) if centerline or widths else None
     if centerline:
-        record['centerline'] = centerline_counts(prediction & valid, (label == VESSEL) & valid)
+        record['centerline'] = centerline_counts(prediction & valid, vessel, line)
     if widths:
-        record['topology'] = topology_counts(prediction, label == VESSEL, valid)
+        record['topology'] = topology_counts(prediction, vessel, valid, line)
     histogram = None
     if probability is not None:
         histogram = ScoreHistogram()

@@ -12,7 +12,7 @@ from skimage.morphology import skeletonize
 WIDTHS = {'thin': (0.0, 0.005), 'medium': (0.005, 0.01), 'wide': (0.01, float('inf'))}  # in diameters of the field of view; from, below
 
 
-def topology_counts(prediction: np.ndarray, label: np.ndarray, valid: np.ndarray) -> dict[str, np.ndarray]:
+def topology_counts(prediction: np.ndarray, label: np.ndarray, valid: np.ndarray, line: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Counts that :func:`topology` is made from; those of several pictures are added.
 
     A vessel is as wide as the largest disc in the label around its centreline (scikit-image's ``skeletonize``): twice the distance to the
@@ -21,13 +21,14 @@ def topology_counts(prediction: np.ndarray, label: np.ndarray, valid: np.ndarray
     Args:
         prediction, label (np.ndarray): ``(H, W)`` bool.
         valid (np.ndarray): ``(H, W)`` bool, the field of view.
+        line (np.ndarray, optional): The skeleton of the label in it, if it is there already.
 
     Returns:
         dict: ``widths`` int64 ``(3, 2)``: of each of :data:`WIDTHS` pixels of the label's centrelines inside the prediction, and all;
         ``betti`` int64 ``(2,)``: by how many connected parts, and loops, the prediction has more or fewer than the label.
     """
     prediction, label = prediction & valid, label & valid
-    line = skeletonize(label)
+    line = skeletonize(label) if line is None else line
     framed = np.pad(label, 1).astype(np.uint8)  # a vessel ends at the frame
     distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     width = (2 * distance[line] - 1) / max(2 * np.sqrt(valid.sum() / np.pi), 1)

@@ -64,8 +64,7 @@ class FundusDataPreprocessor(SegDataPreProcessor):
         data = self._in_place(data) if alike else super().forward(data, training)
         if self.outside == 'black' and data.get('data_samples'):
             seen = [_seen(sample, training, picture) for sample, picture in zip(data['data_samples'], data['inputs'])]
-            for channel, black in enumerate((-self.mean / self.std).flatten().tolist()):
-                data['inputs'][:, channel].masked_fill_(~torch.cat(seen), black)
+            torch.where(torch.stack(seen), data['inputs'], -self.mean / self.std, out=data['inputs'])
         return data
 
     def _in_place(self, data: dict[str, Any]) -> dict[str, Any]:

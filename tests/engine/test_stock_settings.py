@@ -42,7 +42,7 @@ def test_layer_wise_rates_of_mmseg_are_one_line_and_the_way_it_names_gives_them(
 
 def test_an_error_of_this_package_that_is_not_implemented_stays_a_traceback():
     def raises():
-        raise NotImplementedError('to be written')
+        raise NotImplementedError('by a plugin')
 
     with pytest.raises(NotImplementedError) as raised:
         raises()

@@ -60,6 +60,8 @@ def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
     for name in NAMES:
         assert name in text
     assert CONFIG in text and 'max_epochs = 2' in text and '<i>note</i>' in text and '<b>tiny' in text
+    share = gathered.results.report.inside.topology['Share wide']
+    assert 'By vessel width' in tags.text and f'{share:.4f}' in tags.text and 'connected parts: ' in text and 'loops: ' in text
     for heading in ('Figures', 'Scores', 'Best and worst pictures', 'Every picture', 'Training', 'Made from'):
         assert heading in tags.text
     assert len(tags.all('input', type='range')) == 4 and len(tags.all('img')) == 8
