@@ -44,6 +44,7 @@ def main(words=None, prog=None):
     load()
     from mmseg_fundus.datasets.by_name import dataset_by_observer, public_name
     from mmseg_fundus.datasets.truth import picture_name
+    from mmseg_fundus.evaluation.agreement import agreement_table, expected_line
     from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
     from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
     from mmseg_fundus.evaluation.scores import told_left_out
@@ -68,6 +69,10 @@ def main(words=None, prog=None):
         print(f'{method}: {topology_line(scored[FOV]["topology"])}')
         if scored[FOV]['left_out']:
             print(f'{method}: {told_left_out(scored[FOV]["left_out"], len(dataset))}')
+    print(agreement_table({method: scored[FOV].get('agreement') or {} for method, scored in reports.items()}))
+    expected = expected_line(report[FOV].get('expected') or {})
+    if expected:
+        print(expected)
     if args.out:
         folder = Path(args.out)
         folder.mkdir(parents=True, exist_ok=True)

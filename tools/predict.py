@@ -112,10 +112,14 @@ def main(words=None, prog=None):
     predicted, errors = predict_all(infer, photographs, out, None if args.whole_frame else 'auto')
     failed = {photographs[path]: reason if str(path) in reason else f'{path}: {reason}' for path, reason in errors.items()}
     names = out.pictures(photographs.values(), failed)
-    out.write_table(names)
-    index = out.write_index(names, failed, 'the one that comes with the package' if args.bundled else '')
+    out.write_table(names, infer.agreement)
+    index = out.write_index(names, failed, 'the one that comes with the package' if args.bundled else '', infer.agreement)
     there = len(photographs) - predicted - len(errors)
     print(f'{predicted} predicted, {there} were there already, {len(errors)} failed: {", ".join(save)} in {args.out.resolve()}')
+    told = [f'{name} ({words})' for name, words in out.flagged(names).items()]
+    if told:
+        more = f' and {len(told) - 5} more' if told[5:] else ''
+        print(f'{len(told)} flagged, see measurements.csv: {printable(", ".join(told[:5]))}{more}')
     if index:
         print(f'look at {index.resolve()}')
     if errors:

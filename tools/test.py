@@ -46,6 +46,11 @@ def parse_args(words=None, prog=None):
     parser.add_argument(
         '--store-threshold', action='store_true', help='keep the chosen threshold in the checkpoint file, for tools/predict.py'
     )
+    parser.add_argument(
+        '--store-agreement',
+        action='store_true',
+        help='keep which measures agree with those of the labels in the checkpoint file: tools/predict.py tells it beside its measurements',
+    )
     add_common_arguments(parser)
     args = parser.parse_args(tta_spelled_out(sys.argv[1:] if words is None else words))
     if args.store_threshold and not args.choose_threshold:
@@ -59,6 +64,7 @@ def main(words=None, prog=None):
     load()
     from mmengine.dist import is_main_process
 
+    from mmseg_fundus.engine.agreement import store_agreement
     from mmseg_fundus.engine.config import check_loaders, check_prediction_options, load_config, use_dataset
     from mmseg_fundus.engine.console import ConsoleRunner
     from mmseg_fundus.engine.distributed import prepare_launcher
@@ -104,6 +110,8 @@ def main(words=None, prog=None):
             store_threshold(cfg.load_from, runner.threshold_chosen_on)
     with shown_test(runner):
         runner.test()
+    if args.store_agreement and is_main_process():
+        store_agreement(cfg.load_from, runner)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,7 @@ from ..fileio.whole_files import remove_leftovers, write_whole
 from ..measurement import write_measurements
 from ..report.folder_page import PredictedPicture, folder_page
 from ..results import without_nan
-from .outputs import PREVIEWS, SHOWN, write_output
+from .outputs import FLAGS, PREVIEWS, SHOWN, write_output
 
 if TYPE_CHECKING:
     from .prediction import VesselPrediction
@@ -109,8 +109,16 @@ class PredictionFolder:
             row = read_json(self.path('measurements', name))
         except DataError:
             return None
-        fine = isinstance(row, dict) and row and all(value is None or type(value) in (int, float) for value in row.values())
-        return row if fine else None
+        if not isinstance(row, dict) or not isinstance(row.get(FLAGS), str):  # an older version wrote none
+            return None
+        return row if all(value is None or type(value) in (int, float) for key, value in row.items() if key != FLAGS) else None
+
+    def flagged(self, names: Iterable[Path]) -> dict[Path, str]:
+        """What is wrong with pictures whose measurements are there, of those with which something is."""
+        if 'measurements' not in self.suffixes:
+            return {}
+        found = {name: (self._measured(name) or {}).get(FLAGS) for name in names}
+        return {name: flags for name, flags in found.items() if flags}
 
     def pictures(self, names: Iterable[Path], failed: Collection[Path] = ()) -> list[Path]:
         """Names of this run's pictures without those that failed, and of those that earlier runs with these settings put on the page."""
@@ -120,24 +128,33 @@ class PredictionFolder:
             found |= {file.relative_to(shown).with_suffix('') for file in shown.rglob(f'*.{PREVIEWS[SHOWN]}')}
         return sorted(found - set(failed), key=str)
 
-    def write_table(self, names: Iterable[Path]) -> Path | None:
-        """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for."""
+    def write_table(self, names: Iterable[Path], agreement: str = '') -> Path | None:
+        """``measurements.csv`` of the pictures whose measurements are there; ``None`` if those were not asked for.
+
+        Args:
+            names (Iterable[Path]): Of :meth:`pictures`.
+            agreement (str): Which measures of the model can be trusted, for the last column; '' for no such column.
+        """
         if 'measurements' not in self.suffixes:
             return None
         found = {name: self._measured(name) for name in names}
-        rows = [(name.as_posix(), row) for name, row in found.items() if row is not None]
+        note = {'agreement': agreement} if agreement else {}
+        rows = [(name.as_posix(), {**row, **note}) for name, row in found.items() if row is not None]
         if not rows:
             return None
         write_measurements(self.folder / 'measurements.csv', rows)
         return self.folder / 'measurements.csv'
 
-    def write_index(self, names: Iterable[Path], failed: Mapping[Path, str] | None = None, model: str = '') -> Path | None:
+    def write_index(
+        self, names: Iterable[Path], failed: Mapping[Path, str] | None = None, model: str = '', agreement: str = ''
+    ) -> Path | None:
         """``index.html``, which shows pictures and their measurements; ``None`` if it was not asked for.
 
         Args:
             names (Iterable[Path]): Of :meth:`pictures`.
             failed (dict, optional): Pictures that could not be predicted, by name, and why.
             model (str): What predicted, in words, where its file's name says too little.
+            agreement (str): Which measures of the model can be trusted; '' for nothing.
         """
         if not self.has_index:
             return None
@@ -150,6 +167,6 @@ class PredictionFolder:
             files.pop('measurements', None)  # they are in the table
             rows.append(PredictedPicture(name.as_posix(), files, previews, measured))
         told = {name.as_posix(): reason for name, reason in (failed or {}).items()}
-        page = folder_page(self.folder.resolve().name, model, self.settings, rows, told)
+        page = folder_page(self.folder.resolve().name, model, self.settings, rows, told, agreement)
         write_whole(self.folder / 'index.html', lambda temporary: temporary.write_text(page, encoding='utf-8'))
         return self.folder / 'index.html'

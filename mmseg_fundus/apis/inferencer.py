@@ -14,6 +14,7 @@ from ..choices import ENGINES
 from ..classes import vessel_probability
 from ..datasets.fov import find_fov
 from ..datasets.photograph import read_photograph
+from ..engine.agreement import agreement_note
 from ..engine.config import check_prediction_options, load_config
 from ..engine.ensemble import listed, read_model, use_members
 from ..engine.whereabouts import settle_files
@@ -51,6 +52,9 @@ class FundusVesselInferencer:
         options (dict, optional): Other settings of the config, dotted keys, as ``--cfg-options``.
         engine (str): What computes the network: ``'torch'``, or ``'onnx'``, onnxruntime in float32 on the CPU.  Faster where the machine
             does not compute bfloat16, slower where it does; not for a config with ``test_cfg.encoder``.
+
+    Attributes:
+        agreement (str): Which measures of its predictions agree with those of labels, as far as it is stored with the checkpoint.
 
     Raises:
         FundusError: If a file is missing or does not fit, see :mod:`mmseg_fundus.errors`.
@@ -100,6 +104,7 @@ class FundusVesselInferencer:
         if engine == 'onnx':
             self.model.use_network(OnnxNetwork(self.model))
         stored = (found.get('meta') or {}).get('threshold') or {}
+        self.agreement = agreement_note(found.get('meta') or {})
         wanted = (threshold, (options or {}).get('model.test_cfg.threshold'), stored.get('threshold'), self._configured())
         self.threshold = _threshold(next(value for value in wanted if value is not None))
         self.micrometres_per_pixel = micrometres_per_pixel

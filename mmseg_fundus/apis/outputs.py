@@ -13,6 +13,7 @@ from ..choices import OUTPUTS
 from ..classes import MOST_SPREAD
 from ..errors import ConfigError
 from ..evaluation.mask_writer import save_grey
+from ..measurement import quality_flags
 from ..results import without_nan
 from ..visualization import LAYER_OPACITY, shrunk, thumbnail, vessel_layer
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN = 'index/photograph'  # is written last: a picture that has it is on the page
 PREVIEWS = {'index/vessels': 'png', 'index/thumbnail': 'jpg', SHOWN: 'jpg'}  # of each picture, for ``index``
+FLAGS = 'flags'  # the one measurement that is no number
 
 Writer = Callable[[Path], Any]
 
@@ -52,7 +54,9 @@ def write_output(kind: str, suffix: str, prediction: 'VesselPrediction') -> Writ
         case 'overlay':
             return _image(prediction.draw(), quality=90)
         case 'measurements':
-            text = json.dumps(without_nan(prediction.measurements), indent=2) + '\n'
+            quality = prediction.quality
+            found = {**prediction.measurements, **quality, FLAGS: '; '.join(quality_flags(quality))}
+            text = json.dumps(without_nan(found), indent=2) + '\n'
             return lambda path: path.write_text(text)
         case 'index/photograph':
             return _image(shrunk(prediction.picture), quality=85)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..errors import ConfigError
 from ..fileio.pictures import distinct_names
-from ..measurement import measure_vessels
+from ..measurement import measure_vessels, picture_quality, quality_flags
 from ..visualization import draw_panels
 from .folder import PredictionFolder, default_outputs
 
@@ -48,6 +48,16 @@ class VesselPrediction:
     def measurements(self) -> dict[str, float]:
         """Vessel density, length, width, tortuosity ..., see :func:`mmseg_fundus.measurement.measure_vessels`."""
         return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel)
+
+    @property
+    def quality(self) -> dict[str, float]:
+        """Expected Dice, blur, brightness ..., see :func:`mmseg_fundus.measurement.picture_quality`."""
+        return picture_quality(self.picture, self.fov, self.probability, self.threshold)
+
+    @property
+    def flags(self) -> list[str]:
+        """What is wrong with the picture, in words; see :func:`mmseg_fundus.measurement.quality_flags`."""
+        return quality_flags(self.quality)
 
     def draw(self, label: np.ndarray | None = None) -> np.ndarray:
         """Picture, probability, perhaps uncertainty, and prediction beside each other, as uint8 RGB.

@@ -178,7 +178,7 @@ def score_files(dataset: BaseDataset, predictions: list[Path], threshold: float 
         kinds.append((info.get('seg_map_path'), kind))
         counted = (label != IGNORE) & np.isfinite(probability)
         for found, valid, total in ((records[0], counted & (fov > 0), sums[0]), (records[1], counted, sums[1])):
-            record, histogram = score_picture(probability > threshold, probability, label, valid, widths=found is records[0])
+            record, histogram = score_picture(probability > threshold, probability, label, valid, detail=found is records[0])
             found.append(record)
             if histogram is not None:
                 total += histogram
@@ -187,6 +187,7 @@ def score_files(dataset: BaseDataset, predictions: list[Path], threshold: float 
         for record in (*records[0], *records[1]):
             for name in ('AUC-ROC', 'AUC-PR'):
                 record['figures'].pop(name)
+            record.pop('expected_dice', None)
     inside, whole = ((found, summarise(found, total if any_map else None)) for found, total in zip(records, sums))
     first = dataset.get_data_info(0)
     check_defined(inside[1]['pooled'], len(names), (first['img_path'], first['seg_map_path']))

@@ -5,6 +5,7 @@ from typing import Any
 
 from prettytable import PrettyTable
 
+from .agreement import measure_rows
 from .curves import curves
 from .risk_coverage import risk_coverage
 from .score_histogram import ScoreHistogram
@@ -44,6 +45,8 @@ def make_report(
             row.update({mark + figure: value for figure, value in records[i]['figures'].items()})
             if area == FOV and 'topology' in records[i]:
                 row.update({name: value for name, value in topology([records[i]['topology']]).items() if not name.startswith('Share')})
+            if area == FOV:
+                row.update(measure_rows(records[i]))
             row.update({mark + count: int(value) for count, value in zip(('TP', 'FP', 'FN', 'TN'), records[i]['counts'])})
         rows.append(row)
     found = (curves(histogram) if histogram is not None else None) or {}

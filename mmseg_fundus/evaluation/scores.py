@@ -8,6 +8,9 @@ from skimage.morphology import skeletonize
 
 from ..classes import IGNORE, VESSEL
 from ..errors import DataError
+from ..measurement import measure_vessels
+from ..measurement.quality import expected_dice
+from .agreement import agreement_figures, expected_figures
 from .cldice import centerline_counts, cldice
 from .counts import binary_figures, confusion_counts
 from .score_histogram import ScoreHistogram
@@ -22,7 +25,7 @@ def score_picture(
     label: np.ndarray,
     valid: np.ndarray,
     centerline: bool = True,
-    widths: bool = False,
+    detail: bool = False,
 ) -> tuple[dict[str, Any], ScoreHistogram | None]:
     """Score one picture where ``valid``.
 
@@ -32,10 +35,11 @@ def score_picture(
         label (np.ndarray): ``(H, W)``, 0 or 1 where ``valid``.
         valid (np.ndarray): ``(H, W)`` bool; pixels that count (the field of view, less what the label ignores).
         centerline (bool): Also clDice.
-        widths (bool): Also recall by vessel width, and topology.
+        detail (bool): Also recall by vessel width, topology, :func:`.measure_vessels` of prediction and label, and expected Dice.
 
     Returns:
-        tuple[dict, ScoreHistogram]: ``counts``, perhaps ``centerline`` and ``topology``, and ``figures`` by name; the scores' histogram.
+        tuple[dict, ScoreHistogram]: ``counts``, perhaps ``centerline``, ``topology``, ``measures`` and ``expected_dice``, and ``figures``
+            by name; the scores' histogram.
 
     Raises:
         DataError: If sizes differ or the label holds other values.
@@ -44,13 +48,16 @@ def score_picture(
     counts = confusion_counts(prediction, np.where(valid, label, IGNORE))
     record: dict[str, Any] = dict(counts=counts)
     vessel = (label == VESSEL) & valid
-    line = skeletonize(vessel) if centerline or widths else None
+    line = skeletonize(vessel) if centerline or detail else None
     if centerline:
         record['centerline'] = centerline_counts(prediction & valid, vessel, line)
-    if widths:
+    if detail:
         record['topology'] = topology_counts(prediction, vessel, valid, line)
+        record['measures'] = tuple(measure_vessels(mask & valid, valid) if valid.any() else {} for mask in (prediction, vessel))
     histogram = None
     if probability is not None:
+        if detail:
+            record['expected_dice'] = expected_dice(probability, prediction, valid)
         histogram = ScoreHistogram()
         histogram.add(probability[valid], label[valid] == VESSEL)
     record['figures'] = figures(counts, record.get('centerline'), histogram)
@@ -77,10 +84,13 @@ def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = 
     Returns:
         dict: ``pooled`` (counts of all pictures added), ``mean`` and ``sd`` (over pictures, those where a figure is not defined left
         out; population standard deviation), each by name; ``left_out``, how many those are, by the names that have some; ``bounds`` of
-        the pooled areas under curves; ``topology``, see :func:`.topology.topology`.
+        the pooled areas under curves; ``topology``, see :func:`.topology.topology`; ``agreement`` of measures, see
+        :func:`.agreement_figures`; ``expected`` Dice, see :func:`.expected_figures`.
     """
     centerline = sum(r['centerline'] for r in records) if 'centerline' in records[0] else None
-    summary = dict(pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, left_out={}, bounds={})
+    summary: dict[str, dict[str, Any]] = dict(
+        pooled=figures(sum(r['counts'] for r in records), centerline, histogram), mean={}, sd={}, left_out={}, bounds={}
+    )
     for name in summary['pooled']:
         values = np.array([r['figures'][name] for r in records])
         values = values[np.isfinite(values)]
@@ -90,6 +100,10 @@ def summarise(records: list[dict[str, Any]], histogram: ScoreHistogram | None = 
         summary['sd'][name] = float(values.std()) if len(values) else float('nan')
     if 'topology' in records[0]:
         summary['topology'] = topology([record['topology'] for record in records])
+    if all('measures' in record for record in records):
+        summary['agreement'] = agreement_figures(*([record['measures'][i] for record in records] for i in range(2)))
+    if all('expected_dice' in record for record in records):
+        summary['expected'] = expected_figures(*zip(*((record['expected_dice'], record['figures']['Dice']) for record in records)))
     if histogram is not None:
         summary['bounds'] = {'AUC-ROC': histogram.auc_roc()[1], 'AUC-PR': histogram.average_precision()[1]}
     return summary

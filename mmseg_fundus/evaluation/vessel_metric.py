@@ -12,6 +12,7 @@ from mmseg.registry import METRICS
 from ..classes import IGNORE, NUMBER, VESSEL, vessel_probability
 from ..datasets.naming import sample_names
 from ..errors import DataError
+from .agreement import agreement_table, expected_line
 from .mask_writer import MaskWriter
 from .report import Scored, figures_table, make_report, report_rows
 from .risk_coverage import RANKINGS, risk_line, uncertainties
@@ -25,8 +26,9 @@ class VesselMetric(BaseMetric):
     """The field's figures of the vessel class: pooled inside the field of view, and in detail per picture and over the whole frame.
 
     Dice, IoU, accuracy, sensitivity, specificity, precision, MCC, areas under the ROC and precision-recall curves; with ``detail``
-    also clDice, recall by vessel width, errors of topology, mean and standard deviation over pictures, the curves (ROC, precision-recall,
-    calibration, risk-coverage), and all of it unmasked.  Prediction and label are compared at the label's resolution, which the test
+    also clDice, recall by vessel width, errors of topology, agreement of measures (:func:`.agreement_figures`), expected Dice, mean and
+    standard deviation over pictures, the curves (ROC, precision-recall, calibration, risk-coverage), and all of it unmasked.
+    Prediction and label are compared at the label's resolution, which the test
     pipelines leave native.
 
     The metrics returned are those pooled over the field of view of all pictures: each picture's counts are collected from every
@@ -110,9 +112,8 @@ class VesselMetric(BaseMetric):
                 areas['whole'] = (whole, whole != self.ignore_index)
             result = dict(picture=name, loss=sample.get('val_loss') or {})
             for area, (label, valid) in areas.items():
-                result[area], histogram = score_picture(
-                    prediction, probability, label, valid, self.detail, widths=self.detail and area == 'inside'
-                )
+                detail = self.detail and area == 'inside'
+                result[area], histogram = score_picture(prediction, probability, label, valid, self.detail, detail)
                 if histogram is not None:
                     self._sums[area] += histogram
                     self._last[area] = histogram
@@ -177,7 +178,10 @@ class VesselMetric(BaseMetric):
         left_out = told_left_out(areas['inside'][1]['left_out'], len(results)) if self.detail else ''
         risks = risk_line((report.get('curves') or {}).get('risk_coverage') or {})
         widths = topology_line(areas['inside'][1].get('topology') or {})
-        told = filter(None, (figures_table(report_rows(report), title), widths, left_out, risks))
+        summary = areas['inside'][1]
+        agreement = agreement_table({'': summary.get('agreement') or {}})
+        expected = expected_line(summary.get('expected') or {})
+        told = filter(None, (figures_table(report_rows(report), title), widths, left_out, risks, agreement, expected))
         print_log('\n' + '\n'.join(told), logger='current')
         metrics = dict(areas['inside'][1]['pooled'])
         losses = {name: float(np.mean([result['loss'][name] for result in results])) for name in results[0]['loss']}

@@ -1,4 +1,5 @@
 from .measure import measure_vessels
+from .quality import picture_quality, quality_flags
 from .table import write_measurements
 
-__all__ = ['measure_vessels', 'write_measurements']
+__all__ = ['measure_vessels', 'picture_quality', 'quality_flags', 'write_measurements']

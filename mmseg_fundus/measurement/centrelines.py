@@ -9,6 +9,7 @@ from .skeleton import Branch, Skeleton, find_skeleton, path_length
 
 WINDOW = 11  # pixels along a centreline that a parabola is fitted to
 CURVATURE_WINDOW = 21
+LEAVING = 8  # pixels along a line that show where it goes from a branch point
 
 
 class Centreline(NamedTuple):
@@ -39,6 +40,23 @@ class Centreline(NamedTuple):
         turned = np.abs(velocity[:, 0] * acceleration[:, 1] - velocity[:, 1] * acceleration[:, 0]) / speed**2
         return float(turned.sum() / speed.sum())
 
+    def piece_tortuosities(self, pixels: float) -> np.ndarray:
+        """Arc over chord of every piece of that length, a pixel after the other; none of a shorter line."""
+        points = _even(self.points, 1)
+        step = self.length() / (len(points) - 1)
+        steps = max(round(pixels / step), 1) if step else len(points)
+        return steps * step / np.maximum(np.hypot(*(points[steps:] - points[:-steps]).T), 1e-9)
+
+    def direction(self, start: bool) -> np.ndarray | None:
+        """Unit vector along which it leaves its first point, or its last: over :data:`LEAVING` pixels beyond the margin there; ``None`` if
+        it is shorter."""
+        points, margin = (self.points, self.margins[0]) if start else (self.points[::-1], self.margins[1])
+        along = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+        if self.closed or along[-1] < margin + LEAVING:
+            return None
+        one, other = (np.array([np.interp(at, along, place) for place in points.T]) for at in (margin, margin + LEAVING))
+        return (other - one) / np.hypot(*(other - one))
+
     def away_from_ends(self) -> tuple[np.ndarray, float, np.ndarray]:
         """``(S, 2)`` middles of short even steps, their length in pixels, and ``(S,)`` bool whether each is outside the margins."""
         points = _even(self.points, 4)
@@ -47,8 +65,8 @@ class Centreline(NamedTuple):
         return (points[1:] + points[:-1]) / 2, total / count, (along > self.margins[0]) & (total - along > self.margins[1])
 
 
-def find_centrelines(mask: np.ndarray) -> tuple[list[Centreline], int]:
-    """Centrelines of a mask from tip to tip, and its branch points.
+def find_centrelines(mask: np.ndarray) -> tuple[list[Centreline], int, list[float]]:
+    """Centrelines of a mask from tip to tip, its branch points, and the angles of its forks.
 
     A parabola fitted to the 11 pixels around each (Savitzky and Golay, Smoothing and differentiation of data by simplified least squares
     procedures, Analytical Chemistry 36, 1964) takes the staircase out of the skeleton of :func:`.find_skeleton`; its length is then free
@@ -59,15 +77,28 @@ def find_centrelines(mask: np.ndarray) -> tuple[list[Centreline], int]:
         mask (np.ndarray): ``(H, W)`` bool; background all along the border.
 
     Returns:
-        tuple[list[Centreline], int]: The lines and the number of branch points.  A shape without a line, like a disc or a square, has one
-        through its middle, along a row or a column.
+        tuple[list[Centreline], int, list[float]]: The lines; the number of branch points; and of each fork whose three vessels are long
+        enough the smallest angle between two of them, in degrees.  A shape without a line, like a disc or a square, has one through its
+        middle, along a row or a column.
     """
     mask = _without_pinholes(mask)
     skeleton = find_skeleton(mask)
     lines = [_line(branch, skeleton, mask) for branch in skeleton.branches]
+    angles = _fork_angles(skeleton, lines)
     for i in np.flatnonzero(skeleton.degrees == 0):
         lines.append(max((_across(skeleton.points[i], skeleton.radii[i], mask, step) for step in ((0, 1), (1, 0))), key=Centreline.length))
-    return lines, int((skeleton.degrees > 2).sum())
+    return lines, int((skeleton.degrees > 2).sum()), angles
+
+
+def _fork_angles(skeleton: Skeleton, lines: list[Centreline]) -> list[float]:
+    leaving: dict[int, list[np.ndarray | None]] = {int(node): [] for node in np.flatnonzero(skeleton.degrees == 3)}
+    for branch, line in zip(skeleton.branches, lines):
+        for node, start in ((branch.first, True), (branch.last, False)):
+            if node in leaving:
+                leaving[node].append(line.direction(start))
+    forks = [np.stack([one for one in ways if one is not None]) for ways in leaving.values() if all(one is not None for one in ways)]
+    cosines = [max(a @ b, b @ c, c @ a) for a, b, c in forks]
+    return np.degrees(np.arccos(np.clip(cosines, -1, 1))).tolist()
 
 
 def _without_pinholes(mask: np.ndarray) -> np.ndarray:

@@ -6,10 +6,11 @@ from scipy import ndimage
 
 from ..errors import DataError
 from .centrelines import Centreline, find_centrelines
-from .fractal import fractal_dimension
+from .fractal import fractal_dimensions
 from .inputs import check_mask, check_scale
 
 SHORTEST = 10  # pixels; tortuosity leaves out shorter branches
+PIECE = 0.1  # of the diameter of the field of view: local tortuosity is of pieces of this length
 
 
 def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_per_pixel: float | None = None) -> dict[str, float]:
@@ -29,11 +30,15 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         - ``skeleton_length_density_per_px``: that over the area of the field of view.
         - ``mean_width_px``: area over length of vessels farther from branch points than they are wide there, and half of that from tips;
             of all vessels if none is.
-        - ``fractal_dimension_skeleton``, ``fractal_dimension_mask``: of :func:`.fractal_dimension`.
+        - ``fractal_dimension_skeleton``, ``information_dimension_skeleton``, ``correlation_dimension_skeleton``: of
+            :func:`.fractal_dimensions`; ``fractal_dimension_mask``: the first of them, of the mask.
         - ``tortuosity``: arc length over chord of a branch, 1 or more; mean weighted by length over branches of 10 pixels and more whose
             ends are farther apart than the vessel is wide there: no loops.
+        - ``tortuosity_local``: arc length over chord, median of all pieces of vessels that are a tenth of the field of view's diameter
+            long (of a circle of its area); spurs and breaks, which cut vessels into other branches, hardly change it.
         - ``mean_curvature_rad_per_px``: absolute angle turned over length, mean weighted by length over branches of 21 pixels and more;
             one over the radius for a circle.
+        - ``branching_angle_deg``: smallest of the three angles at a fork, mean over forks.
         - ``branch_points``: forks and crossings, an int.
 
         The two of tortuosity are from Hart et al., Measurement and classification of retinal vascular tortuosity, International Journal
@@ -57,8 +62,10 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
     if not view.any():
         raise DataError('the field of view is empty')
     vessel = _cropped(vessel & view)
-    lines, branch_points = find_centrelines(vessel)
+    lines, branch_points, angles = find_centrelines(vessel)
     fov_area, area, length = int(view.sum()), int(vessel.sum()), float(sum(line.length() for line in lines))
+    pieces = np.concatenate([np.zeros(0), *(line.piece_tortuosities(PIECE * 2 * np.sqrt(fov_area / np.pi)) for line in lines)])
+    dimensions = fractal_dimensions(np.concatenate([line.points for line in lines] or [np.zeros((0, 2))]))
     open_lines = [line for line in lines if line.length() >= SHORTEST and line.chord() > max(line.margins)]
     return {
         f'fov_area_{unit}2': fov_area * scale**2,
@@ -67,10 +74,14 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         f'skeleton_length_{unit}': length * scale,
         f'skeleton_length_density_per_{unit}': length / fov_area / scale,
         f'mean_width_{unit}': _mean_width(vessel, lines) * scale,
-        'fractal_dimension_skeleton': fractal_dimension(np.concatenate([line.points for line in lines] or [np.zeros((0, 2))])),
-        'fractal_dimension_mask': fractal_dimension(np.argwhere(vessel)),
+        'fractal_dimension_skeleton': dimensions[0],
+        'information_dimension_skeleton': dimensions[1],
+        'correlation_dimension_skeleton': dimensions[2],
+        'fractal_dimension_mask': fractal_dimensions(np.argwhere(vessel))[0],
         'tortuosity': _weighted_mean((line.length() / line.chord(), line.length()) for line in open_lines),
+        'tortuosity_local': float(np.median(pieces)) if len(pieces) else float('nan'),
         f'mean_curvature_rad_per_{unit}': _weighted_mean((line.curvature(), line.length()) for line in lines) / scale,
+        'branching_angle_deg': float(np.mean(angles)) if angles else float('nan'),
         'branch_points': branch_points,
     }
 

@@ -1,17 +1,18 @@
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from ..errors import DataError
 from ..fileio.whole_files import write_whole
 
 
-def write_measurements(path: str | Path, rows: list[tuple[str, dict[str, float]]]) -> None:
+def write_measurements(path: str | Path, rows: list[tuple[str, dict[str, Any]]]) -> None:
     """Write measurements as CSV, one line per picture; the file is whole or as it was.
 
     Args:
         path (str or Path): The file; its folder is made.
-        rows (list[tuple[str, dict]]): Name and :func:`.measure_vessels` of each picture.
+        rows (list[tuple[str, dict]]): Name and :func:`.measure_vessels` of each picture, perhaps with more numbers and words.
 
     Raises:
         DataError: If there are no rows, or they hold different measurements, as with and without a scale.

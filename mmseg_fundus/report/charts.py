@@ -17,11 +17,21 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """A curve: its name in the legend, its ``(x, y)`` points, and whether each of them gets a dot."""
+    """A curve.
+
+    Attributes:
+        name (str): In the legend; '' for none.
+        points (Sequence[tuple]): ``(x, y)``.
+        dots (bool): Each point gets one.
+        joined (bool): A line goes through the points.
+        like (int, optional): Number of the curve whose colour it has; its own by default.
+    """
 
     name: str
     points: Sequence[tuple[float, float | None]]
     dots: bool = False
+    joined: bool = True
+    like: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,7 @@ def line_chart(
 
     Args:
         title (str): Above it.
-        lines (list[Line]): At most three.
+        lines (list[Line]): At most three that are not like another.
         x_label, y_label (str): Of the axes, with units.
         x_range, y_range (tuple, optional): Ends of the axes; those of the points, ``y`` from 0 on, by default.
         marks (Sequence[Mark]): Points to point out.
@@ -91,7 +101,8 @@ def line_chart(
 
 
 def _curve(number: int, line: Line, at: list[Point]) -> dict[str, Any]:
-    return dict(number=number, name=line.name, path=_path(at), dots=at if line.dots else [])
+    number = number if line.like is None else line.like
+    return dict(number=number, name=line.name, path=_path(at), dots=at if line.dots else [], joined=line.joined)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .frame import framed, render
-from .values import cell, number, photographs
+from .values import Cell, cell, number, photographs
 
 # of measure_vessels, {u} being px or um: the head of the column, decimals
 COLUMNS = {
@@ -20,10 +20,21 @@ COLUMNS = {
     'skeleton_length_density_per_{u}': ('Length density, 1/{u}', 5),
     'mean_width_{u}': ('Mean width, {u}', 2),
     'fractal_dimension_skeleton': ('Fractal dimension, lines', 3),
+    'information_dimension_skeleton': ('Information dimension, lines', 3),
+    'correlation_dimension_skeleton': ('Correlation dimension, lines', 3),
     'fractal_dimension_mask': ('Fractal dimension, mask', 3),
     'tortuosity': ('Tortuosity', 3),
+    'tortuosity_local': ('Tortuosity, local', 4),
     'mean_curvature_rad_per_{u}': ('Curvature, rad/{u}', 4),
+    'branching_angle_deg': ('Branching angle, °', 1),
     'branch_points': ('Branch points', 0),
+    'expected_dice': ('Expected Dice', 3),
+    'readable_share': ('Readable share', 3),
+    'blur': ('Blur', 3),
+    'brightness': ('Brightness', 3),
+    'unevenness': ('Unevenness', 3),
+    'roundness': ('Roundness of the field', 3),
+    'flags': ('Flags', 0),
 }
 HEADS = {
     key.format(u=u): (head.format(u=unit), digits) for key, (head, digits) in COLUMNS.items() for u, unit in (('px', 'px'), ('um', 'µm'))
@@ -39,17 +50,22 @@ class PredictedPicture:
         name (str): What the picture is called.
         files (dict): Kind (``'mask'``) to file, relative to the page.
         previews (dict): ``'photograph'``, ``'vessels'``, ``'thumbnail'`` to file, relative to the page.
-        measured (dict): Measurements; ``None`` where there was nothing to measure.
+        measured (dict): Measurements; ``None`` where there was nothing to measure; ``flags`` are words.
     """
 
     name: str
     files: dict[str, Path]
     previews: dict[str, Path]
-    measured: Mapping[str, float | None]
+    measured: Mapping[str, float | str | None]
 
 
 def folder_page(
-    title: str, model: str, settings: Mapping[str, Any], pictures: Sequence[PredictedPicture], failed: Mapping[str, str]
+    title: str,
+    model: str,
+    settings: Mapping[str, Any],
+    pictures: Sequence[PredictedPicture],
+    failed: Mapping[str, str],
+    agreement: str = '',
 ) -> str:
     """The page, HTML; it lies in the folder that its files are relative to.
 
@@ -59,11 +75,12 @@ def folder_page(
         settings (dict): Contents of ``settings.json``.
         pictures (Sequence[PredictedPicture]): Those that were predicted.
         failed (dict): Photographs that could not be predicted, by name, and why.
+        agreement (str): Which measures can be trusted; '' for nothing.
     """
     columns = list(dict.fromkeys(key for picture in pictures for key in picture.measured))
     body = render(
         'folder.html',
-        made=_made_with(model, settings),
+        made=_made_with(model, settings) | ({'Agreement of measures': agreement} if agreement else {}),
         settings=json.dumps(settings, indent=2, ensure_ascii=False),
         failed=list(failed.values()),
         open=OPEN,
@@ -99,8 +116,13 @@ def _row(picture: PredictedPicture, columns: Sequence[str]) -> dict[str, Any]:
         name=picture.name,
         previews={kind: link(file) for kind, file in picture.previews.items()} if 'photograph' in picture.previews else {},
         files={kind: link(file) for kind, file in picture.files.items()},
-        cells=[cell(picture.measured.get(key), HEADS[key][1] if key in HEADS else None) for key in columns],
+        cells=[_cell(picture.measured.get(key), HEADS[key][1] if key in HEADS else None) for key in columns],
     )
+
+
+def _cell(value: float | str | None, digits: int | None) -> Cell:
+    """A figure; or flags, which are sorted by how many they are."""
+    return Cell(str(len(list(filter(None, value.split(';'))))), value or '–') if isinstance(value, str) else cell(value, digits)
 
 
 def link(file: Path) -> str:

@@ -8,6 +8,7 @@ from ..models.encoders.standin import LABEL
 from ..visualization.overlay import BRIGHTEST, LEGEND
 from .frame import framed, joined, render
 from .gather import Gathered
+from .measures import measures
 from .sections import data_line, figures, made_from, per_picture, score_curves, training
 from .uncertainty import scale_colours
 
@@ -16,7 +17,7 @@ HEADINGS = {'worst': 'Lowest Dice', 'best': 'Highest Dice'}
 
 def make_page(gathered: Gathered) -> str:
     """Put the page together."""
-    sections = (figures, score_curves, best_and_worst, per_picture, training, made_from)
+    sections = (figures, score_curves, measures, best_and_worst, per_picture, training, made_from)
     return framed(
         title=title(gathered),
         heading=title(gathered),

@@ -45,7 +45,7 @@ for (const chart of document.querySelectorAll('.chart')) {
   const svg = chart.querySelector('svg');
   const readout = chart.querySelector('.readout');
   const [[xLow, xHigh], [yLow, yHigh], [left, right, top, bottom]] = ['x', 'y', 'box'].map(key => svg.dataset[key].split(' ').map(Number));
-  const lines = [...svg.querySelectorAll('.line')].map(path => ({
+  const lines = [...svg.querySelectorAll('.line[data-name]')].map(path => ({
     name: path.dataset.name,
     points: path.getAttribute('d').slice(1).split('L').map(point => point.split(/[ h]/).map(Number)),
   }));
@@ -57,7 +57,7 @@ for (const chart of document.querySelectorAll('.chart')) {
   svg.addEventListener('pointermove', event => {
     const box = svg.getBoundingClientRect();
     const x = (event.clientX - box.left) / box.width * svg.viewBox.baseVal.width;
-    if (x < left || x > right) return clear();
+    if (x < left || x > right || !lines.length) return clear();
     const values = lines.map(line => {
       const [px, py] = line.points.reduce((a, b) => Math.abs(b[0] - x) < Math.abs(a[0] - x) ? b : a);
       return [px, line.name + ' ' + digits(yLow + (bottom - py) / (bottom - top) * (yHigh - yLow))];

@@ -48,6 +48,8 @@ class Area(Part):
     left_out: dict[str, float | None] = kept(figures, make=dict)
     bounds: dict[str, float | None] = kept(figures, make=dict)
     topology: dict[str, float | None] = kept(figures, make=dict)
+    agreement: dict[str, Any] = kept(mapping, make=dict)
+    expected: dict[str, float | None] = kept(figures, make=dict)
 
 
 @dataclass(kw_only=True)

@@ -26,7 +26,7 @@ def test_one_line_per_picture_with_the_unit_in_the_heading(tmp_path):
     assert list(bar) == ['picture', *rows()[0][1]]
     assert bar['picture'] == 'bar, wide'
     for name, value in rows()[0][1].items():
-        assert float(bar[name]) == pytest.approx(value, rel=1e-5, abs=1e-12)
+        assert float(bar[name]) == pytest.approx(value, rel=1e-5, abs=1e-12, nan_ok=True)
     assert (bar['vessel_area_px2'], bar['mean_width_px'], bar['branch_points']) == ('500', '5', '0')
     assert math.isnan(float(nothing['mean_width_px']))
     assert [path.name for path in (tmp_path / 'new').iterdir()] == ['vessels.csv']
@@ -48,14 +48,21 @@ def test_a_name_that_is_no_utf8_is_written_readably(tmp_path):
     assert (tmp_path / 'vessels.csv').read_bytes() == b'picture,x\na\\udcff,1\n'
 
 
-@pytest.mark.parametrize('text', ['{"a"', '[1]', '[' * 200_000, '{}', '{"x": "y"}', '{"x": [1]}'])
+DAMAGED = (
+    *('{"a"', '[1]', '[' * 200_000, '{}', '{"x": 1}', '{"x": 1, "flags": 2}'),
+    *('{"x": "y", "flags": ""}', '{"x": [1], "flags": ""}'),
+)
+
+
+@pytest.mark.parametrize('text', DAMAGED)
 def test_damaged_measurements_are_not_done_and_not_in_the_table(tmp_path, text):
     folder = PredictionFolder(tmp_path, ['measurements'])
-    for name, content in (('good', '{"x": 1.5, "y": null}'), ('bad', text)):
+    for name, content in (('good', '{"x": 1.5, "y": null, "flags": "dark"}'), ('bad', text)):
         folder.path('measurements', Path(name)).parent.mkdir(exist_ok=True)
         folder.path('measurements', Path(name)).write_text(content)
     assert folder.is_done(Path('good')) and not folder.is_done(Path('bad'))
-    assert folder.write_table([Path('good'), Path('bad')]).read_text() == 'picture,x,y\ngood,1.5,\n'
+    assert folder.write_table([Path('good'), Path('bad')]).read_text() == 'picture,x,y,flags\ngood,1.5,,dark\n'
+    assert folder.flagged([Path('good'), Path('bad')]) == {Path('good'): 'dark'}
 
 
 @pytest.mark.parametrize('text', ['[' * 200_000, '{', '[]'])

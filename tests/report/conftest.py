@@ -43,7 +43,7 @@ def written(tmp_path_factory):
         probability = np.clip(rng.normal(0.3 + 0.4 * (label > 0), 0.15 + 0.05 * i), 0, 1).astype(np.float32)
         Image.fromarray((probability > 0.5).astype(np.uint8) * 255).save(folder / 'masks' / f'{name}.png')
         for records, sums, valid in ((inside, total[0], fov >= 0), (whole, total[1], fov >= 0)):
-            record, histogram = score_picture(probability > 0.5, probability, label > 0, valid, widths=True)
+            record, histogram = score_picture(probability > 0.5, probability, label > 0, valid, detail=True)
             records.append(record)
             sums += histogram
     dataset = FundusVesselDataset(tmp_path / 'data', 'test', fov='none')

@@ -61,3 +61,14 @@ def test_a_pipe_is_not_waited_for(work):
         os.mkfifo(path)
     os.mkfifo(work / '20260102_040000/vis_data/scalars.json')
     assert gather(work).training and len(gather(work).pictures) == 5
+
+
+@pytest.mark.parametrize(
+    'agreement', [{'x': 3}, {'<b>x</b>': {'mean': 'y', 'bias': None, 'icc': [1], 'grade': '<i>'}}, {'tortuosity_local': {}}]
+)
+def test_agreement_of_any_kind_is_shown_as_far_as_it_can(work, agreement):
+    report = json.loads((work / 'results.json').read_text())['report']
+    report['field of view']['agreement'] = agreement
+    change(work, report=report)
+    page = make_page(gather(work))
+    assert '<b>x</b>' not in page and '<i>' not in page and 'Measures' in page

@@ -62,10 +62,12 @@ def test_a_page_has_all_its_parts_and_odd_names_stay_text(work):
     assert CONFIG in text and 'max_epochs = 2' in text and '<i>note</i>' in text and '<b>tiny' in text
     share = gathered.results.report.inside.topology['Share wide']
     assert 'By vessel width' in tags.text and f'{share:.4f}' in tags.text and 'connected parts: ' in text and 'loops: ' in text
-    for heading in ('Figures', 'Scores', 'Best and worst pictures', 'Every picture', 'Training', 'Made from'):
+    for heading in ('Figures', 'Scores', 'Measures', 'Best and worst pictures', 'Every picture', 'Training', 'Made from'):
         assert heading in tags.text
     assert len(tags.all('input', type='range')) == 4 and len(tags.all('img')) == 8
-    assert [a['class'] for a in tags.all('figure')].count('chart') == 6
+    assert [a['class'] for a in tags.all('figure')].count('chart') == 11
+    agreement = gathered.results.report.inside.agreement['tortuosity_local']
+    assert 'Expected and true Dice' in tags.text and f'{agreement["mean"]:.4g}' in tags.text and 'expected without labels: mean' in text
     assert len(tags.all('th', **{'aria-sort': 'none'})) == 11 and not tags.all('p', **{'class': 'missing'})
     assert f'{gathered.results.metrics["Dice"]:.4f}' in tags.text and 'ab' * 32 in tags.text
     assert len(page) < 5e6

@@ -16,6 +16,7 @@ from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import DataError
 from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
+from mmseg_fundus.results import without_nan
 
 
 def test_a_threshold_is_given_or_chosen_on_training_pictures_and_written_down(shell, root, tiny_config, tmp_path):
@@ -114,7 +115,7 @@ def test_masks_of_any_kind_score_the_same_and_have_no_areas_under_curves(drive, 
             mask = (p > 0.5).astype(np.uint8) * scale
             np.save(folder / f'{name}.npy', mask > 0) if kind == 'npy' else Image.fromarray(mask).save(folder / f'{name}.{kind}')
         files = match_predictions(folder, names_of(dataset))
-        reports.append(score_files(dataset, files))
+        reports.append(without_nan(score_files(dataset, files)))
     assert reports[0] == reports[1] == reports[2] == reports[3]
     assert 'AUC-ROC' not in reports[0]['field of view']['pooled'] and 'AUC-ROC' not in reports[0]['pictures'][0]
 
@@ -130,7 +131,14 @@ def test_evaluate_masks_writes_its_table_and_the_second_observers(shell, root, d
     assert (
         results['prediction']['threshold'] == 0.4 and results['data']['field_of_view'] == 'shipped' and results['metrics']['AUC-ROC'] > 0.8
     )
-    assert len(list(csv.DictReader((tmp_path / 'scores/per_picture.csv').open()))) == 3
+    rows = list(csv.DictReader((tmp_path / 'scores/per_picture.csv').open()))
+    assert len(rows) == 3
+    measured = results['report']['field of view']['agreement']['vessel_area_px2']
+    areas = [[float(row[f'vessel_area_px2{of}']) for row in rows] for of in ('', ' of the label')]
+    assert measured['bias'] == pytest.approx(np.mean(np.subtract(*areas))) and measured['mean'] == pytest.approx(np.mean(areas[1]))
+    cells = [[cell.strip() for cell in line.split('|')] for line in done.stdout.splitlines()]
+    assert {one[2] for one in cells if one[1:2] == ['vessel_area_px2']} == {'mine', 'second observer'}, done.stdout
+    assert 'Dice expected without labels: mean' in done.stdout and float(rows[0]['Expected Dice']) > 0
     for wrong, words in (
         (('nowhere', 'DRIVE', '--data-root', drive), 'nowhere: folder of predictions not found'),
         (('maps', 'DRIVE'), 'data set folder not found'),

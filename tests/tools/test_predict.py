@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from html import unescape
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -52,8 +54,9 @@ def names(folder, suffix):
 def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, eyes, tmp_path):
     done = predict(eyes, '-o', 'out', '--save', 'mask', 'probability', 'overlay', 'measurements', '--um-per-pixel', '5')
     assert done.returncode == 1 and 'Traceback' not in done.stdout
-    end = done.stdout.strip().splitlines()[-4:]
-    assert '6 predicted, 0 were there already, 2 failed' in end[0]
+    end = done.stdout.strip().splitlines()[-5:]
+    assert '6 predicted, 0 were there already, 2 failed' in end.pop(0)
+    assert end[0].startswith('1 flagged, see measurements.csv: left/deep/dot (') and 'partly unreadable' in end[0]
     assert end[1].startswith('failed: ') and 'broken.tif is truncated or damaged' in ''.join(end[1:3])
     assert 'text.png is no picture' in ''.join(end[1:3]) and '2 of 8 photographs could not be predicted' in end[3]
     out = tmp_path / 'out'
@@ -62,7 +65,9 @@ def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, 
     assert mask.shape == probability.shape == (64, 64) and set(np.unique(mask)) <= {0, 255}
     assert np.array_equal(mask > 0, probability > 0.5 * 65535) and probability.max() > 255, '16 bit'
     rows = list(csv.DictReader((out / 'measurements.csv').open()))
+    assert {row['agreement'] for row in rows} == {'not known: no agreement is stored with the checkpoint (tools/test.py --store-agreement)'}
     assert {row['picture'] for row in rows} == GOOD and 'mean_width_um' in rows[0]
+    assert [row['picture'] for row in rows if 'partly unreadable' in row['flags']] == ['left/deep/dot']
 
 
 def test_what_is_done_is_not_done_again_and_other_settings_do_not_mix(predict, eyes, tmp_path):
@@ -149,3 +154,25 @@ def test_the_threshold_chosen_on_training_pictures_is_kept_with_the_checkpoint(s
     common = (sys.executable, root / 'tools/predict.py', drive_like / 'test/images', '--config', config, '--checkpoint', checkpoint)
     assert shell(*common, '-o', 'out', '--save', 'mask').returncode == 0
     assert json.loads((tmp_path / 'out/settings.json').read_text())['prediction']['threshold'] == chosen['threshold']
+
+
+def test_the_agreement_that_a_test_found_is_kept_with_the_checkpoint_and_told_beside_measurements(
+    shell, root, tiny_checkpoint, drive_like, tmp_path
+):
+    config, checkpoint = tiny_checkpoint()
+    test = (sys.executable, root / 'tools/test.py', config, checkpoint, '--work-dir', 'test', '--store-agreement')
+    before = Path(checkpoint).read_bytes()
+    done = shell(*test, '--cfg-options', 'test_evaluator.detail=False')
+    assert (
+        done.returncode == 1 and '--store-agreement: the test measured nothing' in done.stdout and Path(checkpoint).read_bytes() == before
+    )
+    assert shell(*test).returncode == 0
+    found = json.loads((tmp_path / 'test/results.json').read_text())['report']['field of view']['agreement']
+    eyes = drive_like / 'test/images'
+    common = (sys.executable, root / 'tools/predict.py', eyes, '--config', config, '--checkpoint', checkpoint)
+    assert shell(*common, '-o', 'out').returncode == 0
+    (note,) = {row['agreement'] for row in csv.DictReader((tmp_path / 'out/measurements.csv').open())}
+    assert note in unescape((tmp_path / 'out/index.html').read_text()) and ', test)' in note
+    for grade in ('excellent', 'good', 'moderate', 'poor'):
+        names = [name for name, one in found.items() if one['grade'] == grade]
+        assert not names or f'{grade}: {", ".join(names)}' in note, note

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from mmseg_fundus.errors import DataError
-from mmseg_fundus.measurement.agreement import agreement, agreement_table, agreements, intraclass_correlation
+from mmseg_fundus.evaluation.agreement import (
+    agreement,
+    agreement_figures,
+    agreement_table,
+    expected_figures,
+    expected_line,
+    intraclass_correlation,
+)
 
 # six targets and four judges, Shrout and Fleiss 1979, table 2
 JUDGES = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
@@ -53,8 +60,18 @@ def test_other_pictures_are_refused():
 
 def test_the_table_has_a_line_of_each_measure_and_way_and_names_stay():
     rows = [{'fov_area_px2': 9, 'density': value, 'loops': 1.0} for value in (0.1, 0.2, 0.35, 0.4)]
-    found = agreements(rows, rows)
-    table = agreement_table({'nanonet': found, 'second': found}).splitlines()
-    assert list(found) == ['density', 'loops'] and len(table) == 2 + 4
-    assert table[2].startswith('| density | nanonet | 4 |') and table[2].endswith('| excellent |')
-    assert table[4].startswith('| loops | nanonet | 4 | 1 | +0 |') and table[4].endswith('| - | - | - | - | - |')
+    found = agreement_figures(rows, rows)
+    assert list(found) == ['density', 'loops'] and found['density']['grade'] == 'excellent'
+    table = [[cell.strip() for cell in line.split('|')[1:-1]] for line in agreement_table({'nanonet': found, 'second': found}).splitlines()]
+    (density, same, loops, _) = [cells for cells in table if cells and cells[0] in ('density', 'loops')]
+    assert density[:2] == ['density', 'nanonet'] and same[:2] == ['density', 'second'] and density[-1] == 'excellent'
+    assert loops == ['loops', 'nanonet', '1', '+0', '+0 to +0', *['-'] * 5]
+    alone = agreement_table({'': found}).splitlines()
+    assert 'way' not in alone[3] and agreement_table({'': {}}) == ''
+
+
+def test_expected_dice_beside_the_true_one():
+    found = expected_figures([0.8, 0.7, 0.6, np.nan], [0.7, 0.65, 0.5, 0.4])
+    assert found == pytest.approx(dict(pictures=3, mean=0.7, bias=0.25 / 3, error=(0.0225 / 3) ** 0.5, spearman=1))
+    assert expected_line(found).endswith('mean 0.7000, bias +0.0833, error of a picture 0.0866, rank correlation with the true one 1.00')
+    assert 'rank' not in expected_line(expected_figures([0.8], [0.7])) and expected_line(expected_figures([np.nan], [1])) == ''
