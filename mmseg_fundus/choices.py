@@ -6,7 +6,15 @@ SOURCES_GROUP = 'mmseg_fundus.sources'  # entry points of installed packages tha
 
 # of predictions: what is written of a photograph, and the suffix of its file
 OUTPUTS = {
-    **{'mask': 'png', 'probability': 'png', 'overlay': 'jpg', 'fov': 'png', 'measurements': 'json', 'uncertainty': 'png'},
+    **{
+        'mask': 'png',
+        'probability': 'png',
+        'overlay': 'jpg',
+        'fov': 'png',
+        'measurements': 'json',
+        'uncertainty': 'png',
+        'segments': 'csv',
+    },
     'index': 'html',
 }
 FORMATS = ('png', 'npz')  # of probability and uncertainty

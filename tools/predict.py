@@ -40,7 +40,7 @@ def parse_args(words=None, prog=None):
         '--save',
         nargs='+',
         choices=OUTPUTS,
-        help='what to write (default: all; uncertainty needs several checkpoints; index is a page to look at)',
+        help='what to write (default: all but segments, a table of every vessel; uncertainty needs several checkpoints; index is a page)',
     )
     parser.add_argument(
         '--probability-format', choices=FORMATS, default='png', help='of probability and uncertainty: 16-bit PNG or npz (default: png)'

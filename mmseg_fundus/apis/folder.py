@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 
 def default_outputs(members: int = 1) -> list[str]:
-    """What is written of each picture unless something else is asked for; of several networks the uncertainty, too."""
-    return [name for name in OUTPUTS if name != 'uncertainty' or members > 1]
+    """What is written of each picture unless something else is asked for: no segments; of several networks the uncertainty, too."""
+    return [name for name in OUTPUTS if name != 'segments' and (name != 'uncertainty' or members > 1)]
 
 
 class PredictionFolder:

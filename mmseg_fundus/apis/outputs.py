@@ -14,6 +14,7 @@ from ..classes import MOST_SPREAD
 from ..errors import ConfigError
 from ..evaluation.mask_writer import save_grey
 from ..measurement import quality_flags
+from ..measurement.table import table_text
 from ..results import without_nan
 from ..visualization import LAYER_OPACITY, shrunk, thumbnail, vessel_layer
 
@@ -58,6 +59,9 @@ def write_output(kind: str, suffix: str, prediction: 'VesselPrediction') -> Writ
             found = {**prediction.measurements, **quality, FLAGS: '; '.join(quality_flags(quality))}
             text = json.dumps(without_nan(found), indent=2) + '\n'
             return lambda path: path.write_text(text)
+        case 'segments':
+            rows = [(str(i), row) for i, row in enumerate(prediction.segments, 1)]
+            return lambda path: path.write_text(table_text(rows, of='segment') if rows else 'segment\n')
         case 'index/photograph':
             return _image(shrunk(prediction.picture), quality=85)
         case 'index/vessels':

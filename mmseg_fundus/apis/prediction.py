@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..errors import ConfigError
 from ..fileio.pictures import distinct_names
-from ..measurement import measure_vessels, picture_quality, quality_flags
+from ..measurement import measure_segments, measure_vessels, picture_quality, quality_flags
 from ..visualization import draw_panels
 from .folder import PredictionFolder, default_outputs
 
@@ -48,6 +48,11 @@ class VesselPrediction:
     def measurements(self) -> dict[str, float]:
         """Vessel density, length, width, tortuosity ..., see :func:`mmseg_fundus.measurement.measure_vessels`."""
         return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel)
+
+    @property
+    def segments(self) -> list[dict[str, float]]:
+        """Length, shape and width of each vessel, see :func:`mmseg_fundus.measurement.measure_segments`."""
+        return measure_segments(self.mask, self.fov, self.micrometres_per_pixel, self.probability, self.threshold)
 
     @property
     def quality(self) -> dict[str, float]:

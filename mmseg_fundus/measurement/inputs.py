@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import ndimage
 
 from ..errors import ConfigError, DataError
 
@@ -37,3 +38,30 @@ def check_scale(scale: Any) -> float:
     if isinstance(scale, bool) or not isinstance(scale, numbers.Real) or not math.isfinite(scale) or scale <= 0:
         raise ConfigError(f'micrometres_per_pixel: found {scale!r}, expected a number above 0')
     return float(scale)
+
+
+def vessel_in_view(
+    mask: ArrayLike, fov: ArrayLike | None, micrometres_per_pixel: float | None
+) -> tuple[np.ndarray, np.ndarray, str, float]:
+    """What is measured: ``(H, W)`` bool vessels inside the field of view, the field of view, and the unit (``px``, ``um``) and its size.
+
+    Raises:
+        DataError: If an array has another shape or other values, or the field of view is empty.
+        ConfigError: If the scale is not a number above 0.
+    """
+    unit, scale = ('px', 1.0) if micrometres_per_pixel is None else ('um', check_scale(micrometres_per_pixel))
+    vessel = check_mask(mask, 'mask')
+    view = np.ones_like(vessel) if fov is None else check_mask(fov, 'field of view')
+    if view.shape != vessel.shape:
+        raise DataError(f'mask {vessel.shape} and field of view {view.shape} differ in size')
+    if not view.any():
+        raise DataError('the field of view is empty')
+    return vessel & view, view, unit, scale
+
+
+def cropped(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a mask that holds vessels, with background all around, and where its first pixel lies in the mask, row and column."""
+    if not vessel.any():
+        return np.zeros((3, 3), bool), np.zeros(2, int)
+    box = ndimage.find_objects(vessel.astype(np.uint8))[0]
+    return np.pad(vessel[box], 1), np.array([side.start - 1 for side in box])

@@ -4,10 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
-from ..errors import DataError
 from .centrelines import Centreline, find_centrelines
 from .fractal import fractal_dimensions
-from .inputs import check_mask, check_scale
+from .inputs import cropped, vessel_in_view
 
 SHORTEST = 10  # pixels; tortuosity leaves out shorter branches
 PIECE = 0.1  # of the diameter of the field of view: local tortuosity is of pieces of this length
@@ -54,14 +53,8 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         >>> round(measure_vessels(bar, micrometres_per_pixel=4)['mean_width_um'], 2)
         20.0
     """
-    unit, scale = ('px', 1) if micrometres_per_pixel is None else ('um', check_scale(micrometres_per_pixel))
-    vessel = check_mask(mask, 'mask')
-    view = np.ones_like(vessel) if fov is None else check_mask(fov, 'field of view')
-    if view.shape != vessel.shape:
-        raise DataError(f'mask {vessel.shape} and field of view {view.shape} differ in size')
-    if not view.any():
-        raise DataError('the field of view is empty')
-    vessel = _cropped(vessel & view)
+    vessel, view, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel)
+    vessel, _ = cropped(vessel)
     lines, branch_points, angles = find_centrelines(vessel)
     fov_area, area, length = int(view.sum()), int(vessel.sum()), float(sum(line.length() for line in lines))
     pieces = np.concatenate([np.zeros(0), *(line.piece_tortuosities(PIECE * 2 * np.sqrt(fov_area / np.pi)) for line in lines)])
@@ -84,14 +77,6 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         'branching_angle_deg': float(np.mean(angles)) if angles else float('nan'),
         'branch_points': branch_points,
     }
-
-
-def _cropped(vessel: np.ndarray) -> np.ndarray:
-    """The part that holds vessels, with background all around."""
-    if not vessel.any():
-        return np.zeros((3, 3), bool)
-    box = ndimage.find_objects(vessel.astype(np.uint8))[0]
-    return np.pad(vessel[box], 1)
 
 
 def _mean_width(vessel: np.ndarray, lines: list[Centreline]) -> float:

@@ -52,7 +52,7 @@ def names(folder, suffix):
 
 
 def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, eyes, tmp_path):
-    done = predict(eyes, '-o', 'out', '--save', 'mask', 'probability', 'overlay', 'measurements', '--um-per-pixel', '5')
+    done = predict(eyes, '-o', 'out', '--save', 'mask', 'probability', 'overlay', 'measurements', 'segments', '--um-per-pixel', '5')
     assert done.returncode == 1 and 'Traceback' not in done.stdout
     end = done.stdout.strip().splitlines()[-5:]
     assert '6 predicted, 0 were there already, 2 failed' in end.pop(0)
@@ -64,6 +64,10 @@ def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, 
     mask, probability = (np.asarray(Image.open(out / kind / 'left/alpha.png')) for kind in ('mask', 'probability'))
     assert mask.shape == probability.shape == (64, 64) and set(np.unique(mask)) <= {0, 255}
     assert np.array_equal(mask > 0, probability > 0.5 * 65535) and probability.max() > 255, '16 bit'
+    for name in GOOD:
+        segments = list(csv.DictReader((out / f'segments/{name}.csv').open()))
+        measured = json.loads((out / f'measurements/{name}.json').read_text())
+        assert sum(float(one['length_um']) for one in segments) == pytest.approx(measured['skeleton_length_um'], rel=1e-4)
     rows = list(csv.DictReader((out / 'measurements.csv').open()))
     assert {row['agreement'] for row in rows} == {'not known: no agreement is stored with the checkpoint (tools/test.py --store-agreement)'}
     assert {row['picture'] for row in rows} == GOOD and 'mean_width_um' in rows[0]
