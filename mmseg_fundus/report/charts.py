@@ -62,7 +62,7 @@ def line_chart(
         x_label, y_label (str): Of the axes, with units.
         x_range, y_range (tuple, optional): Ends of the axes; those of the points, ``y`` from 0 on, by default.
         marks (Sequence[Mark]): Points to point out.
-        diagonal (str): Name of the line from (0, 0) to (1, 1); '' for none.
+        diagonal (str): Name of the line where x is y; '' for none.
         note (str): Below it.
     """
     curves = [(i, line, points([x for x, _ in line.points], [y for _, y in line.points])) for i, line in enumerate(lines)]
@@ -94,7 +94,9 @@ def line_chart(
         y_ends=f'{y_low:.9g} {y_high:.9g}',
         x_grid=[(x, text) for x, text in x_grid if left - 1 < x < right + 1],
         y_grid=[(y, text) for y, text in y_grid if TOP - 1 < y < bottom + 1],
-        diagonal=dict(name=diagonal, path=_path([place(0, 0), place(1, 1)])) if diagonal else None,
+        diagonal=dict(name=diagonal, path=_path([place(*(max(x_low, y_low),) * 2), place(*(min(x_high, y_high),) * 2)]))
+        if diagonal
+        else None,
         curves=[_curve(i, line, [place(x, y) for x, y in known]) for i, line, known in curves],
         marks=[Mark(mark.name, *place(x, y)) for mark in marks for x, y in points([mark.x], [mark.y])],  # one point, or none
     )

@@ -39,6 +39,7 @@ COLUMNS = {
 HEADS = {
     key.format(u=u): (head.format(u=unit), digits) for key, (head, digits) in COLUMNS.items() for u, unit in (('px', 'px'), ('um', 'µm'))
 }
+FIRST = ('expected_dice', 'flags')  # columns
 OPEN = 20  # failed photographs that are listed without a click
 
 
@@ -77,7 +78,8 @@ def folder_page(
         failed (dict): Photographs that could not be predicted, by name, and why.
         agreement (str): Which measures can be trusted; '' for nothing.
     """
-    columns = list(dict.fromkeys(key for picture in pictures for key in picture.measured))
+    known = dict.fromkeys(key for picture in pictures for key in picture.measured)
+    columns = sorted(known, key=lambda name: name not in FIRST)  # the others in their order
     body = render(
         'folder.html',
         made=_made_with(model, settings) | ({'Agreement of measures': agreement} if agreement else {}),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from markupsafe import Markup
 
 from ..evaluation.agreement import OF_LABEL, agreement_cells, expected_line
@@ -69,12 +70,14 @@ def _bland_altman(title: str, name: str, one: dict[str, Any], pictures: Sequence
 
 
 def _expected(dice: Sequence[Any], expected: Sequence[Any]) -> Markup:
+    known = points(expected, dice)
+    ends = np.floor(10 * min((min(point) for point in known), default=0)) / 10, 1.0
     return line_chart(
         'Expected and true Dice',
-        [Line('a picture', points(expected, dice), dots=True, joined=False)],
+        [Line('a picture', known, dots=True, joined=False)],
         'Dice expected without the label',
         'Dice',
-        (0, 1),
-        (0, 1),
+        ends,
+        ends,
         diagonal='as expected',
     )
