@@ -57,7 +57,8 @@ class VesselPrediction:
     @property
     def quality(self) -> dict[str, float]:
         """Expected Dice, blur, brightness ..., see :func:`mmseg_fundus.measurement.picture_quality`."""
-        return picture_quality(self.picture, self.fov, self.probability, self.threshold)
+        whole = self.settings.get('field_of_view') == 'whole frame'  # as the user said: that it is not round tells nothing
+        return picture_quality(self.picture, None if whole else self.fov, self.probability, self.threshold)
 
     @property
     def flags(self) -> list[str]:

@@ -43,7 +43,7 @@ def picture_quality(
             scikit-image's ``blur_effect``).
         - ``brightness``: mean of the green channel, 0 to 1.
         - ``unevenness``: standard deviation over mean of the windows' brightness.
-        - ``roundness``: area of the field of view over that of the smallest circle around it.
+        - ``roundness``: area of the field of view over that of the smallest circle around it; ``nan`` if none is given.
 
     Raises:
         DataError: If an array has another shape or other values, or the field of view is empty.
@@ -64,7 +64,7 @@ def picture_quality(
         'blur': _blur(green, inside),
         'brightness': mean,
         'unevenness': float(brightness[inside].std() / mean) if mean else float('nan'),
-        'roundness': _roundness(inside),
+        'roundness': float('nan') if fov is None else _roundness(inside),
     }
     if probability is None:
         return found

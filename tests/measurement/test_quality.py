@@ -53,6 +53,7 @@ def test_a_spoilt_copy_is_flagged(eye, spoil, flag):
 def test_half_an_eye_is_cropped(eye):
     picture, fov, _ = eye
     assert quality_flags(picture_quality(picture[:, : SIDE // 2], fov[:, : SIDE // 2])) == ['cropped: its scale is uncertain']
+    assert quality_flags(picture_quality(picture[100:-100, 100:-100])) == []  # the whole frame, as was asked for
 
 
 def test_covering_costs_what_cannot_be_found(eye):

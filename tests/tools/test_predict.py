@@ -71,6 +71,8 @@ def test_all_good_ones_are_predicted_and_the_bad_ones_named_at_the_end(predict, 
     rows = list(csv.DictReader((out / 'measurements.csv').open()))
     assert {row['agreement'] for row in rows} == {'not known: no agreement is stored with the checkpoint (tools/test.py --store-agreement)'}
     assert {row['picture'] for row in rows} == GOOD and 'mean_width_um' in rows[0]
+    framed = predict(eyes / 'left', '-o', 'framed', '--save', 'measurements', '--whole-frame')
+    assert framed.returncode == 0 and 'cropped' not in (tmp_path / 'framed/measurements.csv').read_text()
     assert [row['picture'] for row in rows if 'partly unreadable' in row['flags']] == ['left/deep/dot']
 
 
