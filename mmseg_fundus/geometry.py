@@ -18,6 +18,11 @@ def box_around(mask: 'np.ndarray | Tensor') -> tuple[slice, slice]:
     return rows, columns
 
 
+def across(mask: 'np.ndarray | Tensor') -> int:
+    """Pixels of the longer side of that box."""
+    return max((box.stop - box.start) if box.stop else side for box, side in zip(box_around(mask), mask.shape))
+
+
 Density = float | Sequence[float] | None  # pixels to a degree of the eye: so many, or the picture's own between two bounds
 
 
@@ -45,9 +50,7 @@ def fov_scale(mask: 'np.ndarray | Tensor', pixels_per_degree: Density, field_ang
     """
     if pixels_per_degree is None:
         return 1.0
-    rows, columns = box_around(mask)
-    across = max((box.stop - box.start) if box.stop else side for box, side in zip((rows, columns), mask.shape))
-    own = across / field_angle
+    own = across(mask) / field_angle
     least, most = pixels_per_degree if isinstance(pixels_per_degree, Sequence) else (pixels_per_degree, pixels_per_degree)
     factor = min(max(own, least), most) / own
     return 1.0 if abs(factor - 1) < 0.03 else factor

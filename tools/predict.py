@@ -60,9 +60,12 @@ def parse_args(words=None, prog=None):
     parser.add_argument('--whole-frame', action='store_true', help='take the whole frame as field of view instead of finding it')
     parser.add_argument('--field-angle', type=float, metavar='DEG', help='degrees that the photographs show (default: 45)')
     parser.add_argument('--um-per-pixel', type=float, metavar='UM', help='micrometres to a pixel, for the measurements')
+    parser.add_argument('--per-degree', action='store_true', help='measurements in degrees of the eye, which --field-angle says')
     parser.add_argument('--overwrite', action='store_true', help='predict again what is there')
     add_common_arguments(parser, launcher=False, loops=False)
     args = parser.parse_args(tta_spelled_out(sys.argv[1:] if words is None else words))
+    if args.per_degree and args.um_per_pixel is not None:
+        parser.error('--per-degree and --um-per-pixel: lengths have one unit; leave one out')
     if args.model and (args.config or args.checkpoint):
         parser.error('--model says what --config and --checkpoint say; leave them out')
     taken = args.model or args.checkpoint or []
@@ -99,6 +102,7 @@ def main(words=None, prog=None):
         window_batch=args.batch,
         field_angle=args.field_angle,
         micrometres_per_pixel=args.um_per_pixel,
+        per_degree=args.per_degree,
         options=common_options(args),
         engine=args.engine,
     )

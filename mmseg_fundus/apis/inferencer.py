@@ -22,6 +22,7 @@ from ..errors import ConfigError, DataError
 from ..export import OnnxNetwork, onnx_modules
 from ..fileio.checksum import tensors_sha256
 from ..fileio.pictures import find_photographs
+from ..geometry import across
 from ..models.encoders.contract import encoder_in
 from ..models.segmentors.norms import norms_in_convolutions
 from ..zoo import bundled
@@ -49,6 +50,7 @@ class FundusVesselInferencer:
         field_angle (float, optional): Degrees that the photographs show, 45 by default; sets their scale where the config gives
             ``pixels_per_degree``.
         micrometres_per_pixel (float, optional): Scale of the measurements.
+        per_degree (bool): Measurements in degrees of the eye: the longer side of the box around the field of view shows ``field_angle``.
         options (dict, optional): Other settings of the config, dotted keys, as ``--cfg-options``.
         engine (str): What computes the network: ``'torch'``, or ``'onnx'``, onnxruntime in float32 on the CPU.  Faster where the machine
             does not compute bfloat16, slower where it does; not for a config with ``test_cfg.encoder``.
@@ -79,6 +81,7 @@ class FundusVesselInferencer:
         window_batch: int | None = None,
         field_angle: float | None = None,
         micrometres_per_pixel: float | None = None,
+        per_degree: bool = False,
         options: dict[str, Any] | None = None,
         engine: str = 'torch',
     ) -> None:
@@ -107,7 +110,9 @@ class FundusVesselInferencer:
         self.agreement = agreement_note(found.get('meta') or {})
         wanted = (threshold, (options or {}).get('model.test_cfg.threshold'), stored.get('threshold'), self._configured())
         self.threshold = _threshold(next(value for value in wanted if value is not None))
-        self.micrometres_per_pixel = micrometres_per_pixel
+        if per_degree and micrometres_per_pixel is not None:
+            raise ConfigError('micrometres_per_pixel and per_degree are both given; lengths have one unit')
+        self.micrometres_per_pixel, self.per_degree = micrometres_per_pixel, per_degree
         self.field_angle = 45.0 if field_angle is None else float(field_angle)
         if not 0 < self.field_angle <= 360:
             raise ConfigError(f'field_angle={field_angle} must lie in (0, 360], in degrees')
@@ -118,6 +123,7 @@ class FundusVesselInferencer:
             'weights_sha256': source.sha256 if source else None,
             'prediction': {**self.model.test_cfg, 'threshold': self.threshold, 'field_angle': self.field_angle},
             **({} if engine == 'torch' else {'engine': engine}),
+            **({'per_degree': True} if per_degree else {}),
         }
 
     @property
@@ -172,7 +178,9 @@ class FundusVesselInferencer:
         spread = predicted.vessel_spread.data[0].float().cpu().numpy() * inside if 'vessel_spread' in predicted else None
         how = 'given' if isinstance(fov, np.ndarray) else 'whole frame' if fov is None else 'found'
         settings = {**self.settings, 'field_of_view': how, 'um_per_pixel': self.micrometres_per_pixel}
-        return VesselPrediction(name, picture, probability, inside, self.threshold, self.micrometres_per_pixel, spread, settings)
+        degrees = self.field_angle / across(inside) if self.per_degree else None
+        scale = self.micrometres_per_pixel
+        return VesselPrediction(name, picture, probability, inside, self.threshold, scale, spread, settings, degrees)
 
 
 def _device(name: str | torch.device | None, engine: str) -> torch.device:

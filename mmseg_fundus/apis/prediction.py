@@ -25,6 +25,7 @@ class VesselPrediction:
         fov (np.ndarray): ``(H, W)`` bool, field of view.
         threshold (float): Probability above which a pixel is vessel.
         micrometres_per_pixel (float, optional): Scale of the measurements; they are in pixels without.
+        degrees_per_pixel (float, optional): Scale of the measurements, where they are to be in degrees of the eye.
         spread (np.ndarray, optional): ``(H, W)`` float32, standard deviation of the members' probabilities, 0 to 0.5, 0 outside the field
             of view; of an ensemble alone.
         settings (dict): What it depends on: checkpoint, threshold, way of predicting.
@@ -38,6 +39,7 @@ class VesselPrediction:
     micrometres_per_pixel: float | None = None
     spread: np.ndarray | None = field(default=None, repr=False)
     settings: dict[str, Any] = field(default_factory=dict, repr=False)
+    degrees_per_pixel: float | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -47,12 +49,13 @@ class VesselPrediction:
     @property
     def measurements(self) -> dict[str, float]:
         """Vessel density, length, width, tortuosity ..., see :func:`mmseg_fundus.measurement.measure_vessels`."""
-        return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel)
+        return measure_vessels(self.mask, self.fov, self.micrometres_per_pixel, self.degrees_per_pixel)
 
     @property
     def segments(self) -> list[dict[str, float]]:
         """Length, shape and width of each vessel, see :func:`mmseg_fundus.measurement.measure_segments`."""
-        return measure_segments(self.mask, self.fov, self.micrometres_per_pixel, self.probability, self.threshold)
+        scales = self.micrometres_per_pixel, self.degrees_per_pixel
+        return measure_segments(self.mask, self.fov, scales[0], self.probability, self.threshold, scales[1])
 
     @property
     def quality(self) -> dict[str, float]:

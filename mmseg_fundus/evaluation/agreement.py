@@ -114,7 +114,9 @@ def agreement_figures(predicted: Sequence[Measures], labelled: Sequence[Measures
     Args:
         predicted, labelled (Sequence[dict]): Measures of the predictions and of the labels of the same pictures.
     """
-    names = [name for name in (labelled[0] if labelled else {}) if not name.startswith(FIELD)]
+    names = [
+        name for name in next(filter(None, labelled), {}) if not name.startswith(FIELD)
+    ]  # a picture without a pixel that counts has none
     found = {name: agreement(*([row.get(name, NAN) for row in rows] for rows in (predicted, labelled))) for name in names}
     return {name: {**one._asdict(), 'grade': one.grade} for name, one in found.items()}
 
@@ -126,7 +128,7 @@ def agreement_table(ways: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     table = PrettyTable(('measure', *(('way',) if len(ways) > 1 else ()), *numbers), title=title, align='r')
     for name in next(iter(ways.values()), {}):
         for way, measures in ways.items():
-            table.add_row([name, *((way,) if len(ways) > 1 else ()), *agreement_cells(measures[name])])
+            table.add_row([name, *((way,) if len(ways) > 1 else ()), *agreement_cells(measures.get(name, {}))])
     table.align['measure'] = table.align['way'] = table.align['agreement'] = 'l'
     return table.get_string() if table.rows else ''
 

@@ -29,27 +29,32 @@ def check_mask(values: ArrayLike, name: str) -> np.ndarray:
     return values != 0
 
 
-def check_scale(scale: Any) -> float:
-    """A positive number.
+def check_scale(scale: Any, name: str) -> float:
+    """A positive number; ``name`` says of what.
 
     Raises:
         ConfigError: If it is something else.
     """
     if isinstance(scale, bool) or not isinstance(scale, numbers.Real) or not math.isfinite(scale) or scale <= 0:
-        raise ConfigError(f'micrometres_per_pixel: found {scale!r}, expected a number above 0')
+        raise ConfigError(f'{name}: found {scale!r}, expected a number above 0')
     return float(scale)
 
 
 def vessel_in_view(
-    mask: ArrayLike, fov: ArrayLike | None, micrometres_per_pixel: float | None
+    mask: ArrayLike, fov: ArrayLike | None, micrometres_per_pixel: float | None, degrees_per_pixel: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, str, float]:
-    """What is measured: ``(H, W)`` bool vessels inside the field of view, the field of view, and the unit (``px``, ``um``) and its size.
+    """What is measured: ``(H, W)`` bool vessels inside the field of view, the field of view, and the unit (``px``, ``um``, ``deg``) and how
+    many of it a pixel is.
 
     Raises:
         DataError: If an array has another shape or other values, or the field of view is empty.
-        ConfigError: If the scale is not a number above 0.
+        ConfigError: If a scale is not a number above 0, or both are given.
     """
-    unit, scale = ('px', 1.0) if micrometres_per_pixel is None else ('um', check_scale(micrometres_per_pixel))
+    given = {'um': ('micrometres_per_pixel', micrometres_per_pixel), 'deg': ('degrees_per_pixel', degrees_per_pixel)}
+    scales = {unit: check_scale(value, name) for unit, (name, value) in given.items() if value is not None}
+    if len(scales) > 1:
+        raise ConfigError('micrometres_per_pixel and degrees_per_pixel are both given; lengths have one unit')
+    unit, scale = next(iter(scales.items()), ('px', 1.0))
     vessel = check_mask(mask, 'mask')
     view = np.ones_like(vessel) if fov is None else check_mask(fov, 'field of view')
     if view.shape != vessel.shape:

@@ -12,13 +12,16 @@ SHORTEST = 10  # pixels; tortuosity leaves out shorter branches
 PIECE = 0.1  # of the diameter of the field of view: local tortuosity is of pieces of this length
 
 
-def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_per_pixel: float | None = None) -> dict[str, float]:
+def measure_vessels(
+    mask: ArrayLike, fov: ArrayLike | None = None, micrometres_per_pixel: float | None = None, degrees_per_pixel: float | None = None
+) -> dict[str, float]:
     """Measure the vessels of one picture; nothing outside the field of view counts.
 
     Args:
         mask (array-like): ``(H, W)``, vessel 1, 255 or True, else 0.
         fov (array-like, optional): ``(H, W)``, field of view, the same values; the whole picture without it.
         micrometres_per_pixel (float, optional): Scale of the picture; with it names and values are in ``um`` instead of ``px``.
+        degrees_per_pixel (float, optional): The same in degrees of the eye, ``deg``; at most one of the two is given.
 
     Returns:
         dict: By name, in this order,
@@ -45,7 +48,7 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
 
     Raises:
         DataError: If an array has another shape or other values, or the field of view is empty.
-        ConfigError: If the scale is not a number above 0.
+        ConfigError: If a scale is not a number above 0, or both are given.
 
     Example:
         >>> bar = np.zeros((40, 120))
@@ -53,7 +56,7 @@ def measure_vessels(mask: ArrayLike, fov: ArrayLike | None = None, micrometres_p
         >>> round(measure_vessels(bar, micrometres_per_pixel=4)['mean_width_um'], 2)
         20.0
     """
-    vessel, view, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel)
+    vessel, view, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel, degrees_per_pixel)
     vessel, _ = cropped(vessel)
     lines, branch_points, angles = find_centrelines(vessel)
     fov_area, area, length = int(view.sum()), int(vessel.sum()), float(sum(line.length() for line in lines))

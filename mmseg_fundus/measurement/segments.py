@@ -17,6 +17,7 @@ def measure_segments(
     micrometres_per_pixel: float | None = None,
     probability: np.ndarray | None = None,
     threshold: float = 0.5,
+    degrees_per_pixel: float | None = None,
 ) -> list[dict[str, float]]:
     """Measure each vessel between branch points and tips.
 
@@ -25,7 +26,7 @@ def measure_segments(
     probability, interpolated, falls to the threshold; of a mask without probabilities halfway.
 
     Args:
-        mask, fov, micrometres_per_pixel: As :func:`.measure_vessels` takes them.
+        mask, fov, micrometres_per_pixel, degrees_per_pixel: As :func:`.measure_vessels` takes them.
         probability (np.ndarray, optional): ``(H, W)`` of vessel, 0 to 1, which the mask was made of.
         threshold (float): Above which it is vessel.
 
@@ -36,7 +37,7 @@ def measure_segments(
 
     Raises:
         DataError: If an array has another shape or other values, or the field of view is empty.
-        ConfigError: If the scale is not a number above 0, or the threshold not in ``[0, 1)``.
+        ConfigError: If a scale is not a number above 0, both are given, or the threshold is not in ``[0, 1)``.
 
     Example:
         >>> bar = np.zeros((40, 120))
@@ -44,7 +45,7 @@ def measure_segments(
         >>> [round(one['mean_width_px'], 2) for one in measure_segments(bar)]
         [5.0]
     """
-    vessel, _, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel)
+    vessel, _, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel, degrees_per_pixel)
     if not 0 <= threshold < 1:
         raise ConfigError(f'threshold={threshold} must lie in [0, 1)')
     if probability is not None and probability.shape != vessel.shape:

@@ -37,7 +37,9 @@ COLUMNS = {
     'flags': ('Flags', 0),
 }
 HEADS = {
-    key.format(u=u): (head.format(u=unit), digits) for key, (head, digits) in COLUMNS.items() for u, unit in (('px', 'px'), ('um', 'µm'))
+    key.format(u=u): (head.format(u=unit), digits if u != 'deg' or key == key.format(u=u) else None)
+    for key, (head, digits) in COLUMNS.items()
+    for u, unit in (('px', 'px'), ('um', 'µm'), ('deg', '°'))
 }
 FIRST = ('expected_dice', 'flags')  # columns
 OPEN = 20  # failed photographs that are listed without a click
@@ -108,7 +110,7 @@ def _made_with(model: str, settings: Mapping[str, Any]) -> dict[str, str]:
         }.get(str(settings.get('field_of_view')), ''),
         'Poses': 'mean of eight flips and quarter turns' if poses is True else 'mean of several' if poses else '',
         'Field angle': f'photographs are taken to show {angle:g} degrees of the eye' if number(angle) is not None else '',
-        'Scale': f'{scale:g} µm to a pixel' if number(scale) is not None else '',
+        'Scale': f'{scale:g} µm to a pixel' if number(scale) is not None else 'degrees of the eye' if settings.get('per_degree') else '',
     }
     return {key: text for key, text in facts.items() if text}
 

@@ -66,6 +66,7 @@ def test_the_table_has_a_line_of_each_measure_and_way_and_names_stay():
     (density, same, loops, _) = [cells for cells in table if cells and cells[0] in ('density', 'loops')]
     assert density[:2] == ['density', 'nanonet'] and same[:2] == ['density', 'second'] and density[-1] == 'excellent'
     assert loops == ['loops', 'nanonet', '1', '+0', '+0 to +0', *['-'] * 5]
+    assert agreement_figures([{}, *rows], [{}, *rows])['density'] == found['density']
     alone = agreement_table({'': found}).splitlines()
     assert 'way' not in alone[3] and agreement_table({'': {}}) == ''
 

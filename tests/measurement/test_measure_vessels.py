@@ -206,6 +206,17 @@ def test_scale_turns_pixels_into_micrometres():
         assert micrometres[name.replace('px', 'um')] == pytest.approx(pixels[name] / 4)
 
 
+def test_scale_turns_pixels_into_degrees_of_the_eye_one_unit_at_a_time():
+    pixels, degrees = measure_vessels(star((0, 120, 240), 5)), measure_vessels(star((0, 120, 240), 5), degrees_per_pixel=0.08)
+    assert [name.replace('px', 'deg') for name in pixels] == list(degrees)
+    assert degrees['skeleton_length_deg'] == pytest.approx(0.08 * pixels['skeleton_length_px'])
+    assert degrees['fov_area_deg2'] == pytest.approx(0.0064 * pixels['fov_area_px2'])
+    assert degrees['skeleton_length_density_per_deg'] == pytest.approx(pixels['skeleton_length_density_per_px'] / 0.08)
+    assert degrees['branching_angle_deg'] == pixels['branching_angle_deg']
+    with pytest.raises(ConfigError, match='micrometres_per_pixel and degrees_per_pixel are both given'):
+        measure_vessels(np.eye(9), micrometres_per_pixel=4, degrees_per_pixel=0.08)
+
+
 def test_nothing_outside_the_field_of_view_counts():
     row, column = np.mgrid[:201, :201]
     fov = np.hypot(row - 100, column - 100) <= 90

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -182,3 +183,23 @@ def test_the_agreement_that_a_test_found_is_kept_with_the_checkpoint_and_told_be
     for grade in ('excellent', 'good', 'moderate', 'poor'):
         names = [name for name, one in found.items() if one['grade'] == grade]
         assert not names or f'{grade}: {", ".join(names)}' in note, note
+
+
+def test_measurements_are_in_degrees_of_the_eye_that_the_photograph_shows(predict, tmp_path):
+    (tmp_path / 'eyes').mkdir()
+    picture, _, fov = synthetic_fundus(3, 128)
+    Image.fromarray(picture).save(tmp_path / 'eyes/a.png')
+    common = ('eyes', '--field-angle', '30', '--save', 'measurements', 'index', 'segments', 'fov')
+    for out, more in (('pixels', ()), ('degrees', ('--per-degree',))):
+        assert predict(*common, '-o', out, *more).returncode == 0
+    pixels, degrees = (json.loads((tmp_path / out / 'measurements/a.json').read_text()) for out in ('pixels', 'degrees'))
+    columns = np.flatnonzero(np.asarray(Image.open(tmp_path / 'degrees/fov/a.png')).any(0))
+    scale = 30 / (columns[-1] - columns[0] + 1)
+    assert degrees['skeleton_length_deg'] == pytest.approx(scale * pixels['skeleton_length_px'])
+    assert degrees['fov_area_deg2'] == pytest.approx(math.pi * 15**2, rel=0.03)
+    assert (
+        'Length, °' in (tmp_path / 'degrees/index.html').read_text() and 'length_deg' in (tmp_path / 'degrees/segments/a.csv').read_text()
+    )
+    done = predict(*common, '-o', 'pixels', '--per-degree')
+    assert done.returncode == 1 and 'holds predictions made otherwise' in done.stdout
+    assert 'leave one out' in predict(*common, '-o', 'both', '--per-degree', '--um-per-pixel', '4').stdout
