@@ -42,8 +42,9 @@ def measure_segments(
     Example:
         >>> bar = np.zeros((40, 120))
         >>> bar[18:23, 10:110] = 1
-        >>> [round(one['mean_width_px'], 2) for one in measure_segments(bar)]
-        [5.0]
+        >>> (vessel,) = measure_segments(bar)
+        >>> round(vessel['mean_width_px'], 2)
+        5.0
     """
     vessel, _, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel, degrees_per_pixel)
     if not 0 <= threshold < 1:
