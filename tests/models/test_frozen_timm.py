@@ -177,6 +177,7 @@ def test_a_checkpoint_is_slim_and_a_full_one_needs_no_file(file, tmp_path, drive
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings('ignore:torch.as_tensor results are registered:torch.jit.TracerWarning')  # of a size that is traced: below
 def test_a_traced_graph_takes_every_size(file):
     """Also where the table is resized with antialiasing, which ONNX's older operators do not have."""
     encoder = FrozenTimmEncoder(file)
