@@ -55,7 +55,7 @@ class VesselPrediction:
     def segments(self) -> list[dict[str, float]]:
         """Length, shape and width of each vessel, see :func:`mmseg_fundus.measurement.measure_segments`."""
         scales = self.micrometres_per_pixel, self.degrees_per_pixel
-        return measure_segments(self.mask, self.fov, scales[0], self.probability, self.threshold, scales[1])
+        return measure_segments(self.mask, self.fov, *scales, self.probability, self.threshold)
 
     @property
     def quality(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from ..errors import ConfigError
 from ..evaluation.agreement import GRADES, POOR
 from ..evaluation.report import FOV
-from ..models.checkpoints import read_checkpoint, write_checkpoint
+from ..models.checkpoints import store_meta
 from ..results import described, without_nan
 
 KEY = 'agreement'  # in a checkpoint's meta
@@ -37,9 +37,7 @@ def store_agreement(checkpoint: str | Path, runner: Runner) -> None:
         'pictures': len(dataset),
         'measures': {name: {'icc': one['icc'], 'grade': one['grade']} for name, one in found.items()},
     }
-    whole = read_checkpoint(checkpoint)
-    whole['meta'] = {**(whole.get('meta') or {}), KEY: without_nan(kept)}
-    write_checkpoint(Path(checkpoint).resolve(), whole)
+    store_meta(checkpoint, KEY, without_nan(kept))
 
 
 def agreement_note(meta: Mapping[str, Any]) -> str:

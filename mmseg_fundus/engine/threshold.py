@@ -15,7 +15,7 @@ from ..components import is_a
 from ..datasets import FundusVessels
 from ..errors import ConfigError
 from ..evaluation import VesselMetric, best_threshold
-from ..models.checkpoints import load_from_anywhere, read_checkpoint, write_checkpoint
+from ..models.checkpoints import load_from_anywhere, store_meta
 from ..models.segmentors import VesselSegmentor
 from ..progress import bar
 from ..results import described
@@ -100,7 +100,4 @@ def store_threshold(checkpoint: str | Path, chosen: dict[str, Any]) -> None:
         checkpoint (str | Path): Rewritten with ``meta['threshold']``: the value, its Dice, and the pictures it was chosen on.
         chosen (dict): ``runner.threshold_chosen_on``.
     """
-    found = read_checkpoint(checkpoint)
-    kept = {key: chosen[key] for key in STORED}
-    found['meta'] = {**(found.get('meta') or {}), 'threshold': kept}
-    write_checkpoint(Path(checkpoint).resolve(), found)
+    store_meta(checkpoint, 'threshold', {key: chosen[key] for key in STORED})

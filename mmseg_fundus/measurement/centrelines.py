@@ -5,7 +5,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.signal import savgol_coeffs
 
-from .skeleton import Branch, Skeleton, find_skeleton, path_length
+from .skeleton import Branch, Skeleton, find_skeleton, path_length, path_places
 
 WINDOW = 11  # pixels along a centreline that a parabola is fitted to
 CURVATURE_WINDOW = 21
@@ -51,7 +51,7 @@ class Centreline(NamedTuple):
         """Unit vector along which it leaves its first point, or its last: over :data:`LEAVING` pixels beyond the margin there; ``None`` if
         it is shorter."""
         points, margin = (self.points, self.margins[0]) if start else (self.points[::-1], self.margins[1])
-        along = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+        along = path_places(points)
         if self.closed or along[-1] < margin + LEAVING:
             return None
         one, other = (np.array([np.interp(at, along, place) for place in points.T]) for at in (margin, margin + LEAVING))
@@ -122,7 +122,7 @@ def _line(branch: Branch, skeleton: Skeleton, mask: np.ndarray) -> Centreline:
 
 def _even(points: np.ndarray, per_pixel: int) -> np.ndarray:
     """About ``per_pixel`` points a pixel, at even distances along the line through ``(P, 2)`` points."""
-    along = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+    along = path_places(points)
     even = np.linspace(0, along[-1], max(round(along[-1] * per_pixel), 1) + 1)
     return np.stack([np.interp(even, along, place) for place in points.T], 1)
 

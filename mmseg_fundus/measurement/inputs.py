@@ -40,6 +40,20 @@ def check_scale(scale: Any, name: str) -> float:
     return float(scale)
 
 
+def check_view(fov: ArrayLike | None, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """``(H, W)`` bool field of view of what has that shape, everything by default; ``name`` says of what.
+
+    Raises:
+        DataError: If it has another shape or other values, or is empty.
+    """
+    view = np.ones(shape, bool) if fov is None else check_mask(fov, 'field of view')
+    if view.shape != shape:
+        raise DataError(f'{name} {shape} and field of view {view.shape} differ in size')
+    if not view.any():
+        raise DataError('the field of view is empty')
+    return view
+
+
 def vessel_in_view(
     mask: ArrayLike, fov: ArrayLike | None, micrometres_per_pixel: float | None, degrees_per_pixel: float | None = None
 ) -> tuple[np.ndarray, np.ndarray, str, float]:
@@ -56,11 +70,7 @@ def vessel_in_view(
         raise ConfigError('micrometres_per_pixel and degrees_per_pixel are both given; lengths have one unit')
     unit, scale = next(iter(scales.items()), ('px', 1.0))
     vessel = check_mask(mask, 'mask')
-    view = np.ones_like(vessel) if fov is None else check_mask(fov, 'field of view')
-    if view.shape != vessel.shape:
-        raise DataError(f'mask {vessel.shape} and field of view {view.shape} differ in size')
-    if not view.any():
-        raise DataError('the field of view is empty')
+    view = check_view(fov, vessel.shape, 'mask')
     return vessel & view, view, unit, scale
 
 

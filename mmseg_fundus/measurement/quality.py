@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from skimage.measure import blur_effect
 
 from ..errors import ConfigError, DataError
-from .inputs import check_mask
+from .inputs import check_view
 
 ACROSS = 540  # pixels; a larger field of view is shrunk to it first, so that cameras are compared at one scale
 WINDOW = 1 / 20  # diameters of the field of view: readability and brightness are of windows of this side
@@ -52,11 +52,7 @@ def picture_quality(
     picture = np.asarray(picture)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
         raise DataError(f'picture: (H, W, 3) of uint8 was expected, got {picture.shape} of {picture.dtype}')
-    view = np.ones(picture.shape[:2], bool) if fov is None else check_mask(fov, 'field of view')
-    if view.shape != picture.shape[:2]:
-        raise DataError(f'picture {picture.shape[:2]} and field of view {view.shape} differ in size')
-    if not view.any():
-        raise DataError('the field of view is empty')
+    view = check_view(fov, picture.shape[:2], 'picture')
     green, inside, brightness, readable = _windows(picture, view)
     mean = float(brightness[inside].mean())
     found = {

@@ -7,6 +7,7 @@ from scipy import ndimage
 from ..errors import ConfigError, DataError
 from .centrelines import Centreline, find_centrelines
 from .inputs import cropped, vessel_in_view
+from .skeleton import path_places
 
 STEP = 0.25  # pixels between samples across a vessel
 
@@ -15,9 +16,9 @@ def measure_segments(
     mask: ArrayLike,
     fov: ArrayLike | None = None,
     micrometres_per_pixel: float | None = None,
+    degrees_per_pixel: float | None = None,
     probability: np.ndarray | None = None,
     threshold: float = 0.5,
-    degrees_per_pixel: float | None = None,
 ) -> list[dict[str, float]]:
     """Measure each vessel between branch points and tips.
 
@@ -46,14 +47,16 @@ def measure_segments(
         >>> round(vessel['mean_width_px'], 2)
         5.0
     """
-    vessel, _, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel, degrees_per_pixel)
+    vessel, view, unit, scale = vessel_in_view(mask, fov, micrometres_per_pixel, degrees_per_pixel)
     if not 0 <= threshold < 1:
         raise ConfigError(f'threshold={threshold} must lie in [0, 1)')
     if probability is not None and probability.shape != vessel.shape:
         raise DataError(f'probability {probability.shape} and mask {vessel.shape} differ in size')
     part, corner = cropped(vessel)
     lines, *_ = find_centrelines(part)
-    values, level = (part.astype(np.float32), 0.5) if probability is None else (_same(probability, part.shape, corner), threshold)
+    values, level = (
+        (part.astype(np.float32), 0.5) if probability is None else (_same(np.where(view, probability, 0), part.shape, corner), threshold)
+    )
     farthest = 2 * float(ndimage.distance_transform_edt(part).max()) + 2
     found = []
     for line in lines:
@@ -90,7 +93,7 @@ def _widths(line: Centreline, values: np.ndarray, level: float, farthest: float)
         return np.zeros(0)
     along = np.gradient(points, axis=0)
     across = along[:, ::-1] * (-1, 1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
-    place = np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+    place = path_places(points)
     away = (place > line.margins[0]) & (place[-1] - place > line.margins[1])
     use = away if away.any() else np.ones(len(points), bool)
     sides = [_edge(points[use], sign * across[use], values, level, farthest) for sign in (-1, 1)]

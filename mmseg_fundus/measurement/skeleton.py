@@ -51,6 +51,11 @@ def find_skeleton(mask: np.ndarray) -> Skeleton:
         pixels[tuple(np.concatenate(spurs).T)] = False
 
 
+def path_places(points: np.ndarray) -> np.ndarray:
+    """How far along a path of ``(P, 2)`` points each of them is, from 0 on."""
+    return np.concatenate([[0], np.hypot(*np.diff(points, axis=0).T).cumsum()])
+
+
 def path_length(points: np.ndarray) -> float:
     """Sum of the steps from each of ``(P, 2)`` points to the next."""
     return float(np.hypot(*np.diff(points, axis=0).T).sum())

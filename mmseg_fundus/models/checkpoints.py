@@ -219,3 +219,10 @@ def make_loading_safe() -> None:
     loader.register_scheme(BUNDLED, load_from_package, force=True)
     for prefix in [name for name in loader._schemes if any(word in name for word in ('s3', 'petrel', 'pavi'))]:
         loader.register_scheme(prefix, load_from_elsewhere, force=True)
+
+
+def store_meta(path: str | Path, key: str, value: Any) -> None:
+    """Keep what was found of a checkpoint in it, ``meta[key]``; the file is whole or as it was."""
+    found = read_checkpoint(path)
+    found['meta'] = {**(found.get('meta') or {}), key: value}
+    write_checkpoint(Path(path).resolve(), found)

@@ -56,6 +56,15 @@ def test_a_vessel_at_the_frame_is_measured_as_one_inside():
     assert one['first_row'] == pytest.approx(1, abs=0.1) and one['mean_width_px'] == pytest.approx(3, abs=0.1)
 
 
+def test_a_vessel_ends_at_the_edge_of_the_field_of_view_whatever_its_probability_beyond():
+    soft = np.zeros((40, 60), np.float32)
+    soft[10:20, 5:50] = 1
+    fov = np.ones(soft.shape, bool)
+    fov[16:] = False
+    (one,) = measure_segments(soft > 0.5, fov, probability=soft)
+    assert one['mean_width_px'] == pytest.approx(6, abs=0.1)
+
+
 def test_nothing_has_no_segments_and_unusable_input_is_refused():
     assert measure_segments(np.zeros((9, 9))) == []
     with pytest.raises(DataError, match=r'probability \(8, 9\) and mask \(9, 9\) differ'):
