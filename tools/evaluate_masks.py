@@ -42,26 +42,28 @@ def main(words=None, prog=None):
     if args.dataset.endswith('.py'):
         args.dataset = str(find_config(args.dataset))
     load()
-    from mmseg_fundus.datasets.by_name import dataset_by_observer, public_name
+    from mmseg_fundus.datasets.by_name import dataset_by_name, public_name
     from mmseg_fundus.datasets.truth import picture_name
     from mmseg_fundus.evaluation.agreement import agreement_table, expected_line
-    from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
+    from mmseg_fundus.evaluation.mask_files import match_predictions, score_files
     from mmseg_fundus.evaluation.report import FOV, FRAME, figures_table, report_rows
     from mmseg_fundus.evaluation.scores import told_left_out
+    from mmseg_fundus.evaluation.second_observer import SECOND, score_second_observer
     from mmseg_fundus.evaluation.topology import topology_line
     from mmseg_fundus.fileio.checksum import file_sha256
     from mmseg_fundus.results import DataSet, Prediction, Report, Results, described
     from mmseg_fundus.results.provenance import git_state, versions
 
-    dataset_of = dataset_by_observer(args.dataset, args.data_root, split=args.split, fov=args.fov)
-    dataset = dataset_of()
+    asked = {name: value for name, value in dict(split=args.split, fov=args.fov).items() if value is not None}
+    usual = {} if args.dataset.endswith('.py') else dict(split='test')
+    dataset = dataset_by_name(args.dataset, args.data_root, verify=False, **{**usual, **asked})
     files = match_predictions(args.predictions, [picture_name(dataset.get_data_info(i)) for i in range(len(dataset))])
     report = score_files(dataset, files, args.threshold)
     name = args.name or Path(args.predictions).resolve().name
     reports = {name: report}
-    second = score_second_observer(dataset_of) if getattr(dataset, 'observer', None) == 'first' else None
+    second = score_second_observer(dataset)
     if second:
-        reports['second observer'] = second
+        reports[SECOND] = second
     rows = {row: figures for method, scored in reports.items() for row, figures in report_rows(scored, method).items()}
     split = f' ({dataset.split})' if hasattr(dataset, 'split') else ''
     print(figures_table(rows, f'{len(dataset)} pictures of {public_name(type(dataset))}{split}, field of view, pooled'))

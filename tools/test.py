@@ -69,7 +69,7 @@ def main(words=None, prog=None):
     from mmseg_fundus.engine.console import ConsoleRunner
     from mmseg_fundus.engine.distributed import prepare_launcher
     from mmseg_fundus.engine.ensemble import one_file, use_members
-    from mmseg_fundus.engine.evaluation_options import draw_overlays, leave_out_training, write_masks
+    from mmseg_fundus.engine.evaluation_options import check_measured, draw_overlays, leave_out_training, write_masks
     from mmseg_fundus.engine.inputs import check_inputs
     from mmseg_fundus.engine.options import common_options
     from mmseg_fundus.engine.progress_hook import shown_test
@@ -89,6 +89,8 @@ def main(words=None, prog=None):
     settle_files(cfg, cfg.load_from, args.weights, args.data_root, options, splits)
     chosen_on = threshold_dataset(cfg, args.choose_threshold) if args.choose_threshold else None
     leave_out_training(cfg)
+    if args.store_agreement:
+        check_measured(cfg)
     if args.show or args.show_dir:
         draw_overlays(cfg, args.show, args.show_dir, args.wait_time)
     given = {'--tta': args.tta is not None, '--threshold': args.threshold is not None, '--choose-threshold': args.choose_threshold}

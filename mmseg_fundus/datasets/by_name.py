@@ -1,7 +1,6 @@
 """Finding the data set that a command line or a record of results names."""
 
 import contextlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,21 +39,6 @@ def dataset_by_name(name: str, data_root: str | Path | None = None, **settings: 
     if Path(name).is_dir():
         return _recognise(Path(name))(name, **settings)
     raise ConfigError(f'{name!r} is no data set ({", ".join(known_sources())}), no folder and no config file')
-
-
-def dataset_by_observer(name: str, data_root: str | Path | None = None, **settings: Any) -> Callable[..., BaseDataset]:
-    """What makes the data set of :func:`dataset_by_name` whose labels are an observer's, the config's or the first one's by default.
-
-    Settings that are ``None`` are left out; the test pictures of a set that is no config, unless ``split`` says so.  Files are not checked.
-    """
-    chosen = {key: value for key, value in settings.items() if value is not None}
-    if not name.endswith('.py'):
-        chosen.setdefault('split', 'test')
-
-    def make(observer: str | None = None) -> BaseDataset:
-        return dataset_by_name(name, data_root, verify=False, **chosen, **({'observer': observer} if observer else {}))
-
-    return make
 
 
 def config_dataset(config: str | Path, data_root: str | Path | None = None, **settings: Any) -> BaseDataset:

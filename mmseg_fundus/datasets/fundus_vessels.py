@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -124,6 +125,29 @@ class FundusVessels(BaseSegDataset):
         """Degrees that the field of view shows; of several sources that differ, all of them in words."""
         angles = list(dict.fromkeys(source.field_angle for source in self.sources))
         return angles[0] if len(angles) == 1 else ', '.join(map(str, angles))
+
+    def labelled_by(self, observer: str) -> 'FundusVessels':
+        """The same pictures with another observer's labels; no file is decoded.
+
+        Raises:
+            NothingThereError: If this observer has no label of them.
+            DataError: If some of the labels are missing.
+            ConfigError: If one of the sources has no such observer.
+        """
+        other = copy.copy(self)
+        other.verify, other._files, other._fully_initialized = False, None, False
+        other.sources = [copy.copy(source) for source in self.sources]
+        for source in other.sources:
+            source.observer = observer
+            if getattr(source.list_samples, '__self__', None) is self:  # a subclass lists its pictures itself
+                setattr(source, 'list_samples', other.list_samples)  # noqa: B010 (mypy: a method)
+            other._checked(source)
+        other.full_init()
+        names = [[info['name'] for info in data.samples()] for data in (self, other)]
+        if names[0] != names[1]:
+            odd = ', '.join(sorted({*names[0]} ^ {*names[1]})[:5])
+            raise DataError(f'{self.data_root}: the labels of observer {observer!r} are not of the same pictures ({odd})')
+        return other
 
     # ---- reading
 

@@ -1,6 +1,7 @@
 """The options of ``tools/test.py``, applied to a config."""
 
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.hooks import EarlyStoppingHook
@@ -9,6 +10,7 @@ from mmseg.engine.hooks import SegVisualizationHook
 from mmseg.registry import HOOKS, METRICS, VISBACKENDS
 
 from ..components import is_a, takes
+from ..errors import ConfigError
 from ..evaluation import VesselMetric
 
 TRAINING = (
@@ -33,18 +35,30 @@ def write_masks(cfg: Config, folder: str | Path | None = None) -> None:
         folder (str, optional): By default ``masks`` in the work folder, where ``tools/report.py`` finds them, if a
             :class:`VesselMetric` of the config names no other.
     """
-    given = cfg.test_evaluator
-    inner = given['metrics'] if isinstance(given, dict) and 'metrics' in given else given
-    metrics = list(inner) if isinstance(inner, (list, tuple)) else [inner]
+    metrics = _metrics(cfg)
     ours = next((metric for metric in metrics if is_a(metric, VesselMetric, METRICS)), None)
     if ours is not None:
         ours['output_dir'] = folder or ours.get('output_dir') or str(Path(cfg.work_dir) / 'masks')
     elif folder:
         metrics.append(dict(type='PredictedMasks', output_dir=folder))
-    if inner is given:
-        cfg.test_evaluator = metrics
-    else:
+    given = cfg.test_evaluator
+    if isinstance(given, dict) and 'metrics' in given:
         given['metrics'] = metrics
+    else:
+        cfg.test_evaluator = metrics
+
+
+def check_measured(cfg: Config) -> None:
+    """Raise :class:`ConfigError` if the test will measure no vessels, whose agreement ``--store-agreement`` keeps."""
+    if not any(is_a(metric, VesselMetric, METRICS) and metric.get('detail', True) for metric in _metrics(cfg)):
+        raise ConfigError('--store-agreement: the test would measure nothing; its test_evaluator needs a VesselMetric with detail=True')
+
+
+def _metrics(cfg: Config) -> list[Any]:
+    """Settings of the test's metrics."""
+    given = cfg.test_evaluator
+    inner = given['metrics'] if isinstance(given, dict) and 'metrics' in given else given
+    return list(inner) if isinstance(inner, (list, tuple)) else [inner]
 
 
 def draw_overlays(cfg: Config, show: bool, folder: str | Path | None = None, wait_time: float = 2) -> None:

@@ -12,7 +12,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..datasets.naming import parts_of
+from ..errors import DataError
 from ..evaluation import PredictedMasks, VesselMetric
+from ..evaluation.report import FOV, FRAME
+from ..evaluation.second_observer import score_second_observer, second_observer_tables
 from ..models.encoders.contract import encoder_in
 from ..results import Chosen, DataSet, Prediction, Report, Results, Trained, Weights, described, without_nan
 from ..results.provenance import Files, difference, git_state, merged, seen_before, versions
@@ -121,10 +124,13 @@ class ResultsHook(Hook):
         report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), None)
         source = encoder_in(getattr(runner.model, 'module', runner.model)).source
         tested = phase == 'test'
+        seconds = (time.monotonic() - self._began) / len(loader.dataset)
+        second = _second_observer(runner) if tested and report and report[FOV].get('agreement') else None
         results = Results(
             phase=phase,
             metrics=metrics or {},
             report=Report.of(report if tested else None),
+            second_observer=second,
             masks=_masks(evaluator, runner.work_dir) if tested else None,
             prediction=Prediction.of(runner.cfg.model.get('test_cfg')),
             threshold_chosen_on=_chosen(runner),
@@ -135,7 +141,7 @@ class ResultsHook(Hook):
             data=DataSet.of(described(loader.dataset)),
             trained=Trained.of(self._trained if tested else {'epochs': runner.epoch, 'steps': runner.iter}),
             weights=Weights(path=source.path, sha256=source.sha256, notes=source.notes) if source else None,
-            seconds_per_picture=round((time.monotonic() - self._began) / len(loader.dataset), 3) if tested else None,
+            seconds_per_picture=round(seconds, 3) if tested else None,
             device=_device(getattr(runner.model, 'module', runner.model)),
             seed=runner.seed,
             processes=runner.world_size,
@@ -147,6 +153,19 @@ class ResultsHook(Hook):
             config_text=runner.cfg.pretty_text,
         )
         results.save(runner.work_dir)
+
+
+def _second_observer(runner: Runner) -> Report | None:
+    """Figures of the second observer's labels of the tested pictures, which are told; ``None`` if there are none."""
+    try:
+        found = score_second_observer(runner.test_dataloader.dataset)
+    except DataError as error:
+        runner.logger.warning(f'the second observer is left out: {error}')
+        return None
+    if found is None:
+        return None
+    runner.logger.info('\n' + second_observer_tables(found))
+    return Report.of({area: found[area] for area in (FOV, FRAME)})
 
 
 def _chosen(runner: Runner) -> Chosen | None:

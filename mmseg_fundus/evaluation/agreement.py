@@ -121,9 +121,9 @@ def agreement_figures(predicted: Sequence[Measures], labelled: Sequence[Measures
     return {name: {**one._asdict(), 'grade': one.grade} for name, one in found.items()}
 
 
-def agreement_table(ways: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def agreement_table(ways: Mapping[str, Mapping[str, Mapping[str, Any]]], whose: str = 'prediction') -> str:
     """A table of ``{way: figures}``, :func:`agreement_figures` of each: the ways of a measure below each other; '' without any measure."""
-    title = 'measures of predicted vessels and of the labels, inside the field of view'
+    title = f'measures of the {whose} and of the labels, inside the field of view'
     numbers = ('label', 'bias', 'limits of agreement', 'ICC(2,1)', '95 %', 'r', 'rho', 'agreement')
     table = PrettyTable(('measure', *(('way',) if len(ways) > 1 else ()), *numbers), title=title, align='r')
     for name in next(iter(ways.values()), {}):

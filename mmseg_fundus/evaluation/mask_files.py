@@ -12,12 +12,12 @@ from mmengine.dataset import BaseDataset
 
 from ..classes import IGNORE
 from ..datasets.fov_cache import check_size
-from ..datasets.label_file import read_label, read_mask
+from ..datasets.label_file import read_mask
 from ..datasets.photograph import MOST_PIXELS
 from ..datasets.reading import read_grey, stem_of
 from ..datasets.truth import picture_name, read_truth
 from ..datasets.verify import check_alike
-from ..errors import DataError, NothingThereError
+from ..errors import DataError
 from ..fileio.pictures import is_picture
 from ..fileio.reading import MOST_BYTES, read_bytes
 from ..named_files import find_predictions
@@ -192,36 +192,3 @@ def score_files(dataset: BaseDataset, predictions: list[Path], threshold: float 
     first = dataset.get_data_info(0)
     check_defined(inside[1]['pooled'], len(names), (first['img_path'], first['seg_map_path']))
     return make_report(names, inside, whole, sums[0] if any_map else None)
-
-
-def score_second_observer(dataset_of: Callable[[str], BaseDataset], threshold: float = 0.5) -> dict[str, Any] | None:
-    """Score the second observer's labels as a prediction.
-
-    Args:
-        dataset_of (callable): Observer to data set.
-
-    Returns:
-        dict, optional: As :func:`score_files`; ``None`` if there is no second observer, or not of these pictures.
-    """
-    found = second_observer(dataset_of)
-    return None if found is None else score_files(*found[:2], threshold, found[2])
-
-
-def second_observer(dataset_of: Callable[[str], BaseDataset]) -> tuple[BaseDataset, list[Path], Reader] | None:
-    """The first observer's data set, files of the second's labels, and what reads them; ``None`` if there are none of these pictures."""
-    first = dataset_of('first')
-    if 'second' not in getattr(first, 'observers', ()):
-        return None
-    try:
-        second = dataset_of('second')
-    except NothingThereError:
-        return None
-
-    samples = [second.get_data_info(i) for i in range(len(second))]
-    values = {Path(info['seg_map_path']): info['label_values'] for info in samples}
-
-    def read(path: Path) -> tuple[np.ndarray, bool]:
-        label = read_label(path, values[path])
-        return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
-
-    return first, [Path(info['seg_map_path']) for info in samples], read

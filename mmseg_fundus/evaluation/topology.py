@@ -9,6 +9,8 @@ from skimage.measure import euler_number
 from skimage.measure import label as components
 from skimage.morphology import skeletonize
 
+from ..measurement.inputs import equivalent_diameter
+
 WIDTHS = {'thin': (0.0, 0.005), 'medium': (0.005, 0.01), 'wide': (0.01, float('inf'))}  # in diameters of the field of view; from, below
 
 
@@ -31,7 +33,7 @@ def topology_counts(prediction: np.ndarray, label: np.ndarray, valid: np.ndarray
     line = skeletonize(label) if line is None else line
     framed = np.pad(label, 1).astype(np.uint8)  # a vessel ends at the frame
     distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    width = (2 * distance[line] - 1) / max(2 * np.sqrt(valid.sum() / np.pi), 1)
+    width = (2 * distance[line] - 1) / max(equivalent_diameter(valid.sum()), 1)
     found = prediction[line]
     binned = [(low <= width) & (width < high) for low, high in WIDTHS.values()]
     widths = np.array([(found[one].sum(), one.sum()) for one in binned], np.int64)

@@ -80,3 +80,8 @@ def cropped(vessel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros((3, 3), bool), np.zeros(2, int)
     box = ndimage.find_objects(vessel.astype(np.uint8))[0]
     return np.pad(vessel[box], 1), np.array([side.start - 1 for side in box])
+
+
+def equivalent_diameter(pixels: float) -> float:
+    """Diameter of the circle of an area, of a field of view cut at the frame too."""
+    return 2 * math.sqrt(float(pixels) / math.pi)

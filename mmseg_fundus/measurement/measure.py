@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from .centrelines import Centreline, find_centrelines
 from .fractal import fractal_dimensions
-from .inputs import cropped, vessel_in_view
+from .inputs import cropped, equivalent_diameter, vessel_in_view
 
 SHORTEST = 10  # pixels; tortuosity leaves out shorter branches
 PIECE = 0.1  # of the diameter of the field of view: local tortuosity is of pieces of this length
@@ -60,7 +60,7 @@ def measure_vessels(
     vessel, _ = cropped(vessel)
     lines, branch_points, angles = find_centrelines(vessel)
     fov_area, area, length = int(view.sum()), int(vessel.sum()), float(sum(line.length() for line in lines))
-    pieces = np.concatenate([np.zeros(0), *(line.piece_tortuosities(PIECE * 2 * np.sqrt(fov_area / np.pi)) for line in lines)])
+    pieces = np.concatenate([np.zeros(0), *(line.piece_tortuosities(PIECE * equivalent_diameter(fov_area)) for line in lines)])
     dimensions = fractal_dimensions(np.concatenate([line.points for line in lines] or [np.zeros((0, 2))]))
     open_lines = [line for line in lines if line.length() >= SHORTEST and line.chord() > max(line.margins)]
     return {

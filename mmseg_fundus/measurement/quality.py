@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from skimage.measure import blur_effect
 
 from ..errors import ConfigError, DataError
-from .inputs import check_view
+from .inputs import check_view, equivalent_diameter
 
 ACROSS = 540  # pixels; a larger field of view is shrunk to it first, so that cameras are compared at one scale
 WINDOW = 1 / 20  # diameters of the field of view: readability and brightness are of windows of this side
@@ -118,7 +118,7 @@ def _windows(picture: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, np.ndar
     """Green channel, field of view, mean of each window in it, and whether that is readable; at most :data:`ACROSS` pixels across."""
     channel: np.ndarray = np.ascontiguousarray(picture[:, :, 1])
     share: np.ndarray = view.astype(np.uint8)
-    across = 2 * np.sqrt(view.sum() / np.pi)
+    across = equivalent_diameter(view.sum())
     if across > ACROSS:
         size = tuple(max(round(side * ACROSS / across), 1) for side in view.shape[::-1])
         channel, share = (cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in (channel, share))
@@ -139,7 +139,7 @@ def _windows(picture: np.ndarray, view: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _blur(green: np.ndarray, inside: np.ndarray) -> float:
     """Of the square in the middle of the field of view; ``nan`` where it is too small, or of one value."""
     rows, columns = np.nonzero(inside)
-    half = int(0.3 * 2 * np.sqrt(inside.sum() / np.pi))
+    half = int(0.3 * equivalent_diameter(inside.sum()))
     row, column = int(rows.mean()), int(columns.mean())
     middle = green[max(row - half, 0) : row + half, max(column - half, 0) : column + half]
     return float(blur_effect(middle)) if min(middle.shape) > 15 and np.ptp(middle) > 0 else float('nan')

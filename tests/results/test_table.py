@@ -88,3 +88,14 @@ def test_a_file_that_is_added_loses_what_says_nothing_elsewhere_and_no_more(root
     kept = json.loads(table.add(tmp_path / 'new.json', tmp_path / 'kept').read_text())
     del given['report']['curves'], given['config_text']
     assert kept == {'version': 1, **given, 'checkpoint': 'best.pth', 'of_mine': {'kept': ['b']}}
+
+
+def test_the_second_observer_is_one_row_beside_all_that_were_tested_there(root, tmp_path):
+    figures = json.loads((root / 'configs/results/second_observer_DRIVE.json').read_text())['second_observer']
+    for seed in (1, 2):
+        kept = json.loads((root / f'configs/results/contrast_unet_drive_DRIVE_seed{seed}.json').read_text())
+        (tmp_path / f'seed{seed}.json').write_text(json.dumps({**kept, 'second_observer': figures}))
+    (tmp_path / 'lwnet.json').write_text(json.dumps(results_like(root, second_observer=figures)))
+    lines = table.tables(tmp_path).splitlines()
+    rows = [line for line in lines if line.startswith('| second observer')]
+    assert len(rows) == 1 and '| .7891 |' in rows[0] and '±' not in rows[0].replace('.7881 ± .0200', ''), rows

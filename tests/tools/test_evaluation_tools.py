@@ -15,7 +15,8 @@ from mmseg_fundus.datasets import DRIVEVesselDataset
 from mmseg_fundus.datasets.label_file import read_mask
 from mmseg_fundus.datasets.synthetic import write_drive_layout
 from mmseg_fundus.errors import DataError
-from mmseg_fundus.evaluation.mask_files import match_predictions, score_files, score_second_observer
+from mmseg_fundus.evaluation.mask_files import match_predictions, score_files
+from mmseg_fundus.evaluation.second_observer import score_second_observer
 from mmseg_fundus.results import without_nan
 
 
@@ -149,6 +150,23 @@ def test_evaluate_masks_writes_its_table_and_the_second_observers(shell, root, d
         assert words.replace('\\', '') in done.stdout
 
 
+def test_a_test_tells_the_second_observers_figures_beside_its_own(shell, root, drive, tiny_checkpoint, tmp_path):
+    config, checkpoint = tiny_checkpoint()
+    test = (sys.executable, root / 'tools/test.py', config, checkpoint, '--data-root', drive)
+    done = shell(*test, '--work-dir', 'both')
+    assert done.returncode == 0 and 'measures of the second observer and of the labels' in done.stdout, done.stdout
+    record = json.loads((tmp_path / 'both/results.json').read_text())
+    scored = without_nan(score_second_observer(DRIVEVesselDataset(drive, 'test')))
+    for area in ('field of view', 'whole frame'):
+        assert record['second_observer'][area]['pooled'] == pytest.approx(scored[area]['pooled'])
+    assert record['second_observer']['field of view']['agreement']['vessel_area_px2']['grade']
+    (drive / 'test/2nd_manual/02_manual2.gif').unlink()
+    done = shell(*test, '--work-dir', 'alone')
+    assert done.returncode == 0 and 'the second observer is left out: ' in done.stdout and '02_' in done.stdout, done.stdout
+    record = json.loads((tmp_path / 'alone/results.json').read_text())
+    assert 'second_observer' not in record and record['metrics']['Dice'] >= 0
+
+
 def test_pixels_that_an_observer_ignores_count_for_neither(drive):
     """Both observers' labels are 0, 1 and 255; the second one's are right where they say something."""
     counted = {}
@@ -164,7 +182,7 @@ def test_pixels_that_an_observer_ignores_count_for_neither(drive):
         wrong[30:34, 30:34] = True
         valid = (first != 255) & (second != 255)
         counted[path.name[:2]] = [np.count_nonzero(valid & fov & where) for where in (~wrong, wrong)]
-    report = score_second_observer(lambda observer: DRIVEVesselDataset(drive, 'test', observer=observer))
+    report = score_second_observer(DRIVEVesselDataset(drive, 'test'))
     for row in report['pictures']:
         assert [row['TP'] + row['TN'], row['FP'] + row['FN']] == counted[row['picture'][:2]]
         assert sum(row[f'unmasked {count}'] for count in ('TP', 'FP', 'FN', 'TN')) == 64 * 44
