@@ -3,7 +3,9 @@
 import inspect
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,6 +239,12 @@ def test_a_class_of_ones_own_still_lists_its_samples_and_names_its_observers(tmp
 
     dataset = Own(write_drive_layout(tmp_path, training=3, test=2, size=48), 'trainval')
     assert len(dataset) == 1 and dataset.field_angle == 33.0 and dataset.describe()['class'] == 'Own'
+    (tmp_path / 'test/2nd_manual').mkdir()
+    for path in (tmp_path / 'test/1st_manual').iterdir():
+        shutil.copy(path, tmp_path / 'test/2nd_manual' / path.name.replace('manual1', 'manual2'))
+    first = Own(tmp_path, 'test')
+    assert [Path(info['seg_map_path']).name for info in first.labelled_by('second').samples()] == ['01_manual2.gif']
+    assert [Path(info['seg_map_path']).name for info in first.samples()] == ['01_manual1.gif']
 
 
 def test_real_drive_and_chase_db1_together(real_drive):
