@@ -1,5 +1,7 @@
 """Predicting many photographs: the next are read and the last are written while one is predicted."""
 
+import contextlib
+import ctypes
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
@@ -15,6 +17,18 @@ from .inferencer import FundusVesselInferencer
 
 AHEAD = 1  # photographs that are read while one is predicted, and predictions that wait to be written
 LARGE = 12 * 2**20  # bytes of a photograph, from which on nothing is written while the next is predicted: that takes .3 GB
+
+
+MMAP_THRESHOLD, BLOCK = -3, 8 * 2**20  # glibc's M_MMAP_THRESHOLD, and bytes
+
+
+def _give_large_blocks_back() -> None:
+    """Have glibc give blocks of :data:`BLOCK` and more back when they are freed (``man mallopt``); elsewhere nothing is changed.
+
+    Left alone it raises that size to 32 MiB, and the holes between blocks stay: 1.6 GB instead of 1.3 after three photographs of HRF.
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, BLOCK)
 
 
 def _read(path: Path) -> np.ndarray | Exception:
@@ -39,6 +53,7 @@ def predict_all(
     Returns:
         tuple[int, dict[Path, str]]: How many were predicted, and what was wrong with those that could not be, by file.
     """
+    _give_large_blocks_back()
     waiting = {path: name for path, name in photographs.items() if not out.is_done(name)}
     errors, written = dict[Path, str](), deque[Future[None]]()
     with bar('predict', len(waiting)) as shown, ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
