@@ -16,5 +16,6 @@ model = dict(
         loss_decode=dict(type='VesselLoss', ce_weight=1.0, dice_weight=0.0),  # the Dice term makes strange cameras' vessels too sure
     ),
     # in a hurry: the configs that train it test the whole frame in eight poses, which gain .002 of Dice
-    test_cfg=dict(mode='whole', size=None, pixels_per_degree=16.0, crop_to_fov=True),
+    # a camera that shows more keeps up to 18 pixels to a degree, trained at 16: better on cameras that were left out
+    test_cfg=dict(mode='whole', size=None, pixels_per_degree=(16.0, 18.0), crop_to_fov=True),
 )

@@ -85,7 +85,9 @@ def test_config_builds_and_its_sizes_agree(root, name):
 def test_config_without_an_encoder_builds_and_needs_no_file(root, name):
     cfg = Config.fromfile(str(root / 'configs' / f'{name}.py'))
     view, test_cfg = _view(cfg), cfg.model.test_cfg
-    assert view.pixels_per_degree == test_cfg.pixels_per_degree and view.zoom == 1.0 and test_cfg.mode == 'whole' and test_cfg.size is None
+    assert view.zoom == 1.0 and test_cfg.mode == 'whole' and test_cfg.size is None
+    least, most = test_cfg.pixels_per_degree  # what a training sees
+    assert view.pixels_per_degree * view.scale[0] <= least <= view.pixels_per_degree <= most <= view.pixels_per_degree * view.scale[1]
     assert cfg.train_dataloader.dataset.split == 'trainval' and cfg.test_dataloader.dataset.split == 'test'
     model = MODELS.build(cfg.model).eval()
     with torch.no_grad():
