@@ -13,7 +13,7 @@ import _setup  # noqa: F401
 
 from mmseg_fundus.cli.arguments import data_set_names
 from mmseg_fundus.cli.run import load, run
-from mmseg_fundus.errors import ConfigError
+from mmseg_fundus.errors import ConfigError, DataError
 from mmseg_fundus.named_files import find_config, find_predictions
 
 
@@ -61,7 +61,11 @@ def main(words=None, prog=None):
     report = score_files(dataset, files, args.threshold)
     name = args.name or Path(args.predictions).resolve().name
     reports = {name: report}
-    second = score_second_observer(dataset)
+    try:
+        second = score_second_observer(dataset)
+    except DataError as error:
+        print(f'the second observer is left out: {error}')
+        second = None
     if second:
         reports[SECOND] = second
     rows = {row: figures for method, scored in reports.items() for row, figures in report_rows(scored, method).items()}

@@ -17,12 +17,11 @@ from .report import FOV, figures_table, report_rows
 SECOND = 'second observer'
 
 
-def score_second_observer(dataset: BaseDataset, threshold: float = 0.5) -> dict[str, Any] | None:
+def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
     """Score the second observer's labels against those of a data set, inside its field of view and over the whole frame.
 
     Args:
         dataset (BaseDataset): With the first observer's labels.
-        threshold (float): As :func:`.score_files`.
 
     Returns:
         dict, optional: As :func:`.score_files`; ``None`` if the labels are not the first observer's, or there are no others of these
@@ -44,7 +43,7 @@ def score_second_observer(dataset: BaseDataset, threshold: float = 0.5) -> dict[
         label = read_label(path, values[path])
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 
-    return score_files(dataset, [Path(info['seg_map_path']) for info in samples], threshold, read)
+    return score_files(dataset, [Path(info['seg_map_path']) for info in samples], read=read)
 
 
 def second_observer_tables(report: dict[str, Any]) -> str:

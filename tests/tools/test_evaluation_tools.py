@@ -165,6 +165,8 @@ def test_a_test_tells_the_second_observers_figures_beside_its_own(shell, root, d
     assert done.returncode == 0 and 'the second observer is left out: ' in done.stdout and '02_' in done.stdout, done.stdout
     record = json.loads((tmp_path / 'alone/results.json').read_text())
     assert 'second_observer' not in record and record['metrics']['Dice'] >= 0
+    done = shell(sys.executable, root / 'tools/evaluate_masks.py', drive / 'test/1st_manual', 'DRIVE', '--data-root', drive)
+    assert done.returncode == 0 and 'the second observer is left out: ' in done.stdout, done.stdout
 
 
 def test_pixels_that_an_observer_ignores_count_for_neither(drive):
