@@ -20,6 +20,7 @@ default_hooks = dict(
     checkpoint=dict(type='VesselCheckpointHook', max_keep_ckpts=3, save_best='Dice'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     trained_parameters=dict(type='TrainedParametersHook'),  # what requires a gradient is trained, or a line says why not
+    faded_layers=dict(type='FadedLayersHook'),  # names layers that weight decay has emptied
     batch_norm=dict(type='BatchNormHook'),  # says in the first step if the last batch of an epoch would be too small
     picture_names=dict(type='PictureNamesHook'),  # masks and overlays of equally named pictures do not overwrite each other
     visualization=dict(type='VesselOverlayHook'),  # of the first three validation pictures

@@ -4,6 +4,7 @@ from .config import load_config
 from .distributed import prepare_launcher
 from .encoder_hook import SaveEncoderHook
 from .epoch_seed_hook import EpochSeedHook
+from .faded_layers_hook import FadedLayersHook
 from .feature_cache_hook import FeatureCacheHook
 from .finite_loss_hook import FiniteLossHook
 from .loss_check_hook import LossCheckHook
@@ -19,6 +20,7 @@ register_rules()
 __all__ = [
     'BatchNormHook',
     'EpochSeedHook',
+    'FadedLayersHook',
     'FeatureCacheHook',
     'FiniteLossHook',
     'PictureNamesHook',
