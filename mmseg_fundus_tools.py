@@ -5,6 +5,7 @@ arguments (tools/_setup.py).  ``python -m mmseg_fundus_tools`` is the same.
 """
 
 import os
+import signal
 import sys
 import textwrap
 from functools import partial
@@ -98,11 +99,9 @@ def main(words: list[str] | None = None) -> None:
         print(overview(), file=sys.stderr)
         sys.exit(2)
     first, *rest = words
-    if first in ('-h', '--help', 'help'):
-        print(overview())
-        return
-    if first == '--version':
-        print(f'{NAME} {version()}')
+    if first in ('-h', '--help', 'help', '--version'):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # no word if nothing reads it to its end
+        print(f'{NAME} {version()}' if first == '--version' else overview())
         return
     path = find(first)
     if path.suffix == '.sh':

@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -26,7 +27,10 @@ def load() -> None:
 
 
 def run(main: Callable[[], object]) -> None:
-    """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1."""
+    """Call a tool's ``main()``; an error of ours becomes one line on stderr and exit status 1.
+
+    Where nothing reads the output any more (``| head``) it ends with 141 and no word, as other commands do.
+    """
     logging.FileHandler.handleError = _cannot_log  # type: ignore[assignment, method-assign]
     threading.excepthook = _of_a_thread
     if isinstance(sys.stdout, io.TextIOWrapper):  # an error comes last, also where output and errors go into one file
@@ -37,6 +41,9 @@ def run(main: Callable[[], object]) -> None:
         print('interrupted', file=sys.stderr)
         sys.exit(130)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(128 + signal.SIGPIPE)
         message = _explained(error)
         if message is None and 'FUNDUS_ERROR_FILE' not in os.environ:
             raise
@@ -51,6 +58,12 @@ def run(main: Callable[[], object]) -> None:
         from ..engine.distributed import close
 
         close()
+
+
+def _nobody_reads() -> bool:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _take_interrupts() -> None:
