@@ -54,7 +54,7 @@ def test_the_rate_follows_the_epochs_the_rate_and_the_batches_asked_for(train, t
             ['--epochs', '4', '--cfg-options', 'optim_wrapper.optimizer.weight_decay=0.5', 'train_dataloader.sampler.views=2'],
             cosine(range(7, 13), 12),
             12,
-            'weight_decay 0.0001 -> 0.5',
+            'weight_decay 0 -> 0.5',
         ),
     }
     for name, (options, expected, steps, words) in cases.items():
