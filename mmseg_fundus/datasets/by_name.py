@@ -64,7 +64,7 @@ def config_dataset(config: str | Path, data_root: str | Path | None = None, **se
             changed = [{**one, **of_sources} for one in (given if joined else [given])]
             arguments['source'] = changed if joined else changed[0]
         return kind(**{**arguments, **settings})
-    wanted = [f'--{key}' for key, value in settings.items() if key != 'verify' and value != 'first']
+    wanted = [f'--{key}' for key, value in settings.items() if key != 'verify']
     if wanted:
         raise ConfigError(
             f'{config}: its test data set, {getattr(named, "__name__", named)}, is no vessel data set and takes no {wanted[0]}'

@@ -131,7 +131,7 @@ class FundusVessels(BaseSegDataset):
 
         Raises:
             NothingThereError: If this observer has no label of them.
-            DataError: If some of the labels are missing.
+            DataError: If some of the labels are missing, or the same file as this observer's.
             ConfigError: If one of the sources has no such observer.
         """
         other = copy.copy(self)
@@ -147,6 +147,10 @@ class FundusVessels(BaseSegDataset):
         if names[0] != names[1]:
             odd = ', '.join(sorted({*names[0]} ^ {*names[1]})[:5])
             raise DataError(f'{self.data_root}: the labels of observer {observer!r} are not of the same pictures ({odd})')
+        labels = [[info.get('seg_map_path') for info in data.samples()] for data in (self, other)]
+        same = [label for label, theirs in zip(*labels) if label == theirs]
+        if same and observer != self.observer:
+            raise DataError(f'{same[0]} is the label of observer {observer!r} and of {self.observer!r}; each needs a file of its own')
         return other
 
     # ---- reading

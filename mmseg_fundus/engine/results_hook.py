@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..datasets.naming import parts_of
-from ..errors import DataError
+from ..errors import FundusError
 from ..evaluation import PredictedMasks, VesselMetric
 from ..evaluation.report import FOV, FRAME
 from ..evaluation.second_observer import score_second_observer, second_observer_tables
@@ -124,13 +124,10 @@ class ResultsHook(Hook):
         report = next((found for found in (getattr(metric, 'report', None) for metric in evaluator.metrics) if found), None)
         source = encoder_in(getattr(runner.model, 'module', runner.model)).source
         tested = phase == 'test'
-        seconds = (time.monotonic() - self._began) / len(loader.dataset)
-        second = _second_observer(runner) if tested and report and report[FOV].get('agreement') else None
         results = Results(
             phase=phase,
             metrics=metrics or {},
             report=Report.of(report if tested else None),
-            second_observer=second,
             masks=_masks(evaluator, runner.work_dir) if tested else None,
             prediction=Prediction.of(runner.cfg.model.get('test_cfg')),
             threshold_chosen_on=_chosen(runner),
@@ -141,7 +138,7 @@ class ResultsHook(Hook):
             data=DataSet.of(described(loader.dataset)),
             trained=Trained.of(self._trained if tested else {'epochs': runner.epoch, 'steps': runner.iter}),
             weights=Weights(path=source.path, sha256=source.sha256, notes=source.notes) if source else None,
-            seconds_per_picture=round(seconds, 3) if tested else None,
+            seconds_per_picture=round((time.monotonic() - self._began) / len(loader.dataset), 3) if tested else None,
             device=_device(getattr(runner.model, 'module', runner.model)),
             seed=runner.seed,
             processes=runner.world_size,
@@ -153,14 +150,19 @@ class ResultsHook(Hook):
             config_text=runner.cfg.pretty_text,
         )
         results.save(runner.work_dir)
+        second = _second_observer(runner) if tested and report and report[FOV].get('agreement') else None
+        if second:  # takes seconds; what goes wrong there costs no result
+            results.second_observer = second
+            results.save(runner.work_dir)
 
 
 def _second_observer(runner: Runner) -> Report | None:
     """Figures of the second observer's labels of the tested pictures, which are told; ``None`` if there are none."""
     try:
         found = score_second_observer(runner.test_dataloader.dataset)
-    except DataError as error:
-        runner.logger.warning(f'the second observer is left out: {error}')
+    except Exception as error:  # a data set of one's own may know no second observer in any way
+        reason = str(error) if isinstance(error, FundusError) else f'{type(error).__name__}: {error}'
+        runner.logger.warning(f'the second observer is left out: {reason}')
         return None
     if found is None:
         return None

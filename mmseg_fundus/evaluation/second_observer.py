@@ -8,7 +8,8 @@ from mmengine.dataset import BaseDataset
 
 from ..classes import IGNORE
 from ..datasets.fundus_vessels import FundusVessels
-from ..datasets.label_file import read_label
+from ..datasets.truth import read_truth
+from ..datasets.verify import check_alike
 from ..errors import NothingThereError
 from .agreement import agreement_table
 from .mask_files import score_files
@@ -28,7 +29,7 @@ def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
         pictures.
 
     Raises:
-        DataError: If some of the second observer's labels are missing, or one cannot be read.
+        DataError: If some of the second observer's labels are missing, or one cannot be read, or does not look like a label.
     """
     if not isinstance(dataset, FundusVessels) or dataset.observer != 'first' or 'second' not in dataset.observers:
         return None
@@ -36,14 +37,17 @@ def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
         second = dataset.labelled_by('second')
     except NothingThereError:
         return None
-    samples = second.samples()
-    values = {Path(info['seg_map_path']): info['label_values'] for info in samples}
+    numbers = {Path(info['seg_map_path']): i for i, info in enumerate(second.samples())}
+    kinds: list[tuple[str | Path | None, str | None]] = []
 
     def read(path: Path) -> tuple[np.ndarray, bool]:
-        label = read_label(path, values[path])
+        label, _, kind = read_truth(second, numbers[path])
+        kinds.append((path, kind))
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 
-    return score_files(dataset, [Path(info['seg_map_path']) for info in samples], read=read)
+    report = score_files(dataset, list(numbers), read=read)
+    check_alike(kinds)
+    return report
 
 
 def second_observer_tables(report: dict[str, Any]) -> str:

@@ -95,8 +95,8 @@ def cells(group: list[Results]) -> Row:
 
 
 def observer_cells(group: list[Results]) -> Row:
-    """The columns of the second observer beside it: the same whoever is tested, so of the first result alone."""
-    found = [group[0].second_observer or Report()]
+    """The columns of the second observer beside it: the same whoever is tested, so of the first result that has them."""
+    found = [next((one.second_observer for one in group if one.second_observer), Report())]
     about = dict.fromkeys((*ABOUT_TRAINING, 's per picture'), '')
     return {**cells(group), **about, 'method': 'second observer', 'threshold': '0.5', **figure_cells(found)}
 

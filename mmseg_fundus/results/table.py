@@ -128,7 +128,7 @@ def tables(folder: Path, configs: Path | None = None) -> str:
     groups = grouped(folder)
     for group in groups:
         rows = [cells(group)]
-        if group[0].second_observer:
+        if any(one.second_observer for one in group):
             rows.append(observer_cells(group))
         (ablation if is_held_out(group[0]) else tests).extend(rows)
     recipes = sorted({path.stem for path in configs.glob('*.py')} - {'quickstart'}) if configs else []

@@ -190,6 +190,45 @@ def test_pixels_that_an_observer_ignores_count_for_neither(drive):
         assert sum(row[f'unmasked {count}'] for count in ('TP', 'FP', 'FN', 'TN')) == 64 * 44
 
 
+def test_second_labels_that_the_first_observers_would_be_refused_for_are_no_figures(drive):
+    odd = next((drive / 'test/2nd_manual').iterdir())
+    label = read_mask(odd)
+    Image.fromarray(np.where(label > 0, 0, 255).astype(np.uint8)).save(odd)
+    with pytest.raises(DataError, match=f'{odd.name}.*exchanged'):
+        score_second_observer(DRIVEVesselDataset(drive, 'test'))
+    label = label.astype(np.uint8)
+    label[:2] = 255
+    Image.fromarray(label).save(odd)
+    with pytest.raises(DataError, match=f'{odd.name} holds 0, 1 and 255'):
+        score_second_observer(DRIVEVesselDataset(drive, 'test'))
+
+
+def test_a_label_is_not_of_two_observers(drive):
+    class Own(DRIVEVesselDataset):
+        def list_samples(self, *args, **kwargs):
+            first = sorted((drive / 'test/1st_manual').iterdir())
+            return [dict(one, seg_map_path=str(path)) for one, path in zip(super().list_samples(*args, **kwargs), first)]
+
+    with pytest.raises(DataError, match="01_manual1.gif is the label of observer 'second' and of 'first'"):
+        score_second_observer(Own(drive, 'test'))
+
+
+def test_what_goes_wrong_with_the_second_observer_costs_no_result(shell, root, drive, tiny_checkpoint, tmp_path):
+    config, checkpoint = tiny_checkpoint()
+    (tmp_path / 'own.py').write_text(
+        'from mmseg.registry import DATASETS\nfrom mmseg_fundus.datasets import DRIVEVesselDataset\n\n\n'
+        '@DATASETS.register_module()\nclass Own(DRIVEVesselDataset):\n    def labelled_by(self, observer):\n'
+        "        raise KeyError('no folder of theirs')\n"
+    )
+    (tmp_path / 'mine.py').write_text(
+        f"_base_ = '{config}'\ncustom_imports = dict(imports=['mmseg_fundus', 'own'])\n"
+        f"test_dataloader = dict(dataset=dict(type='Own', data_root='{drive}'))\n"
+    )
+    done = shell(sys.executable, root / 'tools/test.py', 'mine.py', checkpoint, '--work-dir', 'mine', PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0 and "the second observer is left out: KeyError: 'no folder of theirs'" in done.stdout, done.stdout
+    assert json.loads((tmp_path / 'mine/results.json').read_text())['metrics']['Dice'] >= 0
+
+
 def test_a_prediction_of_another_size_is_refused(drive, tmp_path):
     dataset = DRIVEVesselDataset(drive, 'test')
     np.save(tmp_path / 'small.npy', np.zeros((32, 32)))
