@@ -100,7 +100,7 @@ def main(words: list[str] | None = None) -> None:
         sys.exit(2)
     first, *rest = words
     if first in ('-h', '--help', 'help', '--version'):
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # no word if nothing reads it to its end
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as cli.run does it; importing that takes seconds here
         print(f'{NAME} {version()}' if first == '--version' else overview())
         return
     path = find(first)

@@ -15,6 +15,8 @@ import mmseg_fundus
 from ..errors import WriteError, one_line
 from ..fileio.whole_files import FULL
 
+STDOUT = 1
+
 
 def load() -> None:
     """Import and register everything; a command calls it when its arguments are in order.
@@ -42,7 +44,6 @@ def run(main: Callable[[], object]) -> None:
         sys.exit(130)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and _nobody_reads():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
         message = _explained(error)
         if message is None and 'FUNDUS_ERROR_FILE' not in os.environ:
@@ -54,6 +55,8 @@ def run(main: Callable[[], object]) -> None:
         sys.exit(1)
     finally:
         _take_interrupts()
+        if _nobody_reads():  # or Python complains about what is left to write when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     if mmseg_fundus.registered():
         from ..engine.distributed import close
 
@@ -62,7 +65,7 @@ def run(main: Callable[[], object]) -> None:
 
 def _nobody_reads() -> bool:
     poll = select.poll()
-    poll.register(sys.stdout.fileno(), 0)
+    poll.register(STDOUT, 0)
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 

@@ -143,12 +143,12 @@ class FundusVessels(BaseSegDataset):
                 setattr(source, 'list_samples', other.list_samples)  # noqa: B010 (mypy: a method)
             other._checked(source)
         other.full_init()
-        names = [[info['name'] for info in data.samples()] for data in (self, other)]
+        ours, theirs = self.samples(), other.samples()
+        names = [[info['name'] for info in samples] for samples in (ours, theirs)]
         if names[0] != names[1]:
             odd = ', '.join(sorted({*names[0]} ^ {*names[1]})[:5])
             raise DataError(f'{self.data_root}: the labels of observer {observer!r} are not of the same pictures ({odd})')
-        labels = [[info.get('seg_map_path') for info in data.samples()] for data in (self, other)]
-        same = [label for label, theirs in zip(*labels) if label == theirs]
+        same = [info['seg_map_path'] for info, other_info in zip(ours, theirs) if info['seg_map_path'] == other_info['seg_map_path']]
         if same and observer != self.observer:
             raise DataError(f'{same[0]} is the label of observer {observer!r} and of {self.observer!r}; each needs a file of its own')
         return other

@@ -1,3 +1,5 @@
+from logging import WARNING
+
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -40,7 +42,7 @@ class FadedLayersHook(Hook):
                 'weights are under a thousandth of what a layer begins with. Where gradients are small, the weight decay of Adam does '
                 "that; set optim_wrapper.optimizer.weight_decay=0, or type='AdamW'",
                 logger='current',
-                level=30,
+                level=WARNING,
             )
 
 

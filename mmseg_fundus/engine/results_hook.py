@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from ..datasets.naming import parts_of
-from ..errors import FundusError
+from ..errors import DataError
 from ..evaluation import PredictedMasks, VesselMetric
 from ..evaluation.report import FOV, FRAME
 from ..evaluation.second_observer import score_second_observer, second_observer_tables
@@ -160,9 +160,8 @@ def _second_observer(runner: Runner) -> Report | None:
     """Figures of the second observer's labels of the tested pictures, which are told; ``None`` if there are none."""
     try:
         found = score_second_observer(runner.test_dataloader.dataset)
-    except Exception as error:  # a data set of one's own may know no second observer in any way
-        reason = str(error) if isinstance(error, FundusError) else f'{type(error).__name__}: {error}'
-        runner.logger.warning(f'the second observer is left out: {reason}')
+    except DataError as error:
+        runner.logger.warning(f'the second observer is left out: {error}')
         return None
     if found is None:
         return None

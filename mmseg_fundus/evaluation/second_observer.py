@@ -10,7 +10,7 @@ from ..classes import IGNORE
 from ..datasets.fundus_vessels import FundusVessels
 from ..datasets.truth import read_truth
 from ..datasets.verify import check_alike
-from ..errors import NothingThereError
+from ..errors import DataError, FundusError, NothingThereError
 from .agreement import agreement_table
 from .mask_files import score_files
 from .report import FOV, figures_table, report_rows
@@ -29,7 +29,8 @@ def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
         pictures.
 
     Raises:
-        DataError: If some of the second observer's labels are missing, or one cannot be read, or does not look like a label.
+        DataError: If some of the second observer's labels are missing, or one cannot be read, or does not look like a label; or the data
+            set cannot list them.
     """
     if not isinstance(dataset, FundusVessels) or dataset.observer != 'first' or 'second' not in dataset.observers:
         return None
@@ -37,7 +38,12 @@ def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
         second = dataset.labelled_by('second')
     except NothingThereError:
         return None
-    numbers = {Path(info['seg_map_path']): i for i, info in enumerate(second.samples())}
+    except FundusError:
+        raise
+    except Exception as error:  # a data set of somebody's own lists its labels in its own way
+        raise DataError(f'{type(error).__name__}: {error}') from error
+    paths = [Path(info['seg_map_path']) for info in second.samples()]
+    numbers = {path: i for i, path in enumerate(paths)}
     kinds: list[tuple[str | Path | None, str | None]] = []
 
     def read(path: Path) -> tuple[np.ndarray, bool]:
@@ -45,7 +51,7 @@ def score_second_observer(dataset: BaseDataset) -> dict[str, Any] | None:
         kinds.append((path, kind))
         return np.where(label == IGNORE, np.float32(np.nan), label.astype(np.float32)), False
 
-    report = score_files(dataset, list(numbers), read=read)
+    report = score_files(dataset, paths, read=read)
     check_alike(kinds)
     return report
 

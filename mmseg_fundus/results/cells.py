@@ -94,11 +94,10 @@ def cells(group: list[Results]) -> Row:
     }
 
 
-def observer_cells(group: list[Results]) -> Row:
-    """The columns of the second observer beside it: the same whoever is tested, so of the first result that has them."""
-    found = [next((one.second_observer for one in group if one.second_observer), Report())]
+def observer_cells(group: list[Results], second: Report) -> Row:
+    """The columns of the second observer beside a group that was tested on the same pictures."""
     about = dict.fromkeys((*ABOUT_TRAINING, 's per picture'), '')
-    return {**cells(group), **about, 'method': 'second observer', 'threshold': '0.5', **figure_cells(found)}
+    return {**cells(group), **about, 'method': 'second observer', 'threshold': '0.5', **figure_cells([second])}
 
 
 def figure_cells(reports: list[Report]) -> Row:

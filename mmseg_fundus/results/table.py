@@ -128,8 +128,9 @@ def tables(folder: Path, configs: Path | None = None) -> str:
     groups = grouped(folder)
     for group in groups:
         rows = [cells(group)]
-        if any(one.second_observer for one in group):
-            rows.append(observer_cells(group))
+        second = next((one.second_observer for one in group if one.second_observer), None)  # the same whoever is tested
+        if second:
+            rows.append(observer_cells(group, second))
         (ablation if is_held_out(group[0]) else tests).extend(rows)
     recipes = sorted({path.stem for path in configs.glob('*.py')} - {'quickstart'}) if configs else []
     lines = [*table(tests, COLUMNS), *_not_run(recipes, tests), *matrix([one for group in groups for one in group])]

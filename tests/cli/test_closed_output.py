@@ -14,9 +14,9 @@ def closed_pipe():
 
 
 def run(*words):
-    output = closed_pipe()
+    output, buffered = closed_pipe(), {name: value for name, value in os.environ.items() if name != 'PYTHONUNBUFFERED'}
     try:
-        done = subprocess.run([sys.executable, *words], stdout=output, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run([sys.executable, *words], stdout=output, stderr=subprocess.PIPE, text=True, check=False, env=buffered)
     finally:
         os.close(output)
     return done.returncode, done.stderr
@@ -31,6 +31,11 @@ def test_the_command_itself(word):
 def test_a_tool(root, tiny_weights):
     status, errors = run(str(root / 'tools/check_weights.py'), str(tiny_weights))
     assert status == 141 and not errors
+
+
+def test_the_help_of_a_tool(root):
+    status, errors = run(str(root / 'tools/check_weights.py'), '--help')
+    assert status == 0 and not errors
 
 
 def test_another_broken_pipe_is_no_reason_to_be_quiet(root, tmp_path):

@@ -51,6 +51,12 @@ def test_help_answers_before_torch_is_imported(start, tool):
     assert (status, err, imported) == (0, '', []) and out.startswith(f'usage: {tool}.py')
 
 
+@pytest.mark.parametrize('word', ['--help', '--version'])
+def test_so_does_the_command(start, word):
+    status, err, out, imported = start('../mmseg_fundus_tools', word)
+    assert (status, err, imported) == (0, '', []) and 'fundus-vessels' in out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     'tool, arguments, words',
